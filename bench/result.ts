@@ -1,0 +1,85 @@
+import type { Measurement } from "./harness.ts";
+import { ratio } from "./harness.ts";
+
+/** One claim and how it went. Texts are ready to print. */
+export type Figure = {
+  readonly claim: string;
+  readonly measured: string;
+  readonly bound: string;
+  readonly spread: string;
+  /** Absent: no bound was set, the number is for information. */
+  readonly isMet?: boolean;
+};
+
+export type BenchResult = {
+  readonly name: string;
+  readonly title: string;
+  /** What was compared, how often, with what in it; Markdown. */
+  readonly notes: readonly string[];
+  readonly figures: readonly Figure[];
+  readonly measurements: readonly Measurement[];
+};
+
+/** A bench is a file of this folder that exports one. */
+export type Bench = { readonly name: string; readonly run: () => Promise<BenchResult> };
+
+export function ratioFigure(claim: string, fast: Measurement, slow: Measurement, atLeast?: number): Figure {
+  const { value, least, most } = ratio(fast, slow);
+  return {
+    claim,
+    measured: `${value.toFixed(1)} ×`,
+    spread: fast.timesMs.length < 2 ? "one run" : `${least.toFixed(1)}–${most.toFixed(1)} ×`,
+    bound: atLeast === undefined ? "" : `≥ ${atLeast} ×`,
+    ...(atLeast === undefined ? {} : { isMet: value >= atLeast }),
+  };
+}
+
+export function timeFigure(claim: string, arm: Measurement, atMostMs?: number): Figure {
+  return {
+    claim,
+    measured: seconds(arm.medianMs),
+    spread: range(arm.timesMs, seconds),
+    bound: atMostMs === undefined ? "" : `≤ ${seconds(atMostMs)}`,
+    ...(atMostMs === undefined ? {} : { isMet: arm.medianMs <= atMostMs }),
+  };
+}
+
+/** The most of all rounds counts: a bound on memory holds always or not at all. */
+export function memoryFigure(claim: string, bytes: readonly number[], below: number): Figure {
+  const most = Math.max(...bytes);
+  return {
+    claim,
+    measured: megabytes(most),
+    spread: range(bytes, megabytes),
+    bound: `< ${megabytes(below)}`,
+    isMet: most < below,
+  };
+}
+
+export function sizeFigure(claim: string, bytes: number, below?: number): Figure {
+  return {
+    claim,
+    measured: kilobytes(bytes),
+    spread: "exact",
+    bound: below === undefined ? "" : `< ${kilobytes(below)}`,
+    ...(below === undefined ? {} : { isMet: bytes < below }),
+  };
+}
+
+export function seconds(ms: number): string {
+  return ms < 10_000 ? `${(ms / 1000).toFixed(3)} s` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** As `ps` and the kernel count: 2^20. */
+function megabytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+}
+
+function kilobytes(bytes: number): string {
+  return `${(bytes / 1000).toFixed(1)} kB`;
+}
+
+function range(values: readonly number[], format: (value: number) => string): string {
+  if (values.length < 2) return "one run";
+  return `${format(Math.min(...values)).replace(/ \S+$/, "")}–${format(Math.max(...values))}`;
+}

@@ -1,0 +1,55 @@
+/** `npm run bench [NAME…]`: runs the benches, keeps their numbers and writes docs/benchmarks.md. `--report` only writes. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "../scripts/paths.ts";
+import { runProcess } from "../scripts/process.ts";
+import { bench as addOne } from "./add-one.ts";
+import { bench as cold } from "./cold.ts";
+import { machineLine } from "./harness.ts";
+import { bench as heavy } from "./heavy.ts";
+import { bench as memory } from "./memory.ts";
+import { bench as noOp } from "./no-op.ts";
+import { pipVersion, python } from "./python.ts";
+import { storeResult, writeReport } from "./report.ts";
+import type { Bench } from "./result.ts";
+import { bench as transcode } from "./transcode.ts";
+
+const benches: readonly Bench[] = [transcode, cold, noOp, addOne, memory, heavy];
+const order = benches.map(({ name }) => name);
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const isReportOnly = args.includes("--report");
+  const names = args.filter((arg) => arg !== "--report");
+  const unknown = names.find((name) => !order.includes(name));
+  if (unknown !== undefined) {
+    console.error(`no such bench: ${unknown}; there are ${order.join(", ")}`);
+    return 2;
+  }
+  if (!isReportOnly) {
+    if (!existsSync(join(root, "dist", "cli.js"))) {
+      console.error("the benches time the bundle: run npm run build first");
+      return 3;
+    }
+    const versions = await versionsHere();
+    for (const bench of benches.filter(({ name }) => names.length === 0 || names.includes(name))) {
+      console.error(bench.name);
+      storeResult({ ...(await bench.run()), machine: machineLine(), versions });
+    }
+  }
+  writeReport(order);
+  return 0;
+}
+
+async function versionsHere(): Promise<string[]> {
+  const first = async (command: string, ...args: string[]) =>
+    (await runProcess(command, args)).stdout.split("\n")[0] ?? "";
+  return [
+    `Python ${(await python()).version}`,
+    `pip ${pipVersion}`,
+    await first("gzip", "--version"),
+    await first("tar", "--version"),
+    (await first("unzip", "-v")).replace(/ of .*/, ""),
+  ];
+}

@@ -1,0 +1,121 @@
+/**
+ * `npm run check`: everything that must hold before a change is in. Tools first, then lint, types, dead code,
+ * generated files, and all tests. `--soak` adds the long runs. Every stage runs, also after one has failed.
+ * `--only=lint,types` runs just these. The last line counts tests and stages: `N passed, N failed`, and `, N skipped` if there are any.
+ */
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { root, toolPath } from "./paths.ts";
+import { runProcess } from "./process.ts";
+import { bringTools } from "./tools.ts";
+
+type Counts = { readonly passed: number; readonly failed: number; readonly skipped: number };
+type Stage = { readonly name: string; readonly run: () => Promise<Counts> };
+
+const resultFolder = join(root, ".cache", "check");
+const isCi = Boolean(process.env.CI);
+// Vitest colours its output even into a pipe.
+const color = process.stdout.isTTY ? {} : { NO_COLOR: "1" };
+const env = { ...process.env, ...color, PATH: toolPath(process.env.PATH) };
+
+const stages: readonly Stage[] = [
+  { name: "tools", run: checkTools },
+  { name: "lint", run: () => command("biome", ["check", "--error-on-warnings"]) },
+  { name: "types", run: () => command("tsc", ["-p", "."]) },
+  { name: "dead code", run: () => command("knip", []) },
+  { name: "generated files", run: () => command("node", ["scripts/generate.ts", "--check"]) },
+  { name: "unit tests", run: () => tests("unit") },
+  { name: "system tests", run: () => tests("system") },
+  ...(process.argv.includes("--soak") ? [{ name: "soak tests", run: () => tests("soak") }] : []),
+];
+
+/** In CI a missing tool fails; elsewhere the tests that need it are skipped, and counted so. */
+async function checkTools(): Promise<Counts> {
+  const reports = await bringTools((line) => console.log(`  ${line}`));
+  for (const { name, state, note } of reports) {
+    if (state !== "present") console.log(`  ${name}: ${state}${note === undefined ? "" : ` (${note})`}`);
+  }
+  const missing = reports.filter((report) => report.state === "missing").length;
+  return { passed: reports.length - missing, failed: isCi ? missing : 0, skipped: isCi ? 0 : missing };
+}
+
+async function command(name: string, args: readonly string[]): Promise<Counts> {
+  const { exitCode } = await runProcess(name, args, { cwd: root, env, show: true });
+  return exitCode === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+}
+
+async function tests(project: string): Promise<Counts> {
+  const file = join(resultFolder, `${project}.json`);
+  rmSync(file, { force: true });
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+  const { exitCode } = await runProcess("vitest", ["run", "--project", project, ...reporters], {
+    cwd: root,
+    env,
+    show: true,
+  });
+  const counts = countTests(file);
+  // A run that broke outside of any test, or that found none, must not look green.
+  const isBroken = counts.failed === 0 && (exitCode !== 0 || counts.passed === 0);
+  return isBroken ? { ...counts, failed: 1 } : counts;
+}
+
+/** What we read of vitest's JSON report. */
+type TestFile = {
+  readonly status: string;
+  readonly assertionResults: readonly { readonly status: string }[];
+};
+
+function countTests(file: string): Counts {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const { status, assertionResults } of readReport(file)) {
+    // A file that does not load has no tests to fail.
+    if (status === "failed" && !assertionResults.some((result) => result.status === "failed"))
+      counts.failed++;
+    for (const result of assertionResults) {
+      if (result.status === "passed") counts.passed++;
+      else if (result.status === "failed") counts.failed++;
+      else counts.skipped++;
+    }
+  }
+  return counts;
+}
+
+function readReport(file: string): readonly TestFile[] {
+  try {
+    const report = JSON.parse(readFileSync(file, "utf8")) as { readonly testResults: readonly TestFile[] };
+    return report.testResults;
+  } catch (error) {
+    console.log(`  no test report: ${error instanceof Error ? error.message : String(error)}`);
+    return [];
+  }
+}
+
+mkdirSync(resultFolder, { recursive: true });
+const total = { passed: 0, failed: 0, skipped: 0 };
+const lines: string[] = [];
+for (const stage of stages.filter(isWanted)) {
+  console.log(`\n== ${stage.name}`);
+  const startedMs = Date.now();
+  const counts = await stage.run();
+  const seconds = ((Date.now() - startedMs) / 1000).toFixed(1).padStart(7);
+  total.passed += counts.passed;
+  total.failed += counts.failed;
+  total.skipped += counts.skipped;
+  lines.push(
+    `${counts.failed === 0 ? "ok    " : "FAILED"} ${stage.name.padEnd(16)} ${seconds} s  ${countsText(counts)}`,
+  );
+}
+console.log(`\n${lines.join("\n")}\n\n${countsText(total)}`);
+process.exitCode = total.failed === 0 ? 0 : 1;
+
+function countsText({ passed, failed, skipped }: Counts): string {
+  return `${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}`;
+}
+
+function isWanted(stage: Stage): boolean {
+  const only = process.argv
+    .find((word) => word.startsWith("--only="))
+    ?.slice("--only=".length)
+    .split(",");
+  return only === undefined || only.includes(stage.name);
+}

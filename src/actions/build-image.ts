@@ -1,0 +1,44 @@
+import type { Digest } from "../layer/digest.ts";
+import type { Segment } from "../layer/segment.ts";
+import { formatPlatform } from "../platform.ts";
+import type { SnapshotRequest } from "../solve/snapshot.ts";
+import type { Workbench } from "../solve/workbench.ts";
+import type { ImageResult } from "./results.ts";
+
+export type ImageRequest = Omit<SnapshotRequest, "wheels" | "pythonVersion" | "locateWheels"> & {
+  /** Definition key: a known one is answered without looking at any package. */
+  readonly key: Digest;
+  readonly files: readonly Segment[];
+  /** RFC 3339. */
+  readonly created: string;
+  /** Settles the Python part; asked only when the key is not known. */
+  readonly choose: () => Promise<Pick<SnapshotRequest, "wheels" | "pythonVersion" | "locateWheels">>;
+};
+
+/** One image for one platform: by its definition key if it was built before, else layer by layer. */
+export async function buildImage(request: ImageRequest, bench: Workbench): Promise<ImageResult> {
+  const known = bench.isForgetful ? undefined : knownImage(request.key, bench);
+  if (known !== undefined) {
+    for (const { name, digest, sizeBytes } of known.layers) {
+      bench.emit({ type: "layer", name, digest, sizeBytes, isReused: true });
+    }
+  }
+  const result = known ?? (await composed(request, bench));
+  const { digest, platform, sizeBytes } = result;
+  bench.emit({ type: "image", digest, platform: formatPlatform(platform), sizeBytes });
+  return result;
+}
+
+async function composed(request: ImageRequest, bench: Workbench): Promise<ImageResult> {
+  // Loaded only here: a build that knows everything must not wait for what makes layers.
+  const { composeImage } = await import("./compose-image.ts");
+  const result = await composeImage(request, bench);
+  bench.store.records.put("image", request.key, result);
+  return result;
+}
+
+function knownImage(key: Digest, { store }: Workbench): ImageResult | undefined {
+  const record = store.records.get("image", key) as ImageResult | undefined;
+  if (record === undefined || !store.blobs.has(record.digest)) return undefined;
+  return { ...record, layers: record.layers.map((layer) => ({ ...layer, isReused: true })) };
+}

@@ -1,0 +1,93 @@
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { type CambiumLock, readCambiumLock, writeCambiumLock } from "../ecosystems/cambium-lock.ts";
+import { environmentError, messageOf } from "../errors.ts";
+import { parsePlatform } from "../platform.ts";
+import { obtainLock } from "../solve/lock.ts";
+import { lockRequest, openProject } from "./prepare.ts";
+import type { LockChange, LockResult } from "./results.ts";
+import { withSession } from "./session.ts";
+import type { LockSettings } from "./settings.ts";
+
+const EVERYWHERE = ["linux/amd64", "linux/arm64"].map((text) => parsePlatform(text, "lock"));
+
+/**
+ * Settles the project for every platform that Cambium knows and writes `cambium.lock`. Earlier choices stay unless
+ * `upgrade` names them. @throws CambiumError as `obtainLock`; `LOCK_UNWRITABLE`.
+ */
+export async function lock(settings: LockSettings): Promise<LockResult> {
+  return withSession(settings, async (session) => {
+    const opened = await openProject(settings, session);
+    const request = {
+      ...lockRequest({ ...settings, locked: false }, opened),
+      optionalPlatforms: EVERYWHERE,
+    };
+    const path = settings.output ?? request.lockPath;
+    const before = existsSync(path) ? readFileSync(path, "utf8") : undefined;
+    const { lock: made } = await obtainLock({ ...request, lockPath: path }, opened.index, session.bench);
+    const text = writeCambiumLock(made, { urls: settings.urls });
+    const result = {
+      path,
+      distributions: made.python?.distributions.length ?? 0,
+      debs: new Set(Object.values(made.debian?.targets ?? {}).flatMap((debs) => debs.map(({ name }) => name)))
+        .size,
+      changes: changesBetween(before === undefined ? undefined : readCambiumLock(before, path), made),
+    };
+    if (text === before) return { ...result, state: "unchanged" };
+    if (settings.check) return { ...result, state: "stale" };
+    writeWhole(path, text);
+    return { ...result, state: "written" };
+  });
+}
+
+function writeWhole(path: string, text: string): void {
+  const temporary = `${path}.tmp`;
+  try {
+    writeFileSync(temporary, text);
+    renameSync(temporary, path);
+  } catch (cause) {
+    throw environmentError(
+      "LOCK_UNWRITABLE",
+      `cannot write ${path}: ${messageOf(cause)}`,
+      "Write it elsewhere with --output FILE.",
+      cause,
+    );
+  }
+}
+
+type Versions = ReadonlyMap<string, LockChange & { readonly to: string }>;
+
+function changesBetween(before: CambiumLock | undefined, after: CambiumLock): LockChange[] {
+  const [old, now] = [versionsOf(before), versionsOf(after)];
+  const changes: LockChange[] = [];
+  for (const key of [...new Set([...old.keys(), ...now.keys()])].sort()) {
+    const [from, to] = [old.get(key), now.get(key)];
+    if (from?.to === to?.to) continue;
+    const { ecosystem, name } = (to ?? from)!;
+    changes.push({
+      ecosystem,
+      name,
+      ...(from !== undefined && { from: from.to }),
+      ...(to !== undefined && { to: to.to }),
+    });
+  }
+  return changes;
+}
+
+/** Several versions of one name (per marker or architecture) are told as one. */
+function versionsOf(lock: CambiumLock | undefined): Versions {
+  const found = new Map<string, Set<string>>();
+  const add = (ecosystem: string, name: string, version: string) => {
+    const key = `${ecosystem} ${name}`;
+    found.set(key, (found.get(key) ?? new Set()).add(version));
+  };
+  for (const debs of Object.values(lock?.debian?.targets ?? {})) {
+    for (const { name, version } of debs) add("debian", name, version);
+  }
+  for (const { name, version } of lock?.python?.distributions ?? []) add("python", name, version);
+  return new Map(
+    [...found].map(([key, versions]) => {
+      const [ecosystem = "", name = ""] = key.split(" ");
+      return [key, { ecosystem, name, to: [...versions].sort().join(", ") }];
+    }),
+  );
+}

@@ -1,0 +1,123 @@
+import type { Segment } from "../layer/segment.ts";
+import { DEBIAN_BUDGET, groupPackages, PYTHON_BUDGET } from "../plan/group.ts";
+import { groupingOf, groupName, planTiers } from "../plan/tiers.ts";
+import { wantedDeb } from "../solve/debian-segments.ts";
+import { type PlannedLayer as LayerToBe, planLayers } from "../solve/image-layers.ts";
+import { projectFiles } from "../solve/project-files.ts";
+import { type WantedSegment, wholeSegment } from "../solve/segments.ts";
+import { packageSnapshot, type SnapshotRequest } from "../solve/snapshot.ts";
+import { wantedWheel } from "../solve/wheel-segments.ts";
+import type { Workbench } from "../solve/workbench.ts";
+import { knownLayer } from "../store/stored-layer.ts";
+import { packageResults } from "./layer-results.ts";
+import { prepare } from "./prepare.ts";
+import type { PlannedImage, PlannedLayer, PlanResult } from "./results.ts";
+import { withSession } from "./session.ts";
+import type { PlanSettings } from "./settings.ts";
+
+/** A wheel or .deb unpacks to about this much more than it is; only for packages that were never seen. */
+const EXPANSION = 3;
+
+/**
+ * What a build would do: which packages share which layer, what is there already, what would be fetched. Resolves if it
+ * has to, but fetches no package.
+ */
+export async function plan(settings: PlanSettings): Promise<PlanResult> {
+  return withSession(settings, async (session) => {
+    const { bench } = session;
+    const prepared = await prepare(settings, session);
+    const { definition, explanation, context } = prepared.project.loaded;
+    const files = await projectFiles(definition, context, settings.sourceDateEpoch, bench);
+    const images: PlannedImage[] = [];
+    for (const platform of prepared.project.platforms) {
+      const python = await prepared.choose(platform);
+      const { lock } = prepared.locked;
+      const request = { definition, lock, platform, ...python, locateDebs: prepared.locateDebs };
+      images.push(await planImage(request, files, bench));
+    }
+    const { suite, variant } = definition.base;
+    return { source: explanation, base: `debian ${suite} (${variant})`, images };
+  });
+}
+
+async function planImage(
+  request: SnapshotRequest,
+  files: readonly Segment[],
+  bench: Workbench,
+): Promise<PlannedImage> {
+  const { definition, platform } = request;
+  const debs = request.lock.debian?.targets[platform.architecture] ?? [];
+  const wanted = {
+    debian: debs.map((deb) => wantedDeb(deb, definition.base.keep)),
+    python: request.wheels.map(wantedWheel),
+  };
+  const all = [...wanted.debian, ...wanted.python];
+  const known = new Map(all.map((want) => [want.id, wholeSegment(bench, want.id)]));
+  const downloadBytes = all
+    .filter(({ id, archive }) => known.get(id) === undefined && !bench.store.blobs.has(archive.digest))
+    .reduce((sum, { archive }) => sum + (archive.sizeBytes ?? 0), 0);
+  // With everything in the store this is what a build does, and it fetches nothing.
+  const isComplete = all.every(({ id }) => known.get(id) !== undefined);
+  if (isComplete) {
+    const packages = await packageSnapshot(request, bench);
+    const layers = planLayers(planTiers(packages, files)).layers;
+    return { platform, downloadBytes, layers: layers.map((layer) => knownLayerResult(layer, bench)) };
+  }
+  const layers = [
+    ...guessedLayers("debian", wanted.debian, known),
+    unseenLayer("base", "base"),
+    ...(definition.python === undefined ? [] : [unseenLayer("venv", "venv")]),
+    ...guessedLayers("python", wanted.python, known),
+    ...files.map(({ name }) => unseenLayer(name, "files")),
+  ];
+  return { platform, downloadBytes, layers };
+}
+
+function knownLayerResult({ name, plan: layer, segments }: LayerToBe, bench: Workbench): PlannedLayer {
+  const record = knownLayer(bench.store, layer.key);
+  const members = segments.map(({ segment }) => segment);
+  const packages = packageResults(members);
+  return {
+    name,
+    ...(record !== undefined && { digest: record.descriptor.digest }),
+    sizeBytes: record?.descriptor.size ?? packages.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    grouping: groupingOf(name, members),
+    packages,
+    isReused: record !== undefined,
+  };
+}
+
+/** Small, and not known before the packages are. */
+function unseenLayer(name: string, grouping: string): PlannedLayer {
+  return { name, sizeBytes: 0, grouping, packages: [], isReused: false };
+}
+
+type Known = ReadonlyMap<string, Segment | undefined>;
+
+/** Something was never seen: its size decides its group, and only its archive's size is known. */
+function guessedLayers(
+  ecosystem: "debian" | "python",
+  wants: readonly WantedSegment[],
+  known: Known,
+): PlannedLayer[] {
+  const weighed = wants.map((want) => ({
+    want,
+    key: want.name.slice(0, want.name.lastIndexOf(" ")),
+    sizeBytes: known.get(want.id)?.sizeBytes ?? (want.archive.sizeBytes ?? 0) * EXPANSION,
+  }));
+  const budget = ecosystem === "debian" ? DEBIAN_BUDGET : PYTHON_BUDGET;
+  return groupPackages(weighed, budget).map(({ name, members }) => {
+    const packages = members.map(({ want }) => {
+      const space = want.name.lastIndexOf(" ");
+      const sizeBytes = want.archive.sizeBytes ?? 0;
+      return { ecosystem, name: want.name.slice(0, space), version: want.name.slice(space + 1), sizeBytes };
+    });
+    return {
+      name: `${ecosystem} ${groupName(members)}`,
+      sizeBytes: packages.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      grouping: /^(medium|small)-\d+$/.test(name) ? "bucket" : "heavy",
+      packages,
+      isReused: false,
+    };
+  });
+}

@@ -1,0 +1,165 @@
+import type { DiffId, Digest } from "../layer/digest.ts";
+import type { Platform } from "../platform.ts";
+import type { OutputType } from "./settings.ts";
+
+/** One layer of a built or planned image. Sizes are bytes. */
+export type LayerResult = {
+  /** What people call it: `debian`, `numpy`, `python packages 2`, `files`. */
+  readonly name: string;
+  readonly digest: Digest;
+  readonly diffId: DiffId;
+  /** Compressed. */
+  readonly sizeBytes: number;
+  readonly packages: readonly PackageResult[];
+  /** False when its digest had to be computed in this build. */
+  readonly isReused: boolean;
+};
+
+/** A package inside a layer: a wheel, a .deb; `sizeBytes` is its share of the compressed layer. */
+export type PackageResult = {
+  readonly ecosystem: string;
+  readonly name: string;
+  readonly version: string;
+  readonly sizeBytes: number;
+};
+
+/** The image for one platform. */
+export type ImageResult = {
+  readonly platform: Platform;
+  /** Of the manifest. */
+  readonly digest: Digest;
+  /** All layers, compressed. */
+  readonly sizeBytes: number;
+  readonly layers: readonly LayerResult[];
+};
+
+export type OutputResult = {
+  readonly type: OutputType | "registry";
+  /** Path or reference, without credentials. */
+  readonly where: string;
+  readonly digest: Digest;
+};
+
+export type BuildResult = {
+  /** Of the manifest, or of the index when there are several platforms: what a tag points to. */
+  readonly digest: Digest;
+  readonly images: readonly ImageResult[];
+  readonly tags: readonly string[];
+  readonly outputs: readonly OutputResult[];
+};
+
+/** A layer before any of its bytes need exist: `digest` and exact size are there only if it was computed before. */
+export type PlannedLayer = {
+  readonly name: string;
+  /** Known only for a layer that was computed before. */
+  readonly digest?: Digest;
+  /** Compressed; exact with a digest, else the sum of the archives, which is near it. */
+  readonly sizeBytes: number;
+  /** Why these packages stand together: `heavy`, `bucket`, `base`, `venv`, `files`. */
+  readonly grouping: string;
+  readonly packages: readonly PackageResult[];
+  readonly isReused: boolean;
+};
+
+export type PlannedImage = {
+  readonly platform: Platform;
+  readonly layers: readonly PlannedLayer[];
+  /** Bytes of archives that are not in the store yet. */
+  readonly downloadBytes: number;
+};
+
+export type PlanResult = {
+  /** The definition, as a line to print: `cambium.yaml`, `requirements.txt (no configuration)`. */
+  readonly source: string;
+  /** The base, as a line to print: `debian bookworm (standard), python 3.11`. */
+  readonly base: string;
+  readonly images: readonly PlannedImage[];
+};
+
+/** What a lock changes against the one before. `from` absent: new; `to` absent: gone. */
+export type LockChange = {
+  readonly ecosystem: string;
+  readonly name: string;
+  readonly from?: string;
+  readonly to?: string;
+};
+
+export type LockResult = {
+  /** Where the lock is, or would be. */
+  readonly path: string;
+  /** `stale` only with `check`: the file would change, and nothing was written. */
+  readonly state: "written" | "unchanged" | "stale";
+  readonly distributions: number;
+  readonly debs: number;
+  readonly changes: readonly LockChange[];
+};
+
+/** The part of an image config that people look at (image-spec, config.md). */
+export type ConfigDescription = {
+  readonly created?: string;
+  readonly env: readonly string[];
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  readonly workdir?: string;
+  readonly user?: string;
+  readonly exposedPorts: readonly string[];
+  readonly volumes: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+};
+
+export type LayerDescription = {
+  readonly name?: string;
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly diffId: DiffId;
+  readonly sizeBytes: number;
+  /** Absent when the layer's listing is not known without unpacking it. */
+  readonly entries?: number;
+  readonly packages: readonly PackageResult[];
+};
+
+export type PlatformImageDescription = {
+  readonly platform: string;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly config: ConfigDescription;
+  readonly layers: readonly LayerDescription[];
+};
+
+export type ImageDescription = {
+  /** As asked for. */
+  readonly source: string;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly images: readonly PlatformImageDescription[];
+};
+
+/** A check that failed: `where` names the manifest, config or layer; the message has both values. */
+export type ValidationProblem = { readonly code: string; readonly where: string; readonly message: string };
+
+export type ValidationReport = {
+  readonly source: string;
+  readonly digest: Digest;
+  /** What was recomputed. */
+  readonly checked: {
+    readonly manifests: number;
+    readonly layers: number;
+    readonly entries: number;
+    readonly bytes: number;
+  };
+  /** Empty: valid. */
+  readonly problems: readonly ValidationProblem[];
+};
+
+export type PruneResult = {
+  readonly removedBlobs: number;
+  readonly freedBytes: number;
+  readonly keptBytes: number;
+};
+
+/** One line per kind of content in the store. */
+export type DiskUsage = {
+  readonly root: string;
+  readonly totalBytes: number;
+  readonly kinds: readonly { readonly name: string; readonly count: number; readonly sizeBytes: number }[];
+};

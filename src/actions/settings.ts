@@ -1,0 +1,119 @@
+import type { Emit } from "../events.ts";
+import type { Platform } from "../platform.ts";
+
+/** Where a result is written besides the store. `dest` is an absolute path; see `outputTypes` for what each makes. */
+export type OutputSettings = { readonly type: OutputType; readonly dest: string };
+
+/**
+ * `oci`: image layout, as a folder, or as a tar when `dest` ends in `.tar`. `docker`: a tar that `docker load` reads.
+ * `tar`: the root filesystem as one tar. `rootfs`: the root filesystem as a folder.
+ */
+export const outputTypes = ["oci", "docker", "tar", "rootfs"] as const;
+export type OutputType = (typeof outputTypes)[number];
+
+/** What every command that touches the store and may be interrupted is given. Paths are absolute. */
+export type SessionSettings = {
+  readonly storeRoot: string;
+  /** The caller's environment, once: proxies, CA bundle, index settings of pip and uv, PATH, HOME. Never written anywhere. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+  readonly emit: Emit;
+  /** Upper bound for work done at once (threads, downloads); absent: the library decides by the machine. */
+  readonly concurrency?: number;
+};
+
+/** What `build`, `plan`, `lock` and a `run` that builds have in common: which definition, for what, from where. */
+export type ProjectSettings = SessionSettings & {
+  /** The build context: a folder, or one PEP 723 script. */
+  readonly contextDir: string;
+  /** `-f`: the definition or requirements file; absent: found by the project frontend. */
+  readonly file?: string;
+  /** Empty means: what the definition says, else the host's. Without repeats, in the order given. */
+  readonly platforms: readonly Platform[];
+  /** `X.Y`: the Python to build for where the definition leaves it open. */
+  readonly python?: string;
+  readonly extras: readonly string[];
+  readonly groups: readonly string[];
+  /** URL of a Debian mirror; may hold credentials, so never print it as it is. */
+  readonly debianMirror?: string;
+  /** URLs of package indexes; may hold credentials, so never print them as they are. */
+  readonly indexUrl?: string;
+  readonly extraIndexUrls: readonly string[];
+  /** Fail where the lock does not answer, instead of resolving. */
+  readonly locked: boolean;
+  /** True: forget all earlier choices; names: forget those. */
+  readonly upgrade: boolean | readonly string[];
+  /** Recompute everything; downloads that are verified by digest are still used. */
+  readonly noCache: boolean;
+  /** Seconds since 1970. */
+  readonly sourceDateEpoch?: number;
+};
+
+export type BuildSettings = ProjectSettings & {
+  /** References; with `push` also where the image goes. */
+  readonly tags: readonly string[];
+  readonly outputs: readonly OutputSettings[];
+  readonly push: boolean;
+};
+
+export type PlanSettings = ProjectSettings;
+
+export type LockSettings = ProjectSettings & {
+  /** Write each archive's URL (without credentials) into the lock. */
+  readonly urls: boolean;
+  /** Where the lock goes; absent: `cambium.lock` in the context. */
+  readonly output?: string;
+  /** Write nothing; say whether the lock would change. */
+  readonly check: boolean;
+};
+
+export type RunSettings = ProjectSettings & {
+  /** An image to run as it is (tag in the store, layout folder, tar); absent: build the context first. */
+  readonly image?: string;
+  /** What a relative path in `image` counts from. */
+  readonly cwd: string;
+  /** Arguments that replace the image's cmd; empty: the cmd as it stands. */
+  readonly args: readonly string[];
+  readonly entrypoint?: string;
+  /** `NAME=VALUE` pairs on top of the image's. */
+  readonly envOverrides: readonly (readonly [name: string, value: string])[];
+  readonly workdir?: string;
+  readonly user?: string;
+  readonly volumes: readonly VolumeSettings[];
+  readonly network: "host" | "none";
+  /** Connect stdin and, when it is a terminal, give the process one. */
+  readonly isInteractive: boolean;
+  /** Stdin is a terminal. */
+  readonly hasTerminal: boolean;
+};
+
+/** A host folder or file shown inside; `source` is absolute on the host, `target` absolute inside. */
+export type VolumeSettings = {
+  readonly source: string;
+  readonly target: string;
+  readonly isReadOnly: boolean;
+};
+
+export type InspectSettings = SessionSettings & {
+  /** Tag or digest in the store, image layout folder, image tar. */
+  readonly source: string;
+  /** What a relative path in `source` counts from. */
+  readonly cwd: string;
+  /** Which image of an index; absent: all. */
+  readonly platform?: Platform;
+};
+
+export type ValidateSettings = SessionSettings & {
+  /** As `InspectSettings` has it. */
+  readonly source: string;
+  readonly cwd: string;
+};
+
+export type PruneSettings = SessionSettings & {
+  /** Keep what was used within this time. */
+  readonly keepUsedWithinMs?: number;
+  /** Remove the least recently used until the store is this small. */
+  readonly maxBytes?: number;
+};
+
+export type DiskUsageSettings = SessionSettings;

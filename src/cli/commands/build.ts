@@ -1,0 +1,69 @@
+import type { Command } from "commander";
+import type { BuildSettings } from "../../actions/settings.ts";
+import { usageError } from "../../errors.ts";
+import type { Act } from "../action.ts";
+import { assertOutputsApart, parseOutput } from "../output-flag.ts";
+import {
+  addProjectOptions,
+  addSessionOptions,
+  addUpgradeOption,
+  type ProjectOptions,
+  projectSettings,
+  repeatable,
+} from "../project-options.ts";
+import { withSession } from "../session.ts";
+
+type BuildOptions = ProjectOptions & {
+  readonly tag?: readonly string[];
+  readonly output?: readonly string[];
+  readonly push?: true;
+};
+
+export function defineBuild(command: Command, act: Act): void {
+  command
+    .summary("build an image from a project")
+    .description(
+      "Builds an OCI image from the project in PATH, without Docker and without running an installer.\n" +
+        "The image is kept in the store; --output and --push put it elsewhere too. Prints its digest on stdout\n" +
+        "when that is not a terminal.",
+    )
+    .argument("[path]", "the project's folder, or one script", ".");
+  addProjectOptions(command)
+    .addOption(repeatable("-t, --tag <name>", "name for the image; repeatable"))
+    .addOption(repeatable("-o, --output <spec>", "type=oci|docker|tar|rootfs,dest=PATH; repeatable"))
+    .option("--push", "push to the registry that each --tag names");
+  addUpgradeOption(command);
+  addSessionOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ cambium build                                       the project here
+  $ cambium build -t app:1 -o type=docker,dest=app.tar  then: docker load -i app.tar
+  $ cambium build -o type=oci,dest=image                an image layout in a folder
+  $ cambium build --platform linux/amd64,linux/arm64 -t registry.example/app:1 --push
+  $ cambium build --locked                              only what cambium.lock says
+`,
+    )
+    .action((path: string, options: BuildOptions) =>
+      act((world) =>
+        withSession(world, options, async (session, reporter) => {
+          const settings: BuildSettings = {
+            ...projectSettings(world, session, path, options),
+            tags: [...new Set(options.tag ?? [])],
+            outputs: (options.output ?? []).map((text) => parseOutput(text, world.cwd)),
+            push: options.push === true,
+          };
+          assertOutputsApart(settings.outputs);
+          if (settings.push && settings.tags.length === 0) {
+            throw usageError("PUSH_UNTAGGED", "--push: no --tag says where to", "Add -t REGISTRY/NAME:TAG.");
+          }
+          const result = await world.library.build(settings);
+          reporter.succeed();
+          // On a terminal the closing lines have it already.
+          if (world.stdout.isTTY !== true) world.stdout.write(`${result.digest}\n`);
+          return 0;
+        }),
+      ),
+    );
+}

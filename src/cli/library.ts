@@ -1,0 +1,44 @@
+import type {
+  BuildResult,
+  DiskUsage,
+  ImageDescription,
+  LockResult,
+  PlanResult,
+  PruneResult,
+  ValidationReport,
+} from "../actions/results.ts";
+import type {
+  BuildSettings,
+  DiskUsageSettings,
+  InspectSettings,
+  LockSettings,
+  PlanSettings,
+  PruneSettings,
+  RunSettings,
+  ValidateSettings,
+} from "../actions/settings.ts";
+
+/** The one call that each command makes. */
+export type Library = {
+  readonly build: (settings: BuildSettings) => Promise<BuildResult>;
+  readonly plan: (settings: PlanSettings) => Promise<PlanResult>;
+  readonly lock: (settings: LockSettings) => Promise<LockResult>;
+  /** Answers the exit code of the process inside. */
+  readonly run: (settings: RunSettings) => Promise<number>;
+  readonly inspect: (settings: InspectSettings) => Promise<ImageDescription>;
+  readonly validate: (settings: ValidateSettings) => Promise<ValidationReport>;
+  readonly prune: (settings: PruneSettings) => Promise<PruneResult>;
+  readonly diskUsage: (settings: DiskUsageSettings) => Promise<DiskUsage>;
+};
+
+/** Each call loads what it needs and no more: `--help` must not wait for the network stack. */
+export const library: Library = {
+  build: async (settings) => (await import("../actions/build.ts")).build(settings),
+  plan: async (settings) => (await import("../actions/plan.ts")).plan(settings),
+  lock: async (settings) => (await import("../actions/lock.ts")).lock(settings),
+  run: async (settings) => (await import("../actions/run.ts")).run(settings),
+  inspect: async (settings) => (await import("../actions/inspect.ts")).inspect(settings),
+  validate: async (settings) => (await import("../actions/validate.ts")).validate(settings),
+  prune: async (settings) => (await import("../actions/prune.ts")).prune(settings),
+  diskUsage: async (settings) => (await import("../actions/disk-usage.ts")).diskUsage(settings),
+};

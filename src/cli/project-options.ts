@@ -1,0 +1,104 @@
+import { resolve } from "node:path";
+import { type Command, Option } from "commander";
+import type { ProjectSettings, SessionSettings } from "../actions/settings.ts";
+import { type ProgressMode, progressModes } from "../report/reporter.ts";
+import { sourceDateEpochFrom } from "./environment.ts";
+import { parsePlatforms, parsePythonVersion, parseUrl } from "./values.ts";
+import type { World } from "./world.ts";
+
+export type ProjectOptions = {
+  readonly file?: string;
+  readonly platform?: readonly string[];
+  readonly python?: string;
+  readonly extra?: readonly string[];
+  readonly group?: readonly string[];
+  readonly locked?: true;
+  /** An empty text stands for `--upgrade` without a name. */
+  readonly upgrade?: readonly string[];
+  readonly cache: boolean;
+  readonly debianMirror?: string;
+  readonly defaultIndex?: string;
+  readonly index?: readonly string[];
+  readonly progress?: ProgressMode;
+  readonly jobs?: string;
+};
+
+/** An option that may stand several times; each use adds one text. */
+export function repeatable(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(append);
+}
+
+export function append(value: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), value];
+}
+
+/** The flags that say what is built, for which target and from where. */
+export function addProjectOptions(command: Command): Command {
+  return command
+    .option(
+      "-f, --file <file>",
+      "cambium.yaml, a lock, a requirements file or a script (default: found in PATH)",
+    )
+    .addOption(repeatable("--platform <list>", "linux/amd64, linux/arm64, or both with a comma"))
+    .option("--python <version>", "Python to build for, as in 3.11, where the project leaves it open")
+    .addOption(repeatable("--extra <name>", "also install this extra of the project; repeatable"))
+    .addOption(repeatable("--group <name>", "also install this dependency group; repeatable"))
+    .option("--locked", "fail where the lock does not answer, instead of resolving")
+    .option("--no-cache", "compute everything again; verified downloads are still used")
+    .option("--debian-mirror <url>", "where Debian packages come from (env: CAMBIUM_DEBIAN_MIRROR)")
+    .option("--default-index <url>", "package index instead of the configured one")
+    .addOption(repeatable("--index <url>", "further package index, asked first; repeatable"));
+}
+
+export function addUpgradeOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      "--upgrade [name]",
+      "forget earlier choices: all, or with --upgrade=NAME one; repeatable",
+    ).argParser(append),
+  );
+}
+
+export function addSessionOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--progress <mode>", "how to tell what happens, on stderr")
+        .choices(progressModes)
+        .default("auto"),
+    )
+    .option("-j, --jobs <n>", "upper bound for work done at once");
+}
+
+/** Flags and environment as the library's final values; reads nothing from disk. */
+export function projectSettings(
+  world: World,
+  session: SessionSettings,
+  path: string,
+  options: ProjectOptions,
+): ProjectSettings {
+  const mirror = options.debianMirror ?? world.env.CAMBIUM_DEBIAN_MIRROR;
+  const epoch = sourceDateEpochFrom(world.env);
+  return {
+    ...session,
+    contextDir: resolve(world.cwd, path),
+    ...(options.file === undefined ? {} : { file: resolve(world.cwd, options.file) }),
+    platforms: parsePlatforms(options.platform ?? []),
+    ...(options.python === undefined ? {} : { python: parsePythonVersion(options.python) }),
+    extras: options.extra ?? [],
+    groups: options.group ?? [],
+    ...(mirror ? { debianMirror: parseUrl(mirror, "--debian-mirror") } : {}),
+    ...(options.defaultIndex === undefined
+      ? {}
+      : { indexUrl: parseUrl(options.defaultIndex, "--default-index") }),
+    extraIndexUrls: (options.index ?? []).map((url) => parseUrl(url, "--index")),
+    locked: options.locked === true,
+    upgrade: upgradeFrom(options.upgrade),
+    noCache: !options.cache,
+    ...(epoch === undefined ? {} : { sourceDateEpoch: epoch }),
+  };
+}
+
+function upgradeFrom(names: readonly string[] | undefined): boolean | readonly string[] {
+  if (names === undefined) return false;
+  return names.includes("") ? true : names;
+}

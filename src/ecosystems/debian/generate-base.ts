@@ -1,0 +1,79 @@
+import { canonicalJson } from "../../canonical-json.ts";
+import type { UserOp } from "../../graph/definition.ts";
+import { digestOf } from "../../layer/digest.ts";
+import { CONSTANT_MTIME } from "../../layer/entry.ts";
+import { type SourceEntry, segmentFromFiles } from "../../layer/files.ts";
+import type { BlobWriter, Segment } from "../../layer/segment.ts";
+import { LAYOUT_VERSIONS } from "../../layout-versions.ts";
+import { accounts } from "./generate/accounts.ts";
+import { alternatives } from "./generate/alternatives.ts";
+import { baseFiles } from "./generate/base-files.ts";
+import { certificates } from "./generate/certificates.ts";
+import { symlink } from "./generate/entries.ts";
+import { ldSoCache } from "./generate/ld-so-cache.ts";
+import { network } from "./generate/network.ts";
+import { pythonRuntime } from "./generate/python-runtime.ts";
+import { readline } from "./generate/readline.ts";
+import { rootLinks } from "./generate/root-links.ts";
+import { shells } from "./generate/shells.ts";
+import { timeZone } from "./generate/time-zone.ts";
+import type { Architecture, LockedDeb, Suite } from "./lock.ts";
+import { openTree } from "./tree.ts";
+
+/**
+ * What maintainer scripts would have made, computed from the packages: one segment each for the system's own files,
+ * the accounts, the certificates and the loader's cache, since these change for different reasons. A segment that
+ * would be empty is left out; equal files give equal segments.
+ * @param input.debs all packages of the target with their segments
+ * @param input.readFile content of a file of those segments by path, undefined if there is none
+ * @throws CambiumError `USER_INVALID`, `CERTIFICATE_INVALID`, `SEGMENT_DUPLICATE`
+ */
+export function generateBase(
+  input: {
+    readonly debs: readonly { readonly deb: LockedDeb; readonly segment: Segment }[];
+    readonly suite: Suite;
+    readonly architecture: Architecture;
+    readonly users: readonly UserOp[];
+    readonly readFile: (path: string) => Uint8Array | undefined;
+  },
+  blobs: BlobWriter,
+): Segment[] {
+  const { suite, architecture } = input;
+  const segments = input.debs.map(({ segment }) => segment);
+  const links = rootLinks(segments);
+  const tree = openTree(segments, links, input.readFile);
+  const system: SourceEntry[] = [
+    ...[...links].map(([path, target]) => symlink(path, target)),
+    ...baseFiles(tree),
+    ...network(tree),
+    ...shells(tree),
+    ...timeZone(tree, suite),
+    ...alternatives(tree),
+    ...readline(tree),
+    ...pythonRuntime(tree, suite),
+  ];
+  const parts: readonly (readonly [name: string, entries: readonly SourceEntry[]])[] = [
+    ["debian-system", system],
+    ["debian-accounts", accounts(tree, input.users)],
+    ["debian-certificates", certificates(tree)],
+    ["debian-ld-cache", ldSoCache(tree, suite, architecture)],
+  ];
+  return parts
+    .filter(([, entries]) => entries.length > 0)
+    .map(([name, entries]) => generatedSegment(name, entries, blobs));
+}
+
+/** Identity by content: `source` is the digest of the entries with their content digests, as canonical JSON. */
+function generatedSegment(name: string, entries: readonly SourceEntry[], blobs: BlobWriter): Segment {
+  const described = entries.map((entry) =>
+    entry.type === "file" ? { ...entry, content: digestOf(entry.content) } : entry,
+  );
+  const source = digestOf(canonicalJson(described));
+  const recipe = {
+    ecosystem: "generated",
+    layoutVersion: LAYOUT_VERSIONS.base,
+    source,
+    options: { name },
+  } as const;
+  return segmentFromFiles({ recipe, name, key: name, mtimeSec: CONSTANT_MTIME, entries }, blobs);
+}

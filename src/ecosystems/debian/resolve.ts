@@ -1,0 +1,49 @@
+import { closureOf } from "./closure.ts";
+import { type DebianTools, fetchTables } from "./indices.ts";
+import { answersRequest, type DebianLock, type DebianRequest, type LockedDeb } from "./lock.ts";
+import type { Mirrors } from "./mirror.ts";
+import { parsePackageName } from "./name.ts";
+import { scriptOnlyDependencies, seedPackages } from "./seed.ts";
+import { openUniverse } from "./universe.ts";
+
+export type ResolveDebianRequest = DebianRequest & {
+  readonly mirrors: Mirrors;
+  /** Judges the index's dates; the only clock in here. */
+  readonly now: Date;
+  /** Earlier choices. They stay as long as they answer the request, or an index still has them. */
+  readonly previous?: DebianLock | undefined;
+  /** Forget the earlier choices: all, or those of these names. */
+  readonly upgrade: boolean | readonly string[];
+};
+
+/**
+ * The lock that answers a request: the seed and `packages` with all that they depend on, per architecture. A previous
+ * lock that answers the very same request is given back without asking any server.
+ * @throws CambiumError as `fetchTables` and `closureOf` do; `DEBIAN_NAME_SYNTAX`.
+ */
+export async function resolveDebian(request: ResolveDebianRequest, tools: DebianTools): Promise<DebianLock> {
+  const { suite, variant, architectures, previous, upgrade } = request;
+  const packages = [...new Set(request.packages)].map((name) => parsePackageName(name, "apt package")).sort();
+  const isForgetting = upgrade === true || (Array.isArray(upgrade) && upgrade.length > 0);
+  if (previous !== undefined && !isForgetting && answersRequest(previous, request)) return previous;
+
+  const tables = await fetchTables(suite, architectures, request.mirrors, request.now, tools);
+  const targets: Record<string, readonly LockedDeb[]> = {};
+  for (const architecture of [...architectures].sort()) {
+    const kept = keptChoices(request, previous?.targets[architecture] ?? []);
+    const universe = openUniverse(tables.get(architecture) ?? [], kept);
+    const where = `debian ${suite} ${architecture}`;
+    const roots = [...seedPackages(variant), ...packages];
+    targets[architecture] = closureOf(roots, universe, scriptOnlyDependencies(variant), where);
+  }
+  return { suite, variant, packages, targets };
+}
+
+function keptChoices(
+  { previous, suite, upgrade }: ResolveDebianRequest,
+  debs: readonly LockedDeb[],
+): Map<string, LockedDeb> {
+  if (previous?.suite !== suite || upgrade === true) return new Map();
+  const forgotten = new Set(upgrade === false ? [] : upgrade);
+  return new Map(debs.filter((deb) => !forgotten.has(deb.name)).map((deb) => [deb.name, deb]));
+}

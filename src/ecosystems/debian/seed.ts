@@ -1,0 +1,45 @@
+import type { Variant } from "./lock.ts";
+
+/**
+ * What a Python program needs below it: interpreter, C and C++ runtime, accounts, names, time zones, certificates.
+ * Of what a manylinux wheel may expect of a system (PEP 599 and its successors), libstdc++ is the one library that many
+ * wheels need, numpy's among them, and that python3 does not bring; it costs 0.7 MB.
+ */
+const DISTROLESS = [
+  "python3",
+  "libstdc++6",
+  "base-files",
+  "base-passwd",
+  "libc-bin",
+  "netbase",
+  "media-types",
+  "tzdata",
+  "ca-certificates",
+] as const;
+
+/** A shell and the tools that scripts take for granted. */
+const TOOLS = [
+  "dash",
+  "bash",
+  "coreutils",
+  "grep",
+  "sed",
+  "findutils",
+  "gzip",
+  "mawk",
+  "debianutils",
+  "hostname",
+] as const;
+
+/** The packages that a base starts from. */
+export function seedPackages(variant: Variant): readonly string[] {
+  return variant === "distroless" ? DISTROLESS : [...DISTROLESS, ...TOOLS];
+}
+
+/**
+ * Dependencies that exist for maintainer scripts alone: dpkg (for python3-minimal's), debconf (for tzdata's and
+ * ca-certificates'), awk (for base-files'). No script runs, so the variant without tools goes without them, unless asked.
+ */
+export function scriptOnlyDependencies(variant: Variant): ReadonlySet<string> {
+  return new Set(variant === "distroless" ? ["dpkg", "debconf", "debconf-2.0", "awk"] : []);
+}

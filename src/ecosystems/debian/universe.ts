@@ -1,0 +1,86 @@
+import { distance } from "fastest-levenshtein";
+import type { LockedDeb } from "./lock.ts";
+import type { Dependency } from "./name.ts";
+import { type IndexedPackage, type PackageTable, packagesNamed } from "./package-table.ts";
+import { compareVersions, satisfies } from "./version.ts";
+
+/** All packages of one target over the tables of a suite, each name with the one version that would be installed. */
+export type Universe = {
+  /** The version to install of a name; the newest, or the preferred one while an index still has it. */
+  candidate(name: string): IndexedPackage | undefined;
+  /** Packages whose `Provides` fulfils a dependency, the more important first, then by name. */
+  providers(dependency: Dependency): IndexedPackage[];
+  /** Up to three known names, nearest first. */
+  nearest(name: string): string[];
+};
+
+const PRIORITIES = ["required", "important", "standard", "optional", "extra"];
+
+/** `preferred` holds earlier choices by name, which stay as long as an index has that very version. */
+export function openUniverse(
+  tables: readonly PackageTable[],
+  preferred: ReadonlyMap<string, LockedDeb>,
+): Universe {
+  const candidates = new Map<string, IndexedPackage | undefined>();
+  const candidate = (name: string): IndexedPackage | undefined => {
+    if (!candidates.has(name)) {
+      const known = tables.flatMap((table) => packagesNamed(table, name));
+      const kept = known.find((one) => one.deb.sha256 === preferred.get(name)?.sha256);
+      candidates.set(name, kept ?? newestOf(known));
+    }
+    return candidates.get(name);
+  };
+  return {
+    candidate,
+    providers(dependency) {
+      const names = new Set(tables.flatMap((table) => table.providersOf.get(dependency.name) ?? []));
+      return [...names]
+        .sort()
+        .map(candidate)
+        .filter((one) => one !== undefined && provides(one, dependency))
+        .filter((one) => one !== undefined)
+        .sort((a, b) => rankOf(a) - rankOf(b));
+    },
+    nearest(name) {
+      const scored: { name: string; score: number }[] = [];
+      const limit = Math.max(2, Math.floor(name.length / 3));
+      for (const known of new Set(tables.flatMap((table) => [...table.linesOf.keys()]))) {
+        if (Math.abs(known.length - name.length) > limit) continue;
+        const score = distance(known, name);
+        if (score <= limit) scored.push({ name: known, score });
+      }
+      scored.sort((a, b) => a.score - b.score || (a.name < b.name ? -1 : 1));
+      return scored.slice(0, 3).map((one) => one.name);
+    },
+  };
+}
+
+/** Whether a package fulfils a dependency, by its own name or by what it provides. (Debian Policy §7.5) */
+export function fulfils(one: IndexedPackage, dependency: Dependency): boolean {
+  if (one.deb.name === dependency.name && satisfies(one.deb.version, dependency.relation)) return true;
+  return provides(one, dependency);
+}
+
+/** An unversioned `Provides` fulfils only an unversioned dependency. */
+function provides(one: IndexedPackage, dependency: Dependency): boolean {
+  return one.provides.some(
+    ({ name, relation }) =>
+      name === dependency.name &&
+      (dependency.relation === undefined ||
+        (relation?.operator === "=" && satisfies(relation.version, dependency.relation))),
+  );
+}
+
+/** The first table wins among equals: the suite before its updates and security. */
+function newestOf(packages: readonly IndexedPackage[]): IndexedPackage | undefined {
+  let newest: IndexedPackage | undefined;
+  for (const one of packages) {
+    if (newest === undefined || compareVersions(one.deb.version, newest.deb.version) > 0) newest = one;
+  }
+  return newest;
+}
+
+function rankOf(one: IndexedPackage | undefined): number {
+  const rank = PRIORITIES.indexOf(one?.priority ?? "");
+  return rank < 0 ? PRIORITIES.length : rank;
+}

@@ -1,0 +1,72 @@
+/**
+ * What a build tells while it runs: one stream, from which the terminal, the plain lines, the JSON and the summary
+ * are made (`src/report`). Times are not in the events: a reporter stamps what it receives.
+ * Sizes are bytes.
+ */
+export type BuildEvent =
+  | { readonly type: "step-started"; readonly id: string; readonly name: string }
+  | {
+      readonly type: "step-done";
+      readonly id: string;
+      readonly outcome: StepOutcome;
+      readonly detail?: string;
+    }
+  | {
+      readonly type: "download-started";
+      readonly id: string;
+      readonly name: string;
+      readonly sizeBytes?: number;
+    }
+  /** `receivedBytes` is the sum so far, over retries that resumed. */
+  | { readonly type: "download-progress"; readonly id: string; readonly receivedBytes: number }
+  | {
+      readonly type: "download-retry";
+      readonly id: string;
+      readonly name: string;
+      readonly reason: string;
+      readonly waitMs: number;
+    }
+  | { readonly type: "download-done"; readonly id: string; readonly receivedBytes: number }
+  | {
+      readonly type: "transcode-started";
+      readonly id: string;
+      readonly name: string;
+      readonly sizeBytes: number;
+    }
+  | { readonly type: "transcode-done"; readonly id: string }
+  | {
+      readonly type: "layer";
+      readonly name: string;
+      readonly digest: string;
+      readonly sizeBytes: number;
+      /** False when the layer's digest had to be computed in this build. */
+      readonly isReused: boolean;
+    }
+  | {
+      readonly type: "upload-started";
+      readonly id: string;
+      readonly name: string;
+      readonly sizeBytes: number;
+    }
+  /** `sentBytes` is the sum so far. */
+  | { readonly type: "upload-progress"; readonly id: string; readonly sentBytes: number }
+  /** With `sentBytes` 0 the registry had it already. */
+  | { readonly type: "upload-done"; readonly id: string; readonly sentBytes: number }
+  | { readonly type: "warning"; readonly code: string; readonly message: string; readonly hint?: string }
+  /** Something the user should know but need not act on, such as an older version taken because it has a wheel. */
+  | { readonly type: "notice"; readonly message: string }
+  | {
+      readonly type: "image";
+      readonly digest: string;
+      readonly platform: string;
+      readonly sizeBytes: number;
+    }
+  /** From here on the terminal belongs to the process inside the image: reporters draw nothing more. */
+  | { readonly type: "process-started" }
+  | { readonly type: "output"; readonly kind: string; readonly where: string; readonly digest: string };
+
+/** `hit`: known before; `done`: computed now; `failed`: the error follows by itself. */
+export type StepOutcome = "hit" | "done" | "failed";
+
+/** Where events go. Must not throw. */
+export type Emit = (event: BuildEvent) => void;

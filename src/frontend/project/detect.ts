@@ -1,0 +1,127 @@
+import { statSync } from "node:fs";
+import { basename, dirname, isAbsolute, relative, resolve } from "node:path";
+import { usageError } from "../../errors.ts";
+import type { PythonInstall } from "../../graph/definition.ts";
+import type { LoadedSpec } from "../spec/to-definition.ts";
+import { sourceByName } from "../spec/to-definition.ts";
+import type { DetectOptions, LoadedProject } from "./loaded-project.ts";
+import { openProject, type ProjectFiles, readText } from "./project-files.ts";
+import { pythonProject } from "./python-project.ts";
+import { pythonStatements } from "./python-statements.ts";
+import { chooseSuite } from "./suite.ts";
+
+/** Names in the order of preference. */
+const BUILDER_FILES = ["cambium.ts", "cambium.mts", "cambium.js", "cambium.mjs"];
+const SPEC_FILES = ["cambium.yaml", "cambium.yml"];
+const DOCKERFILES = ["Dockerfile", "Containerfile"];
+
+/**
+ * Reads what is to be built from a project's folder, or from one script with inline metadata. In this order:
+ * `cambium.ts`, `cambium.yaml`, a Dockerfile, Python files. Nothing of the project runs but a `cambium.ts`.
+ * @throws CambiumError `CONTEXT_MISSING`, `DOCKERFILE_LATER`, `PROJECT_UNKNOWN`, `PROJECT_UNSUPPORTED`,
+ * `PROJECT_AMBIGUOUS`, `PROJECT_NOT_STATIC`, `PYTHON_UNAVAILABLE`, `TOML_SYNTAX`, `SPEC_*`, `BUILDER_*`.
+ */
+export async function detectProject(path: string, options: DetectOptions = {}): Promise<LoadedProject> {
+  if (path.endsWith(".py") && statSync(path, { throwIfNoEntry: false })?.isFile() === true) {
+    const file = basename(path);
+    return pythonProject(openProject(dirname(path)), options, {
+      kind: "script",
+      source: { kind: "script", path: file },
+      file,
+      notices: [],
+      onlyFile: true,
+    });
+  }
+  const files = openProject(path);
+  if (options.file !== undefined) return fromFile(files, relativeTo(path, options.file), options);
+  const own = [...BUILDER_FILES, ...SPEC_FILES, ...DOCKERFILES].find((name) => files.names.has(name));
+  return own === undefined ? pythonProject(files, options) : fromFile(files, own, options);
+}
+
+function relativeTo(root: string, file: string): string {
+  return isAbsolute(file) ? relative(resolve(root), file) : file;
+}
+
+async function fromFile(files: ProjectFiles, file: string, options: DetectOptions): Promise<LoadedProject> {
+  const name = basename(file);
+  if (/^(Dockerfile|Containerfile)(\.|$)|\.Dockerfile$/i.test(name)) throw dockerfileLater(file);
+  if (/\.[cm]?[jt]s$/.test(name)) {
+    const { loadBuilderFile } = await import("../spec/load-builder.ts");
+    return fromSpec(
+      files,
+      file,
+      "builder",
+      await loadBuilderFile(resolve(files.root, file), options.apiUrl),
+      options,
+    );
+  }
+  const text = readText(files, file);
+  if (text === undefined)
+    throw usageError("PROJECT_FILE_MISSING", `no such file: ${file}`, "Check the name behind -f.");
+  if (/\.ya?ml$/.test(name)) {
+    const { parseSpecYaml } = await import("../spec/yaml.ts");
+    return fromSpec(files, file, "spec", parseSpecYaml(text, file), options);
+  }
+  const source = sourceByName(file, "-f");
+  return pythonProject(files, options, {
+    kind: source.kind === "specifiers" ? "requirements" : source.kind,
+    source,
+    file,
+    notices: [],
+  });
+}
+
+/** A base that the spec leaves open follows the project's Python, as it does without configuration. */
+function fromSpec(
+  files: ProjectFiles,
+  file: string,
+  kind: "builder" | "spec",
+  { definition, settings }: LoadedSpec,
+  options: DetectOptions,
+): LoadedProject {
+  const python = definition.python && withOptions(definition.python, options);
+  const chosen =
+    python === undefined
+      ? undefined
+      : chooseSuite(
+          pythonStatements(files, python.source, options.python),
+          settings.isBaseSet ? definition.base.suite : undefined,
+        );
+  const base = { ...definition.base, ...(chosen && { suite: chosen.suite }) };
+  const withPython = chosen === undefined ? "" : ` with Python ${chosen.python} (${chosen.reason})`;
+  return {
+    definition: { ...definition, base, ...(python && { python }) },
+    settings,
+    context: {
+      root: files.root,
+      ignoreFiles: settings.gitignore ? ["dockerignore", "gitignore"] : ["dockerignore"],
+      exclude: [],
+    },
+    kind,
+    files: [...new Set([file, ...files.read, ...(python ? pathsOf(python) : [])])].sort(),
+    ...(files.names.has("cambium.lock") && { lockFile: "cambium.lock" }),
+    notices: chosen?.notices ?? [],
+    explanation: `${file}; Debian ${base.suite}${withPython}`,
+  };
+}
+
+function withOptions(python: PythonInstall, { extras = [], groups = [] }: DetectOptions): PythonInstall {
+  return {
+    source: python.source,
+    extras: [...new Set([...python.extras, ...extras])].sort(),
+    groups: [...new Set([...python.groups, ...groups])].sort(),
+  };
+}
+
+function pathsOf({ source }: PythonInstall): readonly string[] {
+  if (source.kind === "specifiers") return [];
+  return source.kind === "requirements" ? source.paths : [source.path];
+}
+
+function dockerfileLater(file: string): Error {
+  return usageError(
+    "DOCKERFILE_LATER",
+    `${file}: Dockerfiles are not built yet`,
+    "Write a cambium.yaml, or name the Python project behind it, as in -f requirements.txt or -f pyproject.toml.",
+  );
+}

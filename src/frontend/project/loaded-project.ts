@@ -1,0 +1,49 @@
+import type { IgnoreFileKind } from "../../context/walk.ts";
+import type { Definition } from "../../graph/definition.ts";
+import type { SpecSettings } from "../spec/to-definition.ts";
+
+/** What a project was recognised by. `files`: Python files without any dependencies written down. */
+export type ProjectKind =
+  | "builder"
+  | "spec"
+  | "cambium-lock"
+  | "pylock"
+  | "uv-lock"
+  | "poetry-lock"
+  | "requirements"
+  | "pyproject"
+  | "script"
+  | "files";
+
+/** How the build context of a project is to be walked: the options of `walkContext`. */
+export type ContextSettings = {
+  readonly root: string;
+  readonly ignoreFiles: readonly IgnoreFileKind[];
+  readonly exclude: readonly string[];
+};
+
+/** A project, read: all that a build needs to know of what people wrote. */
+export type LoadedProject = {
+  readonly definition: Definition;
+  readonly settings: SpecSettings;
+  readonly context: ContextSettings;
+  readonly kind: ProjectKind;
+  /** Inputs that were read, relative to the context, sorted. */
+  readonly files: readonly string[];
+  /** `cambium.lock`, when it stands beside: it pins what `definition` asks for. */
+  readonly lockFile?: string;
+  readonly notices: readonly string[];
+  /** One line: what was found and what follows from it. */
+  readonly explanation: string;
+};
+
+export type DetectOptions = {
+  /** `-f`: a definition, a lock or a requirements file; absolute, or relative to the project. */
+  readonly file?: string;
+  readonly extras?: readonly string[];
+  readonly groups?: readonly string[];
+  /** `X.Y`: the Python to build for, before what the project says. */
+  readonly python?: string;
+  /** What `import "cambium"` in a `cambium.ts` gives; default: this package's own. */
+  readonly apiUrl?: string;
+};

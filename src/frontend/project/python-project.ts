@@ -1,0 +1,190 @@
+import type { FileOp, PythonInstall } from "../../graph/definition.ts";
+import { DEFAULT_WORKDIR } from "../spec/defaults.ts";
+import type { Spec, ToolSettings } from "../spec/schema.ts";
+import { pythonInstall, toDefinition, toSettings } from "../spec/to-definition.ts";
+import { findCommand } from "./command.ts";
+import { editableOp } from "./editable-op.ts";
+import type { DetectOptions, LoadedProject } from "./loaded-project.ts";
+import {
+  isFile,
+  type ProjectFiles,
+  readText,
+  readToml,
+  stringsOf,
+  type Table,
+  tableAt,
+} from "./project-files.ts";
+import { type FoundSource, findSource } from "./python-source.ts";
+import { pythonStatements } from "./python-statements.ts";
+import { isPackage, type StaticPackage, staticPackage } from "./static-package.ts";
+import { chooseSuite } from "./suite.ts";
+import { readToolSettings } from "./tool-settings.ts";
+
+/**
+ * What tools leave in a project and no image needs. `.env` is where secrets are kept. A `!` line of .dockerignore
+ * brings any of it back.
+ */
+const NEVER_COPIED = [
+  "**/__pycache__",
+  "**/*.pyc",
+  "**/.venv",
+  "**/.mypy_cache",
+  "**/.pytest_cache",
+  "**/.ruff_cache",
+  "**/.tox",
+  "**/.nox",
+  "**/.DS_Store",
+  "**/.hg",
+  "**/.svn",
+  "**/node_modules",
+  ".env",
+  ".netrc",
+  // Says which packages are there; a lock that is written later must not change the image.
+  "cambium.lock",
+];
+
+/**
+ * A Python project with no configuration of ours: base, distributions, the project itself as an editable install when
+ * it is a package, its files last, a command. `chosen` skips the search: a file that was named.
+ * @throws CambiumError see `findSource`, `chooseSuite`, `staticPackage`; `SPEC_*` for `[tool.cambium]`.
+ */
+export async function pythonProject(
+  files: ProjectFiles,
+  options: DetectOptions,
+  chosen?: FoundSource & { readonly onlyFile?: true },
+): Promise<LoadedProject> {
+  const pyproject = chosen?.onlyFile ? undefined : readToml(files, "pyproject.toml");
+  const settings = pyproject === undefined ? {} : await readToolSettings(files, pyproject);
+  const found = chosen ?? sourceFromSettings(settings) ?? findSource(files, pyproject);
+  const python = pythonOf(found, settings, options);
+  const base = settings.debian ?? lockedBase(files, found);
+  const suite = chooseSuite(
+    pythonStatements(files, python.source, options.python),
+    typeof base === "object" ? base.suite : base,
+  );
+  const { own, notices } = ownPackage(files, pyproject, settings, found);
+  const command = settings.cmd ?? settings.entrypoint;
+  const main = command === undefined ? commandOf(files, found, own) : {};
+  const { package: _, python: __, ...rest } = settings;
+  const spec: Spec = {
+    ...rest,
+    debian: typeof base === "object" ? base : suite.suite,
+    apt: settings.apt ?? lockedPackages(files, found),
+    copy: settings.copy ?? (found.kind === "script" && chosen?.onlyFile ? [found.file] : ["."]),
+    workdir: settings.workdir ?? DEFAULT_WORKDIR,
+    ...(main.cmd !== undefined && { cmd: [...main.cmd] }),
+  };
+  const before: FileOp[] = own === undefined ? [] : [await editableOp(own, spec.workdir ?? DEFAULT_WORKDIR)];
+  const definition = toDefinition(spec, python, before, (key) => `pyproject.toml: [tool.cambium] ${key}`);
+  const isGitIgnored = settings.gitignore ?? true;
+  return {
+    definition,
+    settings: { ...toSettings(spec), gitignore: isGitIgnored },
+    context: {
+      root: files.root,
+      ignoreFiles: isGitIgnored ? ["dockerignore", "gitignore"] : ["dockerignore"],
+      exclude: [...NEVER_COPIED, ...environments(files)],
+    },
+    kind: found.kind,
+    files: [...files.read, ...sourcePaths(found)]
+      .filter((path, index, all) => all.indexOf(path) === index)
+      .sort(),
+    ...(files.names.has("cambium.lock") && { lockFile: "cambium.lock" }),
+    notices: [
+      ...found.notices,
+      ...suite.notices,
+      ...notices,
+      ...(main.notice === undefined ? [] : [main.notice]),
+    ],
+    explanation: [
+      found.file,
+      `Debian ${suite.suite} with Python ${suite.python} (${suite.reason})`,
+      ...(own === undefined ? [] : [`${own.name} ${own.version} installed editable`]),
+      `runs ${[definition.config.entrypoint, definition.config.cmd].flatMap((argv) => argv ?? []).join(" ") || "nothing"}`,
+    ].join("; "),
+  };
+}
+
+/** Virtual environments by whatever name: each has a pyvenv.cfg (PEP 405). */
+function environments(files: ProjectFiles): string[] {
+  const names = [...files.names].filter((name) => isFile(files, `${name}/pyvenv.cfg`)).sort();
+  // As a pattern that means just this name, whatever characters it has.
+  return names.map((name) => `./${name.replace(/[*?[\\]/g, "\\$&")}`);
+}
+
+/** A source that `[tool.cambium] python` names itself, beyond extras and groups. */
+function sourceFromSettings({ python }: ToolSettings): FoundSource | undefined {
+  if (python === undefined) return undefined;
+  const { extras: _, groups: __, ...sources } = typeof python === "string" ? {} : python;
+  if (typeof python !== "string" && Object.keys(sources).length === 0) return undefined;
+  const { source } = pythonInstall(python, "pyproject.toml: [tool.cambium]");
+  return {
+    kind: source.kind === "specifiers" ? "pyproject" : source.kind,
+    source,
+    file: "pyproject.toml",
+    notices: [],
+  };
+}
+
+/** A cambium.lock that stands alone also says what it was made for. Its shape is checked when it is used. */
+function lockedBase(files: ProjectFiles, found: FoundSource): Spec["debian"] {
+  if (found.source?.kind !== "cambium-lock") return undefined;
+  const { suite, variant } = tableAt(readToml(files, found.source.path), "debian");
+  if (suite !== "bookworm" && suite !== "trixie") return undefined;
+  return { suite, ...(variant === "distroless" && { variant }) };
+}
+
+function lockedPackages(files: ProjectFiles, found: FoundSource): string[] {
+  if (found.source?.kind !== "cambium-lock") return [];
+  return stringsOf(tableAt(readToml(files, found.source.path), "debian").packages);
+}
+
+function pythonOf(found: FoundSource, settings: ToolSettings, options: DetectOptions): PythonInstall {
+  const own = typeof settings.python === "object" ? settings.python : {};
+  return {
+    source: found.source ?? { kind: "specifiers", specifiers: [] },
+    extras: [...new Set([...(own.extras ?? []), ...(options.extras ?? [])])].sort(),
+    groups: [...new Set([...(own.groups ?? []), ...(options.groups ?? [])])].sort(),
+  };
+}
+
+/**
+ * The project as a package. requirements.txt does not ask for it unless it has `-e .`, so there a project that is not
+ * static is only copied, with a notice.
+ */
+function ownPackage(
+  files: ProjectFiles,
+  pyproject: Table | undefined,
+  settings: ToolSettings,
+  found: FoundSource,
+): { own?: StaticPackage; notices: readonly string[] } {
+  if (pyproject === undefined || found.kind === "script" || found.kind === "files") return { notices: [] };
+  if (!isPackage(pyproject, settings.package)) return { notices: [] };
+  const isOptional =
+    found.kind === "requirements" && settings.package !== true && !asksForItself(files, found);
+  try {
+    return { own: staticPackage(files, pyproject), notices: [] };
+  } catch (error) {
+    if (!isOptional || !(error instanceof Error)) throw error;
+    return { notices: [`The project is copied and not installed (${error.message}).`] };
+  }
+}
+
+function asksForItself(files: ProjectFiles, found: FoundSource): boolean {
+  return sourcePaths(found).some((path) =>
+    /^\s*(-e|--editable)[\s=]+\.\/?(\[[^\]]*\])?\s*(#.*)?$/m.test(readText(files, path) ?? ""),
+  );
+}
+
+function commandOf(files: ProjectFiles, found: FoundSource, own: StaticPackage | undefined) {
+  if (found.kind === "script") return { cmd: ["python", found.file] };
+  return findCommand(
+    files,
+    own && { name: own.name, scripts: Object.keys(own.scripts), modules: own.layout.modules },
+  );
+}
+
+function sourcePaths({ source }: FoundSource): readonly string[] {
+  if (source === undefined || source.kind === "specifiers") return [];
+  return source.kind === "requirements" ? source.paths : [source.path];
+}

@@ -1,0 +1,234 @@
+import { usageError } from "../../errors.ts";
+import type {
+  ConfigOp,
+  DebianBase,
+  Definition,
+  FileOp,
+  PythonInstall,
+  PythonSource,
+  UserOp,
+} from "../../graph/definition.ts";
+import { comparePaths } from "../../layer/entry.ts";
+import { type Platform, parsePlatform } from "../../platform.ts";
+import { splitCommand } from "./command.ts";
+import { DEFAULT_PATH, DEFAULT_SUITE, DEFAULT_WORKDIR, isDebianAccount, PYTHON_ENV } from "./defaults.ts";
+import type { CopySpec, PythonSpec, Spec } from "./schema.ts";
+
+/** What is said beside the image itself: defaults for flags of the same meaning. */
+export type SpecSettings = {
+  readonly platforms?: readonly Platform[];
+  readonly tags?: readonly string[];
+  readonly debianMirror?: string;
+  /** False when nothing was said of the base, so that the project's Python may decide it. */
+  readonly isBaseSet: boolean;
+  /** Whether .gitignore files count besides .dockerignore. */
+  readonly gitignore: boolean;
+};
+
+export type LoadedSpec = { readonly definition: Definition; readonly settings: SpecSettings };
+
+/** Says where a top-level key stands, for messages: `cambium.yaml:3:5`. */
+export type WhereKey = (key: string) => string;
+
+/**
+ * Brings the short forms into one and fills in the defaults.
+ * @throws CambiumError `SPEC_INVALID` for what the schema alone cannot see.
+ */
+export function toLoadedSpec(spec: Spec, where: WhereKey): LoadedSpec {
+  const python = spec.python === undefined ? undefined : pythonInstall(spec.python, where("python"));
+  return { definition: toDefinition(spec, python, [], where), settings: toSettings(spec) };
+}
+
+export function toSettings(spec: Spec): SpecSettings {
+  return {
+    ...(spec.platforms && { platforms: spec.platforms.map((text) => parsePlatform(text, "platforms")) }),
+    ...(spec.tags !== undefined && { tags: listOf(spec.tags) }),
+    ...(spec.debianMirror !== undefined && { debianMirror: spec.debianMirror }),
+    isBaseSet: spec.debian !== undefined,
+    gitignore: spec.gitignore ?? false,
+  };
+}
+
+/** `before` are file ops that come ahead of the spec's copies, such as an editable install. */
+export function toDefinition(
+  spec: Spec,
+  python: PythonInstall | undefined,
+  before: readonly FileOp[],
+  where: WhereKey,
+): Definition {
+  const workdir = spec.workdir ?? (python === undefined ? undefined : DEFAULT_WORKDIR);
+  return {
+    base: debianBase(spec),
+    ...(python !== undefined && { python }),
+    files: [...before, ...copies(spec.copy).map((copy) => copyOp(copy, workdir ?? "/"))],
+    users: userOps(spec, where("users")),
+    config: configOp(spec, python !== undefined, workdir, where),
+  };
+}
+
+function debianBase(spec: Spec): DebianBase {
+  const debian =
+    typeof spec.debian === "string" ? { suite: spec.debian } : (spec.debian ?? { suite: DEFAULT_SUITE });
+  return {
+    kind: "debian",
+    suite: debian.suite,
+    variant: debian.variant ?? "standard",
+    keep: sortedOnce(debian.keep ?? []),
+    packages: sortedOnce(spec.apt ?? []),
+  };
+}
+
+/** @throws CambiumError `SPEC_INVALID` unless exactly one source is named. */
+export function pythonInstall(spec: string | PythonSpec, where: string): PythonInstall {
+  if (typeof spec === "string") return { source: sourceByName(spec, where), extras: [], groups: [] };
+  const sources = pythonSources(spec);
+  if (sources.length !== 1) {
+    throw usageError(
+      "SPEC_INVALID",
+      `${where}: python: expected exactly one source, got ${sources.length === 0 ? "none" : sources.map(({ kind }) => kind).join(" and ")}`,
+      "Name one of requirements, pylock, uv, poetry, pyproject, script, lock, packages.",
+    );
+  }
+  return {
+    source: sources[0]!,
+    extras: sortedOnce(spec.extras ?? []),
+    groups: sortedOnce(spec.groups ?? []),
+  };
+}
+
+function pythonSources(spec: PythonSpec): PythonSource[] {
+  const sources: PythonSource[] = [];
+  if (spec.requirements !== undefined)
+    sources.push({ kind: "requirements", paths: listOf(spec.requirements) });
+  if (spec.pylock !== undefined) sources.push({ kind: "pylock", path: spec.pylock });
+  if (spec.uv !== undefined) sources.push({ kind: "uv-lock", path: spec.uv });
+  if (spec.poetry !== undefined) sources.push({ kind: "poetry-lock", path: spec.poetry });
+  if (spec.pyproject !== undefined) sources.push({ kind: "pyproject", path: spec.pyproject });
+  if (spec.script !== undefined) sources.push({ kind: "script", path: spec.script });
+  if (spec.lock !== undefined) sources.push({ kind: "cambium-lock", path: spec.lock });
+  if (spec.packages !== undefined) sources.push({ kind: "specifiers", specifiers: spec.packages });
+  return sources;
+}
+
+/** The kind that a file's own name tells; PEP 751 fixes `pylock.toml` and `pylock.*.toml`. */
+export function sourceByName(path: string, where: string): PythonSource {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  if (name === "cambium.lock") return { kind: "cambium-lock", path };
+  if (/^pylock(\.[^.]+)?\.toml$/.test(name)) return { kind: "pylock", path };
+  if (name === "uv.lock") return { kind: "uv-lock", path };
+  if (name === "poetry.lock") return { kind: "poetry-lock", path };
+  if (name === "pyproject.toml") return { kind: "pyproject", path };
+  if (/\.(txt|in)$/.test(name)) return { kind: "requirements", paths: [path] };
+  if (name.endsWith(".py")) return { kind: "script", path };
+  throw usageError(
+    "SPEC_INVALID",
+    `${where}: python: cannot tell from its name what ${JSON.stringify(path)} is`,
+    'Say so, as in python: {requirements: "FILE"}; a list of names is python: {packages: [...]}.',
+  );
+}
+
+function copies(copy: Spec["copy"]): CopySpec[] {
+  if (copy === undefined) return [];
+  return (Array.isArray(copy) ? copy : [copy]).map((item) =>
+    typeof item === "string" ? copyFromText(item) : item,
+  );
+}
+
+/** `SOURCE` or `SOURCE:/DESTINATION`; a colon before anything but a slash belongs to the name. */
+function copyFromText(text: string): CopySpec {
+  const colon = text.indexOf(":/");
+  return colon <= 0 ? { from: text } : { from: text.slice(0, colon), to: text.slice(colon + 1) };
+}
+
+function copyOp(copy: CopySpec, workdir: string): FileOp {
+  const to = copy.to ?? "./";
+  const chmod =
+    typeof copy.chmod === "string" ? Number.parseInt(copy.chmod.replace(/^0o/, ""), 8) : copy.chmod;
+  return {
+    op: "copy",
+    sources: listOf(copy.from),
+    destination: to.startsWith("/") ? asDirectory(to, workdir) : absolute(workdir, to),
+    ...(copy.owner !== undefined && { owner: copy.owner }),
+    ...(chmod !== undefined && { chmod }),
+    ...(copy.exclude !== undefined && { exclude: copy.exclude }),
+  };
+}
+
+/** The working directory is a directory, whether or not its name ends in a slash: a file copied there goes into it. */
+function asDirectory(path: string, workdir: string): string {
+  return path === workdir.replace(/\/+$/, "") ? `${path}/` : path;
+}
+
+/** Keeps what says "directory": a trailing slash or dot. */
+function absolute(workdir: string, relative: string): string {
+  return `${workdir.replace(/\/+$/, "")}/${relative.replace(/^(\.\/)+/, "").replace(/^\.$/, "")}`;
+}
+
+function userOps(spec: Spec, where: string): UserOp[] {
+  const users: UserOp[] = (spec.users ?? []).map(({ name, uid, gid, home, shell }) => ({
+    name,
+    ...(uid !== undefined && { uid }),
+    ...(gid !== undefined && { gid }),
+    ...(home !== undefined && { home }),
+    ...(shell !== undefined && { shell }),
+  }));
+  const names = users.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw usageError("SPEC_INVALID", `${where}: users: ${twice} stands twice`);
+  const name = typeof spec.user === "string" ? spec.user.split(":")[0]! : undefined;
+  // "user: app" alone is what people mean: there shall be such a user.
+  if (name === undefined || /^\d+$/.test(name) || names.includes(name) || isDebianAccount(name)) return users;
+  return [...users, { name }];
+}
+
+function configOp(spec: Spec, hasPython: boolean, workdir: string | undefined, where: WhereKey): ConfigOp {
+  return {
+    env: envOf(spec.env ?? {}, hasPython, where("env")),
+    ...(workdir !== undefined && { workdir }),
+    ...(spec.user !== undefined && { user: String(spec.user) }),
+    ...(spec.entrypoint !== undefined && {
+      entrypoint: splitCommand(spec.entrypoint, `${where("entrypoint")}: entrypoint`),
+    }),
+    ...(spec.cmd !== undefined && { cmd: splitCommand(spec.cmd, `${where("cmd")}: cmd`) }),
+    labels: Object.fromEntries(
+      Object.entries(spec.label ?? {})
+        .sort(([a], [b]) => comparePaths(a, b))
+        .map(([name, value]) => [name, String(value)]),
+    ),
+    exposedPorts: sortedOnce(listOf(spec.expose ?? []).map(portOf)),
+    volumes: sortedOnce(listOf(spec.volume ?? [])),
+    ...(spec.stopSignal !== undefined && { stopSignal: String(spec.stopSignal) }),
+  };
+}
+
+/** The defaults first, a value of the user's in the default's place. */
+function envOf(
+  env: Readonly<Record<string, unknown>>,
+  hasPython: boolean,
+  where: string,
+): [string, string][] {
+  const variables = new Map<string, string>(hasPython ? PYTHON_ENV : [["PATH", DEFAULT_PATH]]);
+  for (const [name, value] of Object.entries(env)) variables.set(name, String(value));
+  const path = variables.get("PATH")!;
+  if (/\$(PATH|\{PATH\})/.test(path)) {
+    throw usageError(
+      "SPEC_INVALID",
+      `${where}: env: PATH: $PATH is not expanded: ${JSON.stringify(path)}`,
+      `Write it out; the default is ${(hasPython ? new Map(PYTHON_ENV).get("PATH") : undefined) ?? DEFAULT_PATH}`,
+    );
+  }
+  return [...variables];
+}
+
+function portOf(port: string | number): string {
+  const text = String(port);
+  return text.includes("/") ? text : `${text}/tcp`;
+}
+
+function listOf<T>(value: T | readonly T[]): readonly T[] {
+  return Array.isArray(value) ? (value as readonly T[]) : [value as T];
+}
+
+function sortedOnce<T extends string>(values: readonly T[]): T[] {
+  return [...new Set(values)].sort(comparePaths);
+}

@@ -1,0 +1,92 @@
+import type { Emit } from "../../events.ts";
+import { digestOf } from "../../layer/digest.ts";
+import { CONSTANT_MTIME, type Entry } from "../../layer/entry.ts";
+import type { Layer } from "../../layer/layer.ts";
+import type { TarEntry } from "../../layer/read-tar.ts";
+import { paddingOf, tarHeader } from "../../layer/tar-header.ts";
+import type { Image } from "../image.ts";
+import { layerEntries } from "../layer-entries.ts";
+import { writeAtomically } from "./atomic-file.ts";
+
+const WHITEOUT = ".wh.";
+const OPAQUE = ".wh..wh..opq";
+
+/**
+ * The root filesystem as one tar, layers merged: what a higher layer states replaces what is below. All directories come
+ * first, so that each has its mode before anything is put into it. Reads each layer twice, first to learn which entries
+ * survive, so memory holds paths but no content.
+ * @throws CambiumError `OUTPUT_UNWRITABLE`, `DISK_FULL`, `ARCHIVE_…`.
+ */
+export async function writeRootfsTar(image: Image, dest: string, emit: Emit): Promise<void> {
+  await writeAtomically(dest, rootfsTar(image.layers));
+  emit({ type: "output", kind: "tar", where: dest, digest: image.manifest.descriptor.digest });
+}
+
+export async function* rootfsTar(layers: readonly Layer[]): AsyncGenerator<Uint8Array> {
+  const owners = await survivingEntries(layers);
+  const directories = [...owners.values()].flatMap(({ directory }) => directory ?? []);
+  for (const entry of directories.sort((a, b) => (a.path < b.path ? -1 : 1))) yield headerOf(entry);
+  for (const [index, layer] of layers.entries()) {
+    for await (const entry of layerEntries(layer)) {
+      const owner = owners.get(entry.path);
+      if (owner?.layer !== index || owner.directory !== undefined) continue;
+      const kept = toEntry(entry);
+      if (kept === undefined) continue;
+      yield headerOf({ ...kept, mtimeSec: entry.mtimeSec });
+      if (kept.type !== "file") continue;
+      yield* entry.content();
+      yield new Uint8Array(paddingOf(kept.size));
+    }
+  }
+  yield new Uint8Array(1024);
+}
+
+/** An entry with its time. */
+type Timed = Entry & { readonly mtimeSec: number | undefined };
+
+function headerOf({ mtimeSec, ...entry }: Timed): Uint8Array {
+  return tarHeader(entry, mtimeSec ?? CONSTANT_MTIME);
+}
+
+/** Who has the last word on a path. */
+type Owner = { readonly layer: number; readonly directory: Timed | undefined };
+
+/** For each path the layer whose entry is the final one; whiteouts take away what lower layers have. */
+async function survivingEntries(layers: readonly Layer[]): Promise<Map<string, Owner>> {
+  const owners = new Map<string, Owner>();
+  const removeBelow = (path: string, layer: number) => {
+    for (const [other, owner] of owners)
+      if (other.startsWith(`${path}/`) && owner.layer < layer) owners.delete(other);
+  };
+  for (const [index, layer] of layers.entries()) {
+    for await (const entry of layerEntries(layer)) {
+      const slash = entry.path.lastIndexOf("/");
+      const name = entry.path.slice(slash + 1);
+      const parent = slash === -1 ? "" : entry.path.slice(0, slash);
+      if (name === OPAQUE) {
+        removeBelow(parent, index);
+      } else if (name.startsWith(WHITEOUT)) {
+        const hidden = `${parent === "" ? "" : `${parent}/`}${name.slice(WHITEOUT.length)}`;
+        owners.delete(hidden);
+        removeBelow(hidden, index);
+      } else {
+        const { mtimeSec } = entry;
+        const kept = entry.type === "directory" ? toEntry(entry) : undefined;
+        const directory = kept && { ...kept, mtimeSec };
+        if (owners.get(entry.path)?.directory && !directory) removeBelow(entry.path, index);
+        owners.set(entry.path, { layer: index, directory });
+      }
+    }
+  }
+  return owners;
+}
+
+/** Devices and pipes have no place in our entries; computed images have none. */
+function toEntry(entry: TarEntry): Entry | undefined {
+  const { path, mode, uid, gid, target = "", xattrs } = entry;
+  const common = { path, mode, uid, gid, ...(xattrs !== undefined && { xattrs }) };
+  if (entry.type === "file") return { ...common, type: "file", size: entry.size, digest: digestOf("") };
+  if (entry.type === "directory") return { ...common, type: "directory" };
+  if (entry.type === "symlink" || entry.type === "hardlink") return { ...common, type: entry.type, target };
+  return undefined;
+}

@@ -1,0 +1,19 @@
+import { CambiumError } from "../errors.ts";
+import type { Descriptor, Digest } from "../layer/digest.ts";
+
+/** An image that exists somewhere: a layout folder, a tar, the store, a registry. Its bytes are not trusted. */
+export interface ImageSource {
+  /** For messages: the path or reference, without credentials. */
+  readonly where: string;
+  /** What the name points to: a manifest or an index. */
+  readonly root: Descriptor;
+  /** Bytes of a blob as they are, not checked. @throws CambiumError `BLOB_UNKNOWN` (perhaps while reading). */
+  read(digest: Digest): AsyncIterable<Uint8Array>;
+  close(): Promise<void>;
+}
+
+export function blobUnknown(where: string, digest: string): CambiumError {
+  return new CambiumError("BLOB_UNKNOWN", `${where}: no blob ${digest}`, {
+    hint: "The image is incomplete; write or fetch it again.",
+  });
+}

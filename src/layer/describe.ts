@@ -1,0 +1,74 @@
+import { type LayerPlan, layerExtents, layerPieces } from "./compose.ts";
+import { type Digest, Hasher } from "./digest.ts";
+import { headerMember, memberHeader, memberTrailer } from "./gzip.ts";
+import { inflatePayload } from "./inflate.ts";
+import { LAYER_MEDIA_TYPE, type Layer, type LayerRecord } from "./layer.ts";
+import type { BlobReader } from "./segment.ts";
+
+/**
+ * Computes digest, size and diff id of a planned layer, and checks the CRC and size of every payload on the way.
+ * `onContent` also gets the content digest of each file: a wheel is inflated once for all three.
+ * Memory: a few MB.
+ */
+export async function describeLayer(
+  plan: LayerPlan,
+  reader: BlobReader,
+  where: string,
+  onContent?: (path: string, digest: Digest) => void,
+): Promise<LayerRecord> {
+  const stored = new Hasher();
+  const tar = new Hasher();
+  let size = 0;
+  const store = (bytes: Uint8Array) => {
+    stored.update(bytes);
+    size += bytes.length;
+  };
+  for (const piece of layerPieces(plan)) {
+    if (piece.kind === "headers") {
+      tar.update(piece.tar);
+      store(headerMember(piece.tar));
+      continue;
+    }
+    const content = onContent === undefined ? undefined : new Hasher();
+    store(memberHeader());
+    const onBytes = (bytes: Uint8Array) => {
+      tar.update(bytes);
+      content?.update(bytes);
+    };
+    await inflatePayload(reader, piece.payload, piece.size, `${where}: ${piece.path}`, onBytes, store);
+    store(memberTrailer(piece.payload.crc32, piece.size));
+    if (content !== undefined) onContent?.(piece.path, content.digest());
+  }
+  return { descriptor: { mediaType: LAYER_MEDIA_TYPE, digest: stored.digest(), size }, diffId: tar.diffId() };
+}
+
+const CHUNK = 1 << 20;
+
+/** A layer whose bytes are put together from stored ranges each time they are read. */
+export function composedLayer(plan: LayerPlan, record: LayerRecord, reader: BlobReader): Layer {
+  return { descriptor: record.descriptor, diffId: record.diffId, compressed: () => layerBytes(plan, reader) };
+}
+
+/** Chunks of about 1 MiB: small pieces are gathered, since a write per tar header would cost more than the header. */
+async function* layerBytes(plan: LayerPlan, reader: BlobReader): AsyncGenerator<Uint8Array> {
+  let chunk = Buffer.allocUnsafe(CHUNK);
+  let used = 0;
+  for (const extent of layerExtents(plan)) {
+    const length = extent.kind === "bytes" ? extent.bytes.length : extent.length;
+    for (let done = 0; done < length; ) {
+      const part = Math.min(CHUNK - used, length - done);
+      const target = chunk.subarray(used, used + part);
+      if (extent.kind === "bytes") target.set(extent.bytes.subarray(done, done + part));
+      else reader.read(extent.blob, extent.offset + done, target);
+      used += part;
+      done += part;
+      if (used === CHUNK) {
+        yield chunk;
+        // The consumer may still hold the last one.
+        chunk = Buffer.allocUnsafe(CHUNK);
+        used = 0;
+      }
+    }
+  }
+  if (used > 0) yield chunk.subarray(0, used);
+}

@@ -1,0 +1,52 @@
+import type { Segment } from "../layer/segment.ts";
+import type { TierGroups } from "../solve/image-layers.ts";
+import type { PackageSnapshot } from "../solve/snapshot.ts";
+import {
+  DEBIAN_BUDGET,
+  DEFAULT_THRESHOLDS,
+  type Group,
+  groupPackages,
+  PYTHON_BUDGET,
+  type Weighed,
+} from "./group.ts";
+
+/**
+ * Which layers an image has, lowest first: Debian's packages, what no package ships, the environment, Python's packages,
+ * then each copy of the user's files. A change in one tier leaves the layers of the others as they are.
+ */
+export function planTiers(packages: PackageSnapshot, files: readonly Segment[]): TierGroups[] {
+  const tiers: TierGroups[] = [
+    named("debian", groupPackages(packages.debian, DEBIAN_BUDGET)),
+    single("base", packages.generated),
+    single("venv", packages.venv),
+    named("python", groupPackages(packages.wheels, PYTHON_BUDGET)),
+    ...files.map((segment) => single(segment.name, [segment])),
+  ];
+  return tiers.filter((groups) => groups.length > 0);
+}
+
+/** Why the packages of a layer stand together, for `plan`. */
+export function groupingOf(name: string, segments: readonly Segment[]): string {
+  if (name === "base" || name === "venv") return name;
+  if (segments.every(({ recipe }) => recipe.ecosystem === "files" || recipe.ecosystem === "generated"))
+    return "files";
+  const isHeavy = segments.length === 1 && (segments[0]?.sizeBytes ?? 0) > DEFAULT_THRESHOLDS.heavyBytes;
+  return isHeavy ? "heavy" : "bucket";
+}
+
+function single(name: string, members: readonly Segment[]): TierGroups {
+  return members.length === 0 ? [] : [{ name, members }];
+}
+
+function named(ecosystem: string, groups: readonly Group<Segment>[]): TierGroups {
+  return groups.map(({ members }) => ({ name: `${ecosystem} ${groupName(members)}`, members }));
+}
+
+/** What people see: `numpy`, or of several the largest, `pandas and 3 more`. */
+export function groupName(members: readonly Weighed[]): string {
+  const [first, ...others] = members.toSorted(
+    (a, b) => b.sizeBytes - a.sizeBytes || (a.key < b.key ? -1 : 1),
+  );
+  if (first === undefined) return "";
+  return others.length === 0 ? first.key : `${first.key} and ${others.length} more`;
+}

@@ -1,0 +1,33 @@
+/** Sizes as people read them: powers of 1000, as registries and download pages count, three digits at most. */
+export function formatBytes(sizeBytes: number): string {
+  if (sizeBytes < 1000) return `${sizeBytes} B`;
+  const units = ["kB", "MB", "GB", "TB"];
+  let value = sizeBytes;
+  let unit = "B";
+  for (const next of units) {
+    // 999.5 would print as "1000", so the limit stands there.
+    if (value < 999.5) break;
+    value /= 1000;
+    unit = next;
+  }
+  return `${value < 99.95 ? value.toFixed(1) : value.toFixed(0)} ${unit}`;
+}
+
+/** `0.12 s`, `3.4 s`, `2 min 05 s`: as exact as the length deserves. */
+export function formatDuration(ms: number): string {
+  const seconds = Math.max(0, ms) / 1000;
+  if (seconds < 0.995) return `${seconds.toFixed(2)} s`;
+  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
+}
+
+/** `1 layer`, `2 layers`; `plural` only where an `s` is not enough. */
+export function formatCount(count: number, singular: string, plural: string = `${singular}s`): string {
+  return `${count} ${count === 1 ? singular : plural}`;
+}
+
+/** Enough of a digest to recognise it: the first twelve hex digits. */
+export function shortDigest(digest: string): string {
+  return digest.replace(/^sha256:/, "").slice(0, 12);
+}

@@ -1,0 +1,87 @@
+import type { LockedDeb } from "../ecosystems/debian/lock.ts";
+import type { DirectUrl } from "../ecosystems/python/lock.ts";
+import { type ArrangedTier, arrange } from "../layer/arrange.ts";
+import { composeLayer, type LayerPlan } from "../layer/compose.ts";
+import { describeLayer } from "../layer/describe.ts";
+import { type Digest, digestOf } from "../layer/digest.ts";
+import type { LayerRecord } from "../layer/layer.ts";
+import type { Payload, SegmentId } from "../layer/segment.ts";
+import type { BlobStore } from "../store/blobs.ts";
+import type { SegmentStore } from "../store/segments.ts";
+
+/** Work that takes a core: plain data, so that it can be sent to a thread. Archives are blobs of the store by then. */
+export type Job =
+  | {
+      readonly kind: "wheel";
+      readonly archive: Digest;
+      readonly filename: string;
+      readonly directUrl?: DirectUrl;
+      /** Uncompressed bytes from which on the layer of this package alone is described in the same pass. */
+      readonly describeAbove: number;
+    }
+  | {
+      readonly kind: "deb";
+      readonly deb: LockedDeb;
+      readonly keep: readonly ("man" | "info" | "locale" | "doc")[];
+    }
+  | { readonly kind: "describe"; readonly name: string; readonly plan: LayerPlan };
+
+/** What a job leaves: a segment in the store, a layer that is now known, or both. */
+export type JobResult = {
+  readonly segment?: SegmentId;
+  readonly layer?: { readonly key: Digest; readonly record: LayerRecord };
+};
+
+/** The parts of the store that need no index; each thread opens its own. */
+export type JobStore = { readonly blobs: BlobStore; readonly segments: SegmentStore };
+
+/** Does one job here and now. @throws whatever the archive's reader finds wrong with it. */
+export async function runJob(job: Job, store: JobStore): Promise<JobResult> {
+  switch (job.kind) {
+    case "describe":
+      return { layer: { key: job.plan.key, record: await describeLayer(job.plan, store.blobs, job.name) } };
+    case "deb": {
+      const { transcodeDeb } = await import("../ecosystems/debian/transcode.ts");
+      const { deb, keep } = job;
+      const archivePath = store.blobs.path(deb.sha256);
+      const segment = await transcodeDeb({ archive: deb.sha256, archivePath, deb, keep }, store.blobs);
+      store.segments.put(segment);
+      return { segment: segment.id };
+    }
+    case "wheel":
+      return await runWheelJob(job, store);
+  }
+}
+
+/** A heavy wheel is inflated once for everything: its files' digests, its layer's digest and diff id. */
+async function runWheelJob(job: Extract<Job, { kind: "wheel" }>, store: JobStore): Promise<JobResult> {
+  const { inspectPayload, planWheel, wheelSegment } = await import("../ecosystems/python/transcode.ts");
+  const { archive: digest, filename, directUrl } = job;
+  const input = { path: store.blobs.path(digest), digest, filename, ...(directUrl && { directUrl }) };
+  const wheel = await planWheel(input);
+  const sizeBytes = wheel.files.reduce((sum, file) => sum + file.size, 0);
+  if (sizeBytes <= job.describeAbove) {
+    const inspect = async (payload: Payload, size: number, path: string) =>
+      (await inspectPayload(store.blobs, payload, size, `${filename}: ${path}`)).digest;
+    if (wheel.pack.length > 0) store.blobs.put(wheel.pack);
+    const segment = await wheelSegment(wheel, inspect, store.blobs);
+    store.segments.put(segment);
+    return { segment: segment.id };
+  }
+  // Digests play no part in a layer's bytes, so it can be described before they are known.
+  const draft = await wheelSegment(wheel, () => digestOf(""), store.blobs);
+  const [alone] = arrange([[draft]]).tiers as [ArrangedTier];
+  const plan = composeLayer(alone.segments, alone);
+  const digests = new Map<string, Digest>();
+  const record = await describeLayer(plan, store.blobs, filename, (path, content) =>
+    digests.set(path, content),
+  );
+  const digestAt = (_payload: Payload, _size: number, path: string) => {
+    const known = digests.get(path);
+    if (known === undefined) throw new TypeError(`${filename}: no digest for ${path}`);
+    return known;
+  };
+  const segment = await wheelSegment(wheel, digestAt, store.blobs);
+  store.segments.put(segment);
+  return { segment: segment.id, layer: { key: plan.key, record } };
+}

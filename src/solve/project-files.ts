@@ -1,0 +1,103 @@
+import { canonicalJson } from "../canonical-json.ts";
+import type { DigestCache } from "../context/content-digest.ts";
+import { copyEntries } from "../context/copy.ts";
+import { type ContextTree, type WalkOptions, walkContext } from "../context/walk.ts";
+import type { Definition, GeneratedFile } from "../graph/definition.ts";
+import type { Digest } from "../layer/digest.ts";
+import { digestOf } from "../layer/digest.ts";
+import { CONSTANT_MTIME } from "../layer/entry.ts";
+import { type SourceEntry, segmentFromFiles } from "../layer/files.ts";
+import type { Segment } from "../layer/segment.ts";
+import { LAYOUT_VERSIONS } from "../layout-versions.ts";
+import type { Store } from "../store/store.ts";
+import { filesSegment } from "./files.ts";
+import { resolveOwner } from "./owners.ts";
+import { step, type Workbench } from "./workbench.ts";
+
+/**
+ * One segment per file op of the definition, in order.
+ * @throws CambiumError as `walkContext`, `copyEntries`, `resolveOwner` and `filesSegment`.
+ */
+export async function projectFiles(
+  definition: Definition,
+  context: WalkOptions & { readonly root: string },
+  sourceDateEpoch: number | undefined,
+  bench: Workbench,
+): Promise<Segment[]> {
+  if (definition.files.length === 0) return [];
+  return step(bench, "project files", async () => {
+    const mtimeSec = sourceDateEpoch ?? CONSTANT_MTIME;
+    const cache = openDigestCache(bench.store, context.root);
+    let tree: ContextTree | undefined;
+    const segments: Segment[] = [];
+    for (const [index, op] of definition.files.entries()) {
+      const key = String(index).padStart(4, "0");
+      if (op.op === "generate") {
+        segments.push(generatedFiles(op.name, key, op.files, mtimeSec, bench));
+        continue;
+      }
+      tree ??= await contextTree(context, bench);
+      const owner = resolveOwner(op.owner, definition.users, `copy to ${op.destination}`);
+      const entries = copyEntries(tree, op, { modes: "normalize", ...owner });
+      const name = `copy ${op.sources.join(" ")} ${op.destination}`;
+      segments.push(await filesSegment({ root: context.root, name, key, entries, mtimeSec }, cache, bench));
+    }
+    cache.save();
+    const count = segments.reduce((sum, { entries }) => sum + entries.length, 0);
+    return { value: segments, outcome: "done", detail: `${count} paths` };
+  });
+}
+
+async function contextTree(
+  context: WalkOptions & { readonly root: string },
+  bench: Workbench,
+): Promise<ContextTree> {
+  const tree = await walkContext(context.root, { ...context, signal: bench.signal });
+  for (const message of tree.warnings) bench.emit({ type: "warning", code: "CONTEXT_SKIPPED", message });
+  return tree;
+}
+
+function generatedFiles(
+  name: string,
+  key: string,
+  files: readonly GeneratedFile[],
+  mtimeSec: number,
+  bench: Workbench,
+): Segment {
+  const recipe = {
+    ecosystem: "generated",
+    layoutVersion: LAYOUT_VERSIONS.generated,
+    source: digestOf(canonicalJson(files)),
+    options: { name, mtime: String(mtimeSec) },
+  } as const;
+  const entries = files.map((file): SourceEntry => {
+    const owner = { uid: 0, gid: 0 };
+    if (file.type === "file") return { ...file, ...owner, content: Buffer.from(file.content, "utf8") };
+    return file.type === "symlink" ? { ...file, ...owner, mode: 0o777 } : { ...file, ...owner };
+  });
+  const segment = segmentFromFiles({ recipe, name, key, mtimeSec, entries }, bench.store.blobs);
+  bench.lease.protect(segment.blobs);
+  if (!bench.store.segments.has(segment.id)) bench.store.segments.put(segment);
+  return segment;
+}
+
+/** All digests of one context are one record: 50,000 single ones would take longer to fetch than to compute. */
+function openDigestCache(store: Store, root: string): DigestCache & { save(): void } {
+  const before = (store.records.get("context-digests", root) ?? {}) as Record<string, Digest>;
+  const used: Record<string, Digest> = {};
+  let isChanged = false;
+  return {
+    get(key) {
+      const digest = before[key];
+      if (digest !== undefined) used[key] = digest;
+      return digest;
+    },
+    put(key, digest) {
+      used[key] = digest;
+      isChanged = true;
+    },
+    save() {
+      if (isChanged) store.records.put("context-digests", root, used);
+    },
+  };
+}

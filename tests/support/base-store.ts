@@ -1,0 +1,155 @@
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { root } from "../../scripts/paths.ts";
+import { openStore } from "../../src/store/store.ts";
+import { cambium } from "./command.ts";
+
+/** The smallest base with a Python; the same in all these tests, so that it is fetched once. */
+export const baseYaml = "debian: { suite: trixie, variant: distroless }\n";
+
+const cache = join(root, ".cache", "test-store");
+const keepMs = 3_600_000;
+
+type Base = {
+  readonly root: string;
+  /** A `cambium.lock` that settles the base and leaves Python open. */
+  readonly lock: string;
+};
+
+let opened: Promise<Base> | undefined;
+
+/**
+ * A store that holds the base, made once per state of the source and never built into. What it is made from comes
+ * from the host's mirror of Debian once, and later from the one before: no network then.
+ */
+export function baseStore(): Promise<Base> {
+  opened ??= open();
+  return opened;
+}
+
+async function open(): Promise<Base> {
+  const folder = join(cache, `base-${sourceDigest()}`);
+  const locks = openStore(join(cache, "locks"));
+  try {
+    await locks.exclusive("base", async () => {
+      if (!existsSync(folder)) await make(folder);
+    });
+  } finally {
+    locks.close();
+  }
+  return { root: join(folder, "store"), lock: readFileSync(join(folder, "project", "cambium.lock"), "utf8") };
+}
+
+async function make(folder: string): Promise<void> {
+  mkdirSync(cache, { recursive: true });
+  const earlier = readdirSync(cache).filter((name) => name.startsWith("base-"));
+  const seed = earlier.map((name) => join(cache, name)).at(-1);
+  // A lock that an earlier source wrote may be none for this one.
+  const made = (await tryMake(seed)) ?? (seed === undefined ? undefined : await tryMake(undefined));
+  if (made === undefined) throw new Error("no base for the tests");
+  renameSync(made, folder);
+  for (const name of earlier) {
+    // A run that began before the source changed may still work with it.
+    const path = join(cache, name);
+    if (Date.now() - statSync(path).mtimeMs > keepMs) rmSync(path, { recursive: true, force: true });
+  }
+}
+
+/** @returns a folder with project and store; undefined when the seed is of no use. */
+async function tryMake(seed: string | undefined): Promise<string | undefined> {
+  const folder = mkdtempSync(join(cache, ".new-"));
+  const project = join(folder, "project");
+  const store = join(folder, "store");
+  mkdirSync(project);
+  // A spec with Python, though without any distribution: the suite depends on whether there is one.
+  writeFileSync(join(project, "cambium.yaml"), `${baseYaml}python: pylock.toml\n`);
+  writeFileSync(join(project, "pylock.toml"), pylockText([]));
+  if (seed !== undefined) {
+    copyFileSync(join(seed, "project", "cambium.lock"), join(project, "cambium.lock"));
+    copyStore(join(seed, "store"), store, { isForgetful: true });
+  }
+  for (const args of [...(seed === undefined ? [["lock", project]] : []), ["build", project, "--locked"]]) {
+    const ran = await cambium(args, { store });
+    if (ran.exitCode === 0) continue;
+    rmSync(folder, { recursive: true, force: true });
+    if (seed !== undefined) return undefined;
+    throw new Error(`no base for the tests: cambium ${args[0]}\n${ran.stderr}`);
+  }
+  return folder;
+}
+
+/** What another source makes of the base may differ, also where no version says so while one is at work on it. */
+function sourceDigest(): string {
+  const hash = createHash("sha256");
+  for (const path of readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).sort()) {
+    if (!path.endsWith(".ts") || path.endsWith(".test.ts")) continue;
+    hash.update(`${path}\n`).update(readFileSync(join(root, "src", path)));
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+export type CopyOptions = {
+  /** Copies instead of links. */
+  readonly isOtherDisk?: boolean;
+  /** Only the blobs, the debs among them: nothing is known, all is to be computed, and nothing to be fetched. */
+  readonly isForgetful?: boolean;
+};
+
+/** A store of the test's own that has the base already. Blobs and segments are links: nothing writes into one. */
+export async function copyOfBaseStore(target: string, options: CopyOptions = {}): Promise<string> {
+  copyStore((await baseStore()).root, target, options);
+  return target;
+}
+
+function copyStore(source: string, target: string, options: CopyOptions): void {
+  const wanted =
+    options.isForgetful === true ? /^blobs-v1/ : /^(blobs-v1|segments-v1|records-v1|compile-cache)/;
+  for (const entry of readdirSync(source, { recursive: true, withFileTypes: true })) {
+    const from = join(entry.parentPath, entry.name);
+    const part = from.slice(source.length + 1);
+    if (!wanted.test(part)) continue;
+    const to = join(target, part);
+    if (entry.isDirectory()) mkdirSync(to, { recursive: true });
+    else {
+      mkdirSync(join(to, ".."), { recursive: true });
+      if (part.startsWith("records-v1") || options.isOtherDisk === true) copyFileSync(from, to);
+      else linkSync(from, to);
+    }
+  }
+}
+
+export type PylockWheel = {
+  readonly name: string;
+  readonly version: string;
+  readonly url: string;
+  readonly sha256: string;
+  readonly size?: number;
+};
+
+/** A lock of exactly these wheels (PEP 751). */
+export function pylockText(wheels: readonly PylockWheel[]): string {
+  const head = 'lock-version = "1.0"\ncreated-by = "test"\n';
+  if (wheels.length === 0) return `${head}packages = []\n`;
+  const packages = wheels.map(
+    ({ name, version, url, sha256, size }) => `
+[[packages]]
+name = "${name}"
+version = "${version}"
+wheels = [{ url = "${url}", ${size === undefined ? "" : `size = ${size}, `}hashes = { sha256 = "${sha256}" } }]
+`,
+  );
+  return `${head}${packages.join("")}`;
+}
