@@ -1,7 +1,7 @@
 /** `npm run build`: the packed package's `dist`: bundles for start-up speed, declarations for who imports it. */
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { rolldown } from "rolldown";
 import { root, toolPath } from "./paths.ts";
 import { runProcess } from "./process.ts";
 
@@ -12,7 +12,7 @@ const external = ["@napi-rs/lzma"];
 
 /**
  * Entries of their own: `cli` for bin, `worker` for threads (the bundle looks for it beside itself), `api` for
- * importers. Splitting keeps what is imported dynamically in chunks that load only then.
+ * importers. What is imported dynamically stays in chunks that load only then.
  */
 const entries: Readonly<Record<string, string>> = {
   cli: "src/cli/entry.ts",
@@ -20,29 +20,39 @@ const entries: Readonly<Record<string, string>> = {
   api: "src/api.ts",
 };
 
+/**
+ * What every command loads, and what a build that changes nothing loads besides, each with all that it imports
+ * statically, are one chunk each: docs/design/0006-start-up.md has the measurement.
+ */
+const startChunks = [
+  { name: "command", test: /\/src\/cli\/(main|library)\.ts$/, priority: 2 },
+  {
+    name: "build",
+    test: /\/src\/(actions\/build|frontend\/project\/detect|ecosystems\/python\/requirements\/requirements-file)\.ts$/,
+    priority: 1,
+  },
+];
+
 rmSync(dist, { recursive: true, force: true });
-await build({
-  absWorkingDir: root,
-  entryPoints: Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(join(root, file)))),
-  outdir: dist,
-  bundle: true,
-  splitting: true,
+const bundle = await rolldown({
+  cwd: root,
+  input: { ...entries },
   platform: "node",
-  format: "esm",
-  target: "node22.18",
   external,
   // A linked node_modules would otherwise put its place on this machine into the names of CommonJS modules.
-  preserveSymlinks: true,
-  minifySyntax: true,
-  minifyWhitespace: true,
-  // Names stay, so that the stack of a defect can be read; their licences go to one file.
-  keepNames: true,
-  legalComments: "external",
-  // CommonJS dependencies call require for Node's own modules.
-  banner: {
-    js: 'import{createRequire as createRequire_}from"node:module";const require=createRequire_(import.meta.url);',
-  },
+  resolve: { symlinks: false },
+  // Modules that are also imported statically stay with who does; that is what the chunks above are for.
+  checks: { ineffectiveDynamicImport: false },
 });
+await bundle.write({
+  dir: dist,
+  format: "esm",
+  chunkFileNames: "[name]-[hash].js",
+  codeSplitting: { groups: startChunks },
+  // Names stay, so that the stack of a defect can be read.
+  minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
+});
+await bundle.close();
 await declarations();
 
 /** Emits `.d.ts` for the whole source: `api.d.ts` refers to them. */
