@@ -60,7 +60,12 @@ async function serveFolder(folder: string): Promise<AsyncDisposable & { readonly
 
 /** Names whose index line says `Priority: required`: what debootstrap's minbase begins with. */
 function requiredNames(tables: readonly PackageTable[]): string[] {
-  const lines = tables.flatMap((table) => table.text.split("\n").map((line) => line.split("\t")));
+  const lines = tables.flatMap((table) =>
+    table.bytes
+      .toString("latin1")
+      .split("\n")
+      .map((line) => line.split("\t")),
+  );
   return lines.filter((columns) => columns[3] === "required").map(([name = ""]) => name);
 }
 

@@ -116,14 +116,13 @@ async function fetchTable(
   if (file === undefined) {
     throw new CambiumError("RELEASE_SYNTAX", `${pocket.folder}: InRelease does not list ${path}`);
   }
-  const known = knownText(file, tools);
+  const known = knownTable(file, tools);
   if (known !== undefined) return openTable(pocket.archive, known);
   const bytes = await fetchIndex(pocket, root, release, path, file, tools);
   const where = `${pocket.folder} ${path}`;
-  const content = await xzDecompress(bytes, MAX_TEXT_BYTES, where);
-  const text = condenseIndex(content);
-  keepText(file, text, tools);
-  return openTable(pocket.archive, text);
+  const condensed = condenseIndex(await xzDecompress(bytes, MAX_TEXT_BYTES, where));
+  keepTable(file, condensed, tools);
+  return openTable(pocket.archive, condensed);
 }
 
 /** By hash where the archive offers it, since the plain name may change between InRelease and this request. */
@@ -168,8 +167,8 @@ async function fetchIndex(
   throw mirrorUnknown(`${pocket.folder} ${path} is missing`);
 }
 
-/** The condensed text of an index seen before. Whatever is wrong with it makes it unknown. */
-function knownText(file: IndexFile, { store }: DebianTools): string | undefined {
+/** An index seen before, condensed. Whatever is wrong with it makes it unknown. */
+function knownTable(file: IndexFile, { store }: DebianTools): Buffer | undefined {
   const value = store.records.get(RECORD_KIND, recordKey(file));
   if (typeof value !== "string") return undefined;
   try {
@@ -179,14 +178,14 @@ function knownText(file: IndexFile, { store }: DebianTools): string | undefined 
     const bytes = new Uint8Array(size);
     store.blobs.read(digest, 0, bytes);
     if (digestOf(bytes) !== digest) return undefined;
-    return zstdDecompressSync(bytes, { maxOutputLength: MAX_TEXT_BYTES }).toString("latin1");
+    return zstdDecompressSync(bytes, { maxOutputLength: MAX_TEXT_BYTES });
   } catch {
     return undefined;
   }
 }
 
-function keepText(file: IndexFile, text: string, { store }: DebianTools): void {
-  const digest = store.blobs.put(zstdCompressSync(Buffer.from(text, "latin1")));
+function keepTable(file: IndexFile, condensed: Buffer, { store }: DebianTools): void {
+  const digest = store.blobs.put(zstdCompressSync(condensed));
   store.records.put(RECORD_KIND, recordKey(file), digest);
 }
 

@@ -1,7 +1,13 @@
 import { distance } from "fastest-levenshtein";
 import type { LockedDeb } from "./lock.ts";
 import type { Dependency } from "./name.ts";
-import { type IndexedPackage, type PackageTable, packagesNamed } from "./package-table.ts";
+import {
+  type IndexedPackage,
+  namesIn,
+  type PackageTable,
+  packagesNamed,
+  providersOf,
+} from "./package-table.ts";
 import { compareVersions, satisfies } from "./version.ts";
 
 /** All packages of one target over the tables of a suite, each name with the one version that would be installed. */
@@ -33,7 +39,7 @@ export function openUniverse(
   return {
     candidate,
     providers(dependency) {
-      const names = new Set(tables.flatMap((table) => table.providersOf.get(dependency.name) ?? []));
+      const names = new Set(tables.flatMap((table) => [...providersOf(table, dependency.name)]));
       return [...names]
         .sort()
         .map(candidate)
@@ -44,7 +50,7 @@ export function openUniverse(
     nearest(name) {
       const scored: { name: string; score: number }[] = [];
       const limit = Math.max(2, Math.floor(name.length / 3));
-      for (const known of new Set(tables.flatMap((table) => [...table.linesOf.keys()]))) {
+      for (const known of new Set(tables.flatMap((table) => [...namesIn(table)]))) {
         if (Math.abs(known.length - name.length) > limit) continue;
         const score = distance(known, name);
         if (score <= limit) scored.push({ name: known, score });
