@@ -1,19 +1,16 @@
 import { type FileHandle, open } from "node:fs/promises";
+import { CHUNK_BYTES, giveBackChunk, takeChunk } from "../layer/chunks.ts";
 import { type Digest, Hasher } from "../layer/digest.ts";
 import { storeError } from "../store/io-error.ts";
 
-/** Fewer, larger writes: 1 MiB costs a thread's visit 500 times for 500 MB instead of 8,000 times. */
-const BATCH_BYTES = 1 << 20;
 /** Syncing as we go lets the disk work while the network does; one sync at the end would only then begin. */
 const SYNC_EVERY_BYTES = 64 << 20;
 
 /**
- * Batches that no spool uses at the moment. Chunks from the network are copied and so can be forgotten at once: held
- * until they were written, those of 8 downloads outlived their memory's reuse, and a build of 3.7 GB came to 770 MB.
+ * A file being written and hashed. One write is under way while the next batch is gathered. Chunks from the network are
+ * copied and so can be forgotten at once: held until they were written, those of 8 downloads outlived their memory's
+ * reuse, and a build of 3.7 GB came to 770 MB.
  */
-const spareBatches: Buffer[] = [];
-
-/** A file being written and hashed. One write is under way while the next batch is gathered. */
 export class Spool {
   readonly #file: FileHandle;
   readonly #path: string;
@@ -45,7 +42,7 @@ export class Spool {
   add(chunk: Uint8Array): Promise<void> | undefined {
     this.#hash.update(chunk);
     this.size += chunk.byteLength;
-    if (this.#batchBytes + chunk.byteLength >= BATCH_BYTES) return this.#fill(chunk);
+    if (this.#batchBytes + chunk.byteLength >= CHUNK_BYTES) return this.#fill(chunk);
     this.#gather(chunk);
     return undefined;
   }
@@ -83,22 +80,22 @@ export class Spool {
   }
 
   #gather(bytes: Uint8Array): void {
-    this.#batch ??= spareBatches.pop() ?? Buffer.allocUnsafeSlow(BATCH_BYTES);
+    this.#batch ??= takeChunk();
     this.#batch.set(bytes, this.#batchBytes);
     this.#batchBytes += bytes.byteLength;
   }
 
   async #fill(chunk: Uint8Array): Promise<void> {
     for (let done = 0; done < chunk.byteLength; ) {
-      const part = chunk.subarray(done, done + BATCH_BYTES - this.#batchBytes);
+      const part = chunk.subarray(done, done + CHUNK_BYTES - this.#batchBytes);
       this.#gather(part);
       done += part.byteLength;
-      if (this.#batchBytes === BATCH_BYTES) await this.#flush();
+      if (this.#batchBytes === CHUNK_BYTES) await this.#flush();
     }
   }
 
   #giveBack(): void {
-    if (this.#batch !== undefined) spareBatches.push(this.#batch);
+    if (this.#batch !== undefined) giveBackChunk(this.#batch);
     this.#batch = undefined;
   }
 
@@ -110,7 +107,7 @@ export class Spool {
     try {
       await this.#settled();
     } catch (error) {
-      if (batch !== undefined) spareBatches.push(batch);
+      if (batch !== undefined) giveBackChunk(batch);
       throw error;
     }
     if (batch !== undefined) this.#pending = this.#write(batch, bytes);
@@ -131,7 +128,7 @@ export class Spool {
     } catch (error) {
       this.#failure = storeError(error, this.#path);
     } finally {
-      spareBatches.push(batch);
+      giveBackChunk(batch);
     }
   }
 

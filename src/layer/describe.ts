@@ -1,3 +1,4 @@
+import { CHUNK_BYTES, takeChunk } from "./chunks.ts";
 import { type LayerPlan, layerExtents, layerPieces } from "./compose.ts";
 import { type Digest, Hasher } from "./digest.ts";
 import { headerMember, memberHeader, memberTrailer } from "./gzip.ts";
@@ -42,30 +43,28 @@ export async function describeLayer(
   return { descriptor: { mediaType: LAYER_MEDIA_TYPE, digest: stored.digest(), size }, diffId: tar.diffId() };
 }
 
-const CHUNK = 1 << 20;
-
 /** A layer whose bytes are put together from stored ranges each time they are read. */
 export function composedLayer(plan: LayerPlan, record: LayerRecord, reader: BlobReader): Layer {
   return { descriptor: record.descriptor, diffId: record.diffId, compressed: () => layerBytes(plan, reader) };
 }
 
-/** Chunks of about 1 MiB: small pieces are gathered, since a write per tar header would cost more than the header. */
+/** Chunks to give back: small pieces are gathered, since a write per tar header would cost more than the header. */
 async function* layerBytes(plan: LayerPlan, reader: BlobReader): AsyncGenerator<Uint8Array> {
-  let chunk = Buffer.allocUnsafe(CHUNK);
+  let chunk = takeChunk();
   let used = 0;
   for (const extent of layerExtents(plan)) {
     const length = extent.kind === "bytes" ? extent.bytes.length : extent.length;
     for (let done = 0; done < length; ) {
-      const part = Math.min(CHUNK - used, length - done);
+      const part = Math.min(CHUNK_BYTES - used, length - done);
       const target = chunk.subarray(used, used + part);
       if (extent.kind === "bytes") target.set(extent.bytes.subarray(done, done + part));
       else reader.read(extent.blob, extent.offset + done, target);
       used += part;
       done += part;
-      if (used === CHUNK) {
+      if (used === CHUNK_BYTES) {
         yield chunk;
-        // The consumer may still hold the last one.
-        chunk = Buffer.allocUnsafe(CHUNK);
+        // The consumer has the last one.
+        chunk = takeChunk();
         used = 0;
       }
     }

@@ -78,15 +78,12 @@ export async function* readData(deb: DebArchive): AsyncGenerator<TarEntry> {
   yield* readTar(once(tar), where, { maxTotalBytes: MAX_DATA_BYTES, refuseDuplicates: true });
 }
 
-/** All bytes of a file of a tar. */
+/** All bytes of a file of a tar: a view where one chunk of the tar has them all, as in a tar that is in memory. */
 export async function contentOf(entry: TarEntry): Promise<Uint8Array> {
-  const content = new Uint8Array(entry.size);
-  let at = 0;
-  for await (const chunk of entry.content()) {
-    content.set(chunk, at);
-    at += chunk.length;
-  }
-  return content;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of entry.content()) chunks.push(chunk);
+  const [only] = chunks;
+  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, entry.size);
 }
 
 async function decompressed(member: DebMember, maxBytes: number, where: string): Promise<Uint8Array> {

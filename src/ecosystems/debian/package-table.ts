@@ -58,15 +58,21 @@ const NEWLINE = 0x0a;
  */
 export function condenseIndex(content: Uint8Array): Buffer {
   const bytes = Buffer.from(content.buffer, content.byteOffset, content.length);
-  const parts: Buffer[] = [];
+  // As large as the file, so nearly always enough; memory counts only where it is written to.
+  let condensed = Buffer.allocUnsafeSlow(bytes.length);
+  let length = 0;
   for (let at = 0; at < bytes.length; ) {
     // Stanzas end at an empty line (deb822), so a chunk is cut behind one.
     const blank = bytes.indexOf("\n\n", Math.min(at + CHUNK, bytes.length));
     const end = blank < 0 ? bytes.length : blank + 2;
-    parts.push(Buffer.from(condenseText(bytes.toString("latin1", at, end)), "latin1"));
+    const lines = condenseText(bytes.toString("latin1", at, end));
+    if (length + lines.length > condensed.length) {
+      condensed = Buffer.concat([condensed.subarray(0, length)], 2 * (length + lines.length));
+    }
+    length += condensed.write(lines, length, "latin1");
     at = end;
   }
-  return Buffer.concat(parts);
+  return condensed.subarray(0, length);
 }
 
 function condenseText(text: string): string {

@@ -22,7 +22,7 @@ export async function xzDecompress(bytes: Uint8Array, maxBytes: number, where: s
   const { xz } = await import("@napi-rs/lzma");
   let content: Uint8Array;
   try {
-    content = await xz.decompress(bytes);
+    content = xz.decompressSync(bytes);
   } catch (error) {
     throw invalid(where, messageOf(error), error);
   }

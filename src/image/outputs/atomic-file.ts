@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { giveBackChunk } from "../../layer/chunks.ts";
 import { outputError } from "./output-error.ts";
 
 /**
  * Writes a stream at `path` so that a reader, a crash or a full disk sees all of it or the file before: temporary
- * name in the same folder, sync, rename. An error of `source` leaves nothing behind.
+ * name in the same folder, sync, rename. Chunks of `source` are its own: written ones are given back. An error of `source` leaves nothing behind.
  * @returns the bytes written.
  * @throws CambiumError `OUTPUT_UNWRITABLE`, `DISK_FULL`, and whatever `source` throws.
  */
@@ -21,6 +22,7 @@ export async function writeAtomically(path: string, source: AsyncIterable<Uint8A
       for await (const chunk of source) {
         await writeAll(file, chunk);
         size += chunk.byteLength;
+        giveBackChunk(chunk);
       }
       await file.datasync();
     } finally {

@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { CHUNK_BYTES, giveBackChunk, takeChunk } from "./chunks.ts";
+
+test("what is given back, even as a part, is what is taken next", () => {
+  const chunk = takeChunk();
+  expect(chunk).toHaveLength(CHUNK_BYTES);
+  giveBackChunk(chunk.subarray(10, 20));
+  expect(takeChunk().buffer).toBe(chunk.buffer);
+});
+
+test("nobody gets a chunk that somebody has: given back twice it is spare once, kept it is never", () => {
+  const [kept, twice] = [takeChunk(), takeChunk()];
+  giveBackChunk(twice);
+  giveBackChunk(twice);
+  const next = [takeChunk(), takeChunk(), takeChunk()].map(({ buffer }) => buffer);
+  expect(new Set([kept.buffer, ...next]).size).toBe(4);
+  expect(next.filter((buffer) => buffer === twice.buffer)).toHaveLength(1);
+});
+
+test("bytes that were never a chunk are left alone", () => {
+  const own = Buffer.alloc(CHUNK_BYTES);
+  giveBackChunk(own);
+  expect(takeChunk().buffer).not.toBe(own.buffer);
+});
