@@ -1,5 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { CHUNK_BYTES, giveBackChunk, takeChunk } from "../layer/chunks.ts";
+import { CHUNK_BYTES, freeMemory, giveBackChunk, takeChunk } from "../layer/chunks.ts";
 import { type Digest, Hasher } from "../layer/digest.ts";
 import { storeError } from "../store/io-error.ts";
 
@@ -38,12 +38,16 @@ export class Spool {
     }
   }
 
-  /** Takes a copy of a chunk. A promise is returned only when the caller must wait before the next one. */
+  /**
+   * Takes a copy of a chunk, and frees it where it is all of its memory: chunks of the network are looked at by nobody
+   * else, and left to the collector they came to 90 MB. A promise is returned only when the caller must wait before the next one.
+   */
   add(chunk: Uint8Array): Promise<void> | undefined {
     this.#hash.update(chunk);
     this.size += chunk.byteLength;
     if (this.#batchBytes + chunk.byteLength >= CHUNK_BYTES) return this.#fill(chunk);
     this.#gather(chunk);
+    if (chunk.byteLength === chunk.buffer.byteLength) freeMemory(chunk.buffer);
     return undefined;
   }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { CHUNK_BYTES, giveBackChunk, takeChunk } from "./chunks.ts";
+import { CHUNK_BYTES, freeMemory, giveBackChunk, takeChunk } from "./chunks.ts";
 
 test("what is given back, even as a part, is what is taken next", () => {
   const chunk = takeChunk();
@@ -21,4 +21,13 @@ test("bytes that were never a chunk are left alone", () => {
   const own = Buffer.alloc(CHUNK_BYTES);
   giveBackChunk(own);
   expect(takeChunk().buffer).not.toBe(own.buffer);
+});
+
+test("freed memory is gone at once, for whoever still has a view of it", () => {
+  const before = process.memoryUsage().arrayBuffers;
+  const bytes = Buffer.allocUnsafeSlow(64 << 20);
+  const view = bytes.subarray(5, 10);
+  freeMemory(bytes.buffer);
+  expect(view).toHaveLength(0);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(32 << 20);
 });

@@ -1,13 +1,13 @@
 import { crc32, createInflateRaw, inflateRawSync } from "node:zlib";
 import { CambiumError } from "../errors.ts";
+import { CHUNK_BYTES, freeMemory, giveBackChunk, takeChunk } from "./chunks.ts";
 import type { BlobReader, Payload } from "./segment.ts";
 
 /** Above this a file is inflated in chunks: a member of a wheel can be over 1 GB, the memory bound is 512 MB. */
-const WHOLE_LIMIT = 4 << 20;
-const CHUNK = 1 << 20;
+const WHOLE_LIMIT = CHUNK_BYTES;
 const DAMAGED = "The archive is damaged: fetch it again, or report it to its publisher.";
 
-/** Takes the next bytes of something. */
+/** Takes the next bytes of something, and keeps none of them: they are gone when it returns. */
 export type Sink = (bytes: Uint8Array) => void;
 
 /**
@@ -38,12 +38,16 @@ function inflateWhole(
   content: Sink,
   raw?: Sink,
 ): void {
-  const bytes = Buffer.allocUnsafe(payload.length);
+  const chunk = takeChunk();
+  const bytes = chunk.subarray(0, payload.length);
   reader.read(payload.blob, payload.offset, bytes);
   raw?.(bytes);
   const { buffer, consumed } = inflateAtOnce(bytes, size, where);
+  giveBackChunk(chunk);
   checkEnd(where, { payload, size, consumed, received: buffer.length, crc: crc32(buffer) });
   content(buffer);
+  // Small ones are parts of a buffer that Node shares among many.
+  if (buffer.buffer.byteLength === size + 1) freeMemory(buffer.buffer);
 }
 
 /**
@@ -72,7 +76,7 @@ async function inflateChunks(
   content: Sink,
   raw?: Sink,
 ): Promise<void> {
-  const inflate = createInflateRaw({ chunkSize: CHUNK });
+  const inflate = createInflateRaw({ chunkSize: CHUNK_BYTES });
   let received = 0;
   let crc = 0;
   inflate.on("data", (chunk: Buffer) => {
@@ -83,6 +87,8 @@ async function inflateChunks(
     }
     crc = crc32(chunk, crc);
     content(chunk);
+    // Behind a full buffer zlib begins a new one; nobody looks at this one again.
+    if (chunk.byteOffset + chunk.byteLength === chunk.buffer.byteLength) freeMemory(chunk.buffer);
   });
   const ended = new Promise<void>((resolve, reject) => {
     inflate.on("end", resolve);
@@ -94,12 +100,12 @@ async function inflateChunks(
   ended.catch(() => undefined);
   // Two buffers in turns: zlib still reads the one before in its own thread. New ones for every chunk would be freed
   // only by and by, which came to 100 MB more per thread.
-  const buffers = [Buffer.allocUnsafeSlow(CHUNK), Buffer.allocUnsafeSlow(CHUNK)] as const;
+  const buffers = [takeChunk(), takeChunk()] as const;
   let taken: Promise<void> = Promise.resolve();
-  for (let at = 0; at < payload.length && !inflate.destroyed; at += CHUNK) {
+  for (let at = 0; at < payload.length && !inflate.destroyed; at += CHUNK_BYTES) {
     const [first, second] = buffers;
-    const bytes = (at / CHUNK) % 2 === 0 ? first : second;
-    const piece = bytes.subarray(0, Math.min(CHUNK, payload.length - at));
+    const bytes = (at / CHUNK_BYTES) % 2 === 0 ? first : second;
+    const piece = bytes.subarray(0, Math.min(CHUNK_BYTES, payload.length - at));
     reader.read(payload.blob, payload.offset + at, piece);
     raw?.(piece);
     const before = taken;
@@ -108,6 +114,7 @@ async function inflateChunks(
   }
   if (!inflate.destroyed) inflate.end();
   await ended;
+  buffers.forEach(giveBackChunk);
   checkEnd(where, { payload, size, consumed: inflate.bytesWritten, received, crc });
 }
 
