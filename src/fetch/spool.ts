@@ -1,5 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { CHUNK_BYTES, freeMemory, giveBackChunk, takeChunk } from "../layer/chunks.ts";
+import { CHUNK_BYTES, freeBytes, giveBackChunk, takeChunk } from "../layer/chunks.ts";
 import { type Digest, Hasher } from "../layer/digest.ts";
 import { storeError } from "../store/io-error.ts";
 
@@ -47,7 +47,7 @@ export class Spool {
     this.size += chunk.byteLength;
     if (this.#batchBytes + chunk.byteLength >= CHUNK_BYTES) return this.#fill(chunk);
     this.#gather(chunk);
-    if (chunk.byteLength === chunk.buffer.byteLength) freeMemory(chunk.buffer);
+    freeBytes(chunk);
     return undefined;
   }
 

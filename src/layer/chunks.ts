@@ -23,6 +23,11 @@ export function freeMemory(memory: ArrayBufferLike): void {
   if (memory instanceof ArrayBuffer) memory.transfer(0);
 }
 
+/** The same for bytes that may be a part of something, which is then left alone. */
+export function freeBytes(bytes: Uint8Array): void {
+  if (bytes.byteLength === bytes.buffer.byteLength) freeMemory(bytes.buffer);
+}
+
 /** Says that nobody will look at a chunk, or at the part of it that was handed on. Bytes from elsewhere are left alone. */
 export function giveBackChunk({ buffer }: Uint8Array): void {
   if (lent.delete(buffer)) spare.push(buffer as ArrayBuffer);

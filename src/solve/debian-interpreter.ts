@@ -17,6 +17,7 @@ import { environmentError } from "../errors.ts";
 import { readSegmentFile } from "../layer/read-file.ts";
 import type { Segment } from "../layer/segment.ts";
 import { debianSegments } from "./debian-segments.ts";
+import { debianTools } from "./debian-tools.ts";
 import type { Workbench } from "./workbench.ts";
 
 const SUITE = "bookworm";
@@ -50,10 +51,10 @@ export async function debianInterpreter(mirrors: Mirrors, bench: Workbench): Pro
     packages: [],
     architectures: [architecture],
   } as const;
-  const { client, store, emit } = bench;
+  const { store } = bench;
   const lock = await resolveDebian(
     { ...request, mirrors, now: new Date(), upgrade: false },
-    { client, store, emit },
+    debianTools(bench),
   );
   const debs = (lock.targets[architecture] ?? []).filter(({ name }) => PACKAGES.test(name));
   const byDigest = new Map(debs.map((deb) => [deb.sha256, deb]));

@@ -9,7 +9,7 @@ import type { Payload, SegmentId } from "../layer/segment.ts";
 import type { BlobStore } from "../store/blobs.ts";
 import type { SegmentStore } from "../store/segments.ts";
 
-/** Work that takes a core: plain data, so that it can be sent to a thread. Archives are blobs of the store by then. */
+/** Work that takes a core: plain data, so that it can be sent to a thread. Archives are blobs of the store by then, indices are not kept as they come. */
 export type Job =
   | {
       readonly kind: "wheel";
@@ -24,11 +24,13 @@ export type Job =
       readonly deb: LockedDeb;
       readonly keep: readonly ("man" | "info" | "locale" | "doc")[];
     }
+  | { readonly kind: "debian-index"; readonly packed: Uint8Array; readonly where: string }
   | { readonly kind: "describe"; readonly name: string; readonly plan: LayerPlan };
 
-/** What a job leaves: a segment in the store, a layer that is now known, or both. */
+/** What a job leaves: a segment or another blob in the store, a layer that is now known. */
 export type JobResult = {
   readonly segment?: SegmentId;
+  readonly blob?: Digest;
   readonly layer?: { readonly key: Digest; readonly record: LayerRecord };
 };
 
@@ -47,6 +49,10 @@ export async function runJob(job: Job, store: JobStore): Promise<JobResult> {
       const segment = await transcodeDeb({ archive: deb.sha256, archivePath, deb, keep }, store.blobs);
       store.segments.put(segment);
       return { segment: segment.id };
+    }
+    case "debian-index": {
+      const { putIndexBlob } = await import("../ecosystems/debian/index-blob.ts");
+      return { blob: await putIndexBlob(job.packed, job.where, store.blobs) };
     }
     case "wheel":
       return await runWheelJob(job, store);

@@ -14,6 +14,7 @@ import { usageError } from "../errors.ts";
 import type { Definition } from "../graph/definition.ts";
 import { type Digest, digestOf } from "../layer/digest.ts";
 import { formatPlatform, type Platform } from "../platform.ts";
+import { debianTools } from "./debian-tools.ts";
 import type { IndexAccess } from "./index-access.ts";
 import type { PythonInputs } from "./python-inputs.ts";
 import { step, type Workbench } from "./workbench.ts";
@@ -229,10 +230,9 @@ async function lockDebian(
   const isUpgrading = request.upgrade !== false;
   if (!isUpgrading && previous !== undefined && answersRequest(previous, wanted)) return previous;
   const { resolveDebian } = await import("../ecosystems/debian/resolve.ts");
-  const { client, store, emit } = bench;
   const { now, upgrade } = request;
   return resolveDebian(
     { ...wanted, mirrors: mirrorsOf(request), now, previous, upgrade },
-    { client, store, emit },
+    debianTools(bench),
   );
 }

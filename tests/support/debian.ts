@@ -2,6 +2,7 @@ import { chmodSync, lchownSync, linkSync, mkdirSync, symlinkSync, writeFileSync 
 import { dirname, join } from "node:path";
 import { inflateRawSync } from "node:zlib";
 import { generateBase } from "../../src/ecosystems/debian/generate-base.ts";
+import { putIndexBlob } from "../../src/ecosystems/debian/index-blob.ts";
 import { type DebianTools, fetchTables } from "../../src/ecosystems/debian/indices.ts";
 import type {
   Architecture,
@@ -46,7 +47,7 @@ export function openWorkshop(root: string): DebianWorkshop & AsyncDisposable {
     store,
     client,
     mirrors: resolveMirrors({}),
-    tools: { client, store, emit },
+    tools: { client, store, emit, putIndex: (packed, where) => putIndexBlob(packed, where, store.blobs) },
     async [Symbol.asyncDispose]() {
       await client.close();
       store.close();

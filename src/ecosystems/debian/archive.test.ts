@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { arOf, debOf, tarOf } from "../../../tests/support/deb.ts";
-import { contentOf, parseDeb, readControl, readData } from "./archive.ts";
+import { contentOf, dataTar, parseDeb, readControl, readData } from "./archive.ts";
 
 const data = [
   { name: "./", type: "directory" as const },
@@ -9,7 +9,8 @@ const data = [
 
 async function pathsOf(bytes: Uint8Array): Promise<string[]> {
   const paths: string[] = [];
-  for await (const entry of readData(parseDeb(bytes, "sample"))) paths.push(entry.path);
+  const deb = parseDeb(bytes, "sample");
+  for await (const entry of readData(deb, await dataTar(deb))) paths.push(entry.path);
   return paths;
 }
 
@@ -19,7 +20,8 @@ test.for(["xz", "gz", "zst"] as const)("%s archives are read", async (compressio
   expect(control.get("control")).toContain("Package: sample\n");
   expect(control.get("postinst")).toBe("#!/bin/sh\n");
   const contents: string[] = [];
-  for await (const entry of readData(deb)) contents.push(Buffer.from(await contentOf(entry)).toString());
+  for await (const entry of readData(deb, await dataTar(deb)))
+    contents.push(Buffer.from(await contentOf(entry)).toString());
   expect(contents).toEqual(["tool\n"]);
 });
 

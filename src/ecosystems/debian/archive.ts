@@ -71,11 +71,15 @@ export async function readControl(deb: DebArchive): Promise<ControlArchive> {
   return files;
 }
 
-/** Members of the data archive in their order, through the one hardened tar reader. */
-export async function* readData(deb: DebArchive): AsyncGenerator<TarEntry> {
+/** The tar inside the data archive, whole. */
+export async function dataTar(deb: DebArchive): Promise<Uint8Array> {
+  return await decompressed(deb.data, MAX_DATA_BYTES, `${deb.where}: ${deb.data.name}`);
+}
+
+/** Members of `dataTar` in their order, through the one hardened tar reader. */
+export function readData(deb: DebArchive, tar: Uint8Array): AsyncGenerator<TarEntry> {
   const where = `${deb.where}: ${deb.data.name}`;
-  const tar = await decompressed(deb.data, MAX_DATA_BYTES, where);
-  yield* readTar(once(tar), where, { maxTotalBytes: MAX_DATA_BYTES, refuseDuplicates: true });
+  return readTar(once(tar), where, { maxTotalBytes: MAX_DATA_BYTES, refuseDuplicates: true });
 }
 
 /** All bytes of a file of a tar: a view where one chunk of the tar has them all, as in a tar that is in memory. */

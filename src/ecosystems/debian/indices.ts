@@ -1,16 +1,15 @@
-import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { CambiumError } from "../../errors.ts";
 import type { Emit } from "../../events.ts";
 import { redactUrl } from "../../fetch/redact.ts";
-import { digestOf, hexOf, parseDigest } from "../../layer/digest.ts";
+import { type Digest, digestOf, hexOf } from "../../layer/digest.ts";
 import type { Store } from "../../store/store.ts";
+import { readIndexBlob } from "./index-blob.ts";
 import { archiveKeys } from "./keyring.ts";
 import type { Architecture, Archive, Suite } from "./lock.ts";
 import { type Mirrors, mirrorUnknown } from "./mirror.ts";
-import { condenseIndex, openTable, type PackageTable, TABLE_VERSION } from "./package-table.ts";
+import { openTable, type PackageTable, TABLE_VERSION } from "./package-table.ts";
 import { type IndexFile, type Release, verifyRelease } from "./release.ts";
 import { type Pocket, pocketsOf } from "./suites.ts";
-import { xzDecompress } from "./xz.ts";
 
 /** What fetching an index needs of an HTTP client: small documents, 404 given and not thrown when allowed. */
 export type DocumentClient = {
@@ -25,14 +24,15 @@ export type DebianTools = {
   /** Keeps condensed indices between runs. */
   readonly store: Pick<Store, "records" | "blobs">;
   readonly emit: Emit;
+  /** `putIndexBlob`, wherever it runs. */
+  readonly putIndex: (packed: Uint8Array, where: string) => Promise<Digest>;
   /** Armored keys that may sign an archive's index; the shipped ones unless a test has a mirror of its own. */
   readonly keysOf?: (archive: Archive) => readonly string[];
 };
 
-/** A main InRelease has 150 KB, `Packages.xz` 10 MB, its text 57 MB; some room for growth. */
+/** A main InRelease has 150 KB, `Packages.xz` 10 MB; some room for growth. */
 const MAX_RELEASE_BYTES = 4 << 20;
 const MAX_INDEX_BYTES = 64 << 20;
-const MAX_TEXT_BYTES = 512 << 20;
 const RECORD_KIND = "debian-index";
 
 /**
@@ -116,13 +116,14 @@ async function fetchTable(
   if (file === undefined) {
     throw new CambiumError("RELEASE_SYNTAX", `${pocket.folder}: InRelease does not list ${path}`);
   }
-  const known = knownTable(file, tools);
+  const known = knownIndex(file, tools);
   if (known !== undefined) return openTable(pocket.archive, known);
-  const bytes = await fetchIndex(pocket, root, release, path, file, tools);
   const where = `${pocket.folder} ${path}`;
-  const condensed = condenseIndex(await xzDecompress(bytes, MAX_TEXT_BYTES, where));
-  keepTable(file, condensed, tools);
-  return openTable(pocket.archive, condensed);
+  const digest = await tools.putIndex(await fetchIndex(pocket, root, release, path, file, tools), where);
+  tools.store.records.put(RECORD_KIND, recordKey(file), digest);
+  const made = readIndexBlob(digest, tools.store.blobs);
+  if (made === undefined) throw new CambiumError("BLOB_UNKNOWN", `not in the store any more: ${where}`);
+  return openTable(pocket.archive, made);
 }
 
 /** By hash where the archive offers it, since the plain name may change between InRelease and this request. */
@@ -167,26 +168,10 @@ async function fetchIndex(
   throw mirrorUnknown(`${pocket.folder} ${path} is missing`);
 }
 
-/** An index seen before, condensed. Whatever is wrong with it makes it unknown. */
-function knownTable(file: IndexFile, { store }: DebianTools): Buffer | undefined {
-  const value = store.records.get(RECORD_KIND, recordKey(file));
-  if (typeof value !== "string") return undefined;
-  try {
-    const digest = parseDigest(value, RECORD_KIND);
-    const size = store.blobs.size(digest);
-    if (size === undefined) return undefined;
-    const bytes = new Uint8Array(size);
-    store.blobs.read(digest, 0, bytes);
-    if (digestOf(bytes) !== digest) return undefined;
-    return zstdDecompressSync(bytes, { maxOutputLength: MAX_TEXT_BYTES });
-  } catch {
-    return undefined;
-  }
-}
-
-function keepTable(file: IndexFile, condensed: Buffer, { store }: DebianTools): void {
-  const digest = store.blobs.put(zstdCompressSync(condensed));
-  store.records.put(RECORD_KIND, recordKey(file), digest);
+/** An index seen before, condensed. */
+function knownIndex(file: IndexFile, { store }: DebianTools): Buffer | undefined {
+  const digest = store.records.get(RECORD_KIND, recordKey(file)) as Digest | undefined;
+  return digest === undefined ? undefined : readIndexBlob(digest, store.blobs);
 }
 
 function recordKey(file: IndexFile): string {

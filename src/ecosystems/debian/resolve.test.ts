@@ -8,8 +8,9 @@ import {
   signingKey,
 } from "../../../tests/support/debian-mirror.ts";
 import { temporaryFolder } from "../../../tests/support/temporary-folder.ts";
-import { openStore } from "../../store/store.ts";
-import type { DocumentClient } from "./indices.ts";
+import { openStore, type Store } from "../../store/store.ts";
+import { putIndexBlob } from "./index-blob.ts";
+import type { DebianTools, DocumentClient } from "./indices.ts";
 import type { DebianLock } from "./lock.ts";
 import { resolveDebian } from "./resolve.ts";
 import { seedPackages } from "./seed.ts";
@@ -29,6 +30,17 @@ const indexes = {
   "bookworm-updates": "",
   "bookworm-security": packageStanza({ Package: "bash", Version: "1.0+deb12u1" }),
 };
+
+/** With the test's key as the archives' one. */
+function toolsOf(client: DocumentClient, store: Store): DebianTools {
+  return {
+    client,
+    store,
+    emit: () => undefined,
+    putIndex: (packed, where) => putIndexBlob(packed, where, store.blobs),
+    keysOf: () => [key.publicKey],
+  };
+}
 
 /** A whole signed mirror; `change` may spoil a release before it is signed. */
 async function mirrorDocuments(
@@ -64,7 +76,7 @@ async function resolve(
         previous: request.previous,
         upgrade: request.upgrade ?? false,
       },
-      { client, store, emit: () => undefined, keysOf: () => [key.publicKey] },
+      toolsOf(client, store),
     );
   } finally {
     store.close();
@@ -107,7 +119,7 @@ describe("resolving", () => {
     using folder = temporaryFolder();
     const store = openStore(folder.at("store"));
     const client = documentsAt(await mirrorDocuments());
-    const tools = { client, store, emit: () => undefined, keysOf: () => [key.publicKey] };
+    const tools = toolsOf(client, store);
     const request = {
       suite: "bookworm",
       variant: "standard",
@@ -152,10 +164,8 @@ describe("a mirror", () => {
       packages: [],
       architectures: ["amd64"],
     } as const;
-    const outcome = resolveDebian(
-      { ...request, mirrors, now, upgrade: false },
-      { client, store, emit: () => undefined },
-    );
+    const { keysOf: _testKeys, ...tools } = toolsOf(client, store);
+    const outcome = resolveDebian({ ...request, mirrors, now, upgrade: false }, tools);
     await expect(outcome).rejects.toMatchObject({ code: "RELEASE_SIGNATURE" });
     store.close();
   });
@@ -166,7 +176,7 @@ describe("a mirror", () => {
     const elsewhere = "http://other.example/apt";
     using folder = temporaryFolder();
     const store = openStore(folder.at("store"));
-    const tools = { client, store, emit: () => undefined, keysOf: () => [key.publicKey] };
+    const tools = toolsOf(client, store);
     const request = {
       suite: "bookworm",
       variant: "standard",

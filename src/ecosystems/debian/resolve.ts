@@ -1,3 +1,4 @@
+import { freeMemory } from "../../layer/chunks.ts";
 import { closureOf } from "./closure.ts";
 import { type DebianTools, fetchTables } from "./indices.ts";
 import { answersRequest, type DebianLock, type DebianRequest, type LockedDeb } from "./lock.ts";
@@ -36,6 +37,7 @@ export async function resolveDebian(request: ResolveDebianRequest, tools: Debian
     const roots = [...seedPackages(variant), ...packages];
     targets[architecture] = closureOf(roots, universe, scriptOnlyDependencies(variant), where);
   }
+  for (const { bytes } of [...tables.values()].flat()) freeMemory(bytes.buffer);
   return { suite, variant, packages, targets };
 }
 

@@ -1,11 +1,12 @@
 import { CambiumError } from "../../errors.ts";
+import { freeBytes } from "../../layer/chunks.ts";
 import type { Digest } from "../../layer/digest.ts";
 import { CONSTANT_MTIME } from "../../layer/entry.ts";
 import { type SourceEntry, type SourceFile, segmentFromFiles } from "../../layer/files.ts";
 import type { TarEntry } from "../../layer/read-tar.ts";
 import type { BlobWriter, Recipe, Segment } from "../../layer/segment.ts";
 import { LAYOUT_VERSIONS } from "../../layout-versions.ts";
-import { contentOf, DEB_HINT, openDeb, readControl, readData } from "./archive.ts";
+import { contentOf, DEB_HINT, dataTar, openDeb, readControl, readData } from "./archive.ts";
 import { fieldOf, parseStanzas } from "./control.ts";
 import type { LockedDeb } from "./lock.ts";
 import { isKeptPath, type KeptPart, mergedPath } from "./paths.ts";
@@ -48,7 +49,8 @@ export async function transcodeDeb(
   const control = await readControl(archive);
   assertIdentity(control.get("control") ?? "", deb, where);
   const collected = new Map<string, SourceEntry>();
-  for await (const entry of readData(archive)) await collect(entry, collected, where);
+  const tar = await dataTar(archive);
+  for await (const entry of readData(archive, tar)) await collect(entry, collected, where);
 
   const keep = new Set(input.keep);
   const kept = linkedInOrder(collected, (path, isDirectory) => isKeptPath(path, isDirectory, keep), where);
@@ -59,10 +61,12 @@ export async function transcodeDeb(
       return entry !== undefined && isKeptPath(path, false, keep);
     }),
   ];
-  return segmentFromFiles(
+  const segment = segmentFromFiles(
     { recipe: debRecipe(deb, input.keep), name: where, key: deb.name, mtimeSec: CONSTANT_MTIME, entries },
     blobs,
   );
+  freeBytes(tar);
+  return segment;
 }
 
 /** The lock's digest says which bytes, the control file what they are: both must mean one package. */
