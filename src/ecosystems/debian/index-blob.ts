@@ -1,5 +1,5 @@
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import { freeBytes } from "../../layer/chunks.ts";
+import { freeBytes, freeMemory } from "../../layer/chunks.ts";
 import { type Digest, digestOf } from "../../layer/digest.ts";
 import type { BlobReader, BlobWriter } from "../../layer/segment.ts";
 import { condenseIndex } from "./package-table.ts";
@@ -20,7 +20,9 @@ export async function putIndexBlob(packed: Uint8Array, where: string, blobs: Blo
   freeBytes(packed);
   const condensed = condenseIndex(content);
   freeBytes(content);
-  return blobs.put(zstdCompressSync(condensed));
+  const digest = blobs.put(zstdCompressSync(condensed));
+  freeMemory(condensed.buffer);
+  return digest;
 }
 
 /** The condensed index; undefined for a blob that is lost, damaged or something else. */

@@ -1,12 +1,15 @@
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync, statSync } from "node:fs";
-import { mkdir, mkdtemp, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { closeSync, fsyncSync, openSync, readSync, statSync, writeFileSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CambiumError, environmentError, messageOf } from "../../../errors.ts";
+import { freeBytes } from "../../../layer/chunks.ts";
+import { digestOf } from "../../../layer/digest.ts";
+import { inflatePayload } from "../../../layer/inflate.ts";
+import type { BlobReader } from "../../../layer/segment.ts";
 import { readArchive } from "../archive.ts";
 import { compareVersions, tryVersion } from "../standards/version.ts";
 import { archiveInMemory } from "../zip/archive-file.ts";
-import { readMember } from "../zip/member-content.ts";
 import { allOnPath, findOnPath } from "./find-on-path.ts";
 import { runProcess } from "./run-process.ts";
 
@@ -117,16 +120,10 @@ async function fetchUv(options: UvToolOptions, folder: string): Promise<void> {
   try {
     const wheel = await downloadWheel(options, pip, temporary);
     const name = process.platform === "win32" ? "uv.exe" : "uv";
-    const binary = await readProgram(wheel, `uv-${UV_VERSION}.data/scripts/${name}`);
     const ready = join(temporary, "ready");
     await mkdir(ready);
-    const file = await open(join(ready, name), "wx", 0o755);
-    try {
-      await file.writeFile(binary);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await writeProgram(wheel, `uv-${UV_VERSION}.data/scripts/${name}`, join(ready, name));
+    freeBytes(wheel);
     await rename(ready, folder);
   } finally {
     await rm(temporary, { recursive: true, force: true });
@@ -231,11 +228,23 @@ function lastLine(text: string): string | undefined {
   return line?.trim().replace(/:\/\/[^/\s]*@/g, "://****@");
 }
 
-async function readProgram(wheel: Uint8Array, name: string): Promise<Uint8Array> {
-  const archive = readArchive(archiveInMemory(wheel, "uv"), "uv");
-  const member = archive.members.find((it) => it.name === name);
-  if (member !== undefined) return readMember(archive, member);
-  throw new CambiumError("UV_FETCH", `the downloaded uv has no ${name}`, {
-    hint: "Install uv yourself and put it on PATH.",
-  });
+/** In pieces: the wheel has 17 MB, its program 40. */
+async function writeProgram(wheel: Uint8Array, name: string, path: string): Promise<void> {
+  const source = archiveInMemory(wheel, "uv");
+  const member = readArchive(source, "uv").members.find((it) => it.name === name);
+  if (member?.compression !== "deflate") {
+    throw new CambiumError("UV_FETCH", `the downloaded uv has no ${name}, or not deflated`, {
+      hint: "Install uv yourself and put it on PATH.",
+    });
+  }
+  const { dataOffset: offset, compressedBytes: length, crc32 } = member;
+  const payload = { blob: digestOf(wheel), offset, length, crc32 };
+  const reader: BlobReader = { read: (_blob, at, target) => source.read(at, target) };
+  const fd = openSync(path, "wx", 0o755);
+  try {
+    await inflatePayload(reader, payload, member.sizeBytes, name, (bytes) => writeFileSync(fd, bytes));
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
