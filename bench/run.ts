@@ -10,11 +10,12 @@ import { bench as heavy } from "./heavy.ts";
 import { bench as memory } from "./memory.ts";
 import { bench as noOp } from "./no-op.ts";
 import { pipVersion, python } from "./python.ts";
+import { bench as registry } from "./registry.ts";
 import { storeResult, writeReport } from "./report.ts";
 import type { Bench } from "./result.ts";
 import { bench as transcode } from "./transcode.ts";
 
-const benches: readonly Bench[] = [transcode, cold, noOp, addOne, memory, heavy];
+const benches: readonly Bench[] = [transcode, cold, noOp, addOne, memory, heavy, registry];
 const order = benches.map(({ name }) => name);
 
 process.exitCode = await main(process.argv.slice(2));

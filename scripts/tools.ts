@@ -24,8 +24,12 @@ const debianTools: readonly { readonly command: string; readonly debianPackage: 
   { command: "skopeo", debianPackage: "skopeo" },
   { command: "umoci", debianPackage: "umoci" },
   { command: "docker-registry", debianPackage: "docker-registry" },
+  { command: "openssl", debianPackage: "openssl" },
   { command: "debootstrap", debianPackage: "debootstrap" },
   { command: "newuidmap", debianPackage: "uidmap" },
+  { command: "podman", debianPackage: "podman" },
+  { command: "containerd", debianPackage: "containerd" },
+  { command: "dockerd", debianPackage: "docker.io" },
   { command: "fuse-overlayfs", debianPackage: "fuse-overlayfs" },
 ];
 

@@ -50,6 +50,13 @@ export type BuildEvent =
     }
   /** `sentBytes` is the sum so far. */
   | { readonly type: "upload-progress"; readonly id: string; readonly sentBytes: number }
+  | {
+      readonly type: "upload-retry";
+      readonly id: string;
+      readonly name: string;
+      readonly reason: string;
+      readonly waitMs: number;
+    }
   /** With `sentBytes` 0 the registry had it already. */
   | { readonly type: "upload-done"; readonly id: string; readonly sentBytes: number }
   | { readonly type: "warning"; readonly code: string; readonly message: string; readonly hint?: string }

@@ -1,3 +1,4 @@
+import { arch } from "node:os";
 import { usageError } from "./errors.ts";
 
 /** image-spec, image-index.md: `platform`. */
@@ -15,6 +16,11 @@ export function parsePlatform(text: string, where: string): Platform {
   }
   const isArm = match[1] === "arm64" || match[1] === "aarch64";
   return { os: "linux", architecture: isArm ? "arm64" : "amd64" };
+}
+
+/** What images for this machine are for. */
+export function machinePlatform(): Platform {
+  return { os: "linux", architecture: arch() === "arm64" ? "arm64" : "amd64" };
 }
 
 export function formatPlatform(platform: Platform): string {

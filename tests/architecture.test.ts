@@ -26,20 +26,22 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   registry: [...leaves, "layer", "image", "store", "fetch"],
   context: [...leaves, "layer", "graph"],
   cache: [...leaves, "layer", "graph", "image", "store", "fetch", "registry"],
+  // What every Linux root has, whoever packed it: ELF files, a C library, libraries.
+  "ecosystems/linux": [...leaves, "layer", "image"],
   // What can be computed; the ecosystems do not know one another, only what joins them does.
-  "ecosystems/python": [...leaves, "layer", "graph", "image", "store", "fetch"],
-  "ecosystems/debian": [...leaves, "layer", "graph", "image", "store", "fetch"],
-  ecosystems: [...leaves, "layer", "ecosystems/python", "ecosystems/debian"],
+  "ecosystems/python": [...leaves, "layer", "graph", "image", "store", "fetch", "ecosystems/linux"],
+  "ecosystems/debian": [...leaves, "layer", "graph", "image", "store", "fetch", "ecosystems/linux"],
+  ecosystems: [...leaves, "layer", "image", "ecosystems/linux", "ecosystems/python", "ecosystems/debian"],
   engine: [...leaves, "layer", "graph", "image", "store"],
   solve: [
     ...leaves,
     ...["layer", "graph", "image", "store", "fetch", "registry", "context", "cache", "engine"],
-    ...["ecosystems", "ecosystems/python", "ecosystems/debian"],
+    ...["ecosystems", "ecosystems/linux", "ecosystems/python", "ecosystems/debian"],
   ],
   // Arranges what is solved; pure, but for the sizes that it asks of a snapshot.
   plan: [...leaves, "layer", "graph", "solve"],
-  "frontend/spec": [...leaves, "layer", "graph"],
-  "frontend/project": [...leaves, "layer", "graph", "context", "frontend/spec", "ecosystems/python"],
+  "frontend/spec": [...leaves, "layer", "graph", "image"],
+  "frontend/project": [...leaves, "layer", "graph", "image", "context", "frontend/spec", "ecosystems/python"],
   frontend: [...leaves, "layer", "graph", "context", "frontend/spec", "frontend/project"],
   actions: [
     ...leaves,
@@ -58,6 +60,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ],
     ...[
       "ecosystems",
+      "ecosystems/linux",
       "ecosystems/python",
       "ecosystems/debian",
       "frontend",

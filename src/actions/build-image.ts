@@ -1,23 +1,14 @@
 import type { Digest } from "../layer/digest.ts";
-import type { Segment } from "../layer/segment.ts";
 import { formatPlatform } from "../platform.ts";
-import type { SnapshotRequest } from "../solve/snapshot.ts";
 import type { Workbench } from "../solve/workbench.ts";
+import type { ImageRequest } from "./image-request.ts";
 import type { ImageResult } from "./results.ts";
-
-export type ImageRequest = Omit<SnapshotRequest, "wheels" | "pythonVersion" | "locateWheels"> & {
-  /** Definition key: a known one is answered without looking at any package. */
-  readonly key: Digest;
-  readonly files: readonly Segment[];
-  /** RFC 3339. */
-  readonly created: string;
-  /** Settles the Python part; asked only when the key is not known. */
-  readonly choose: () => Promise<Pick<SnapshotRequest, "wheels" | "pythonVersion" | "locateWheels">>;
-};
 
 /** One image for one platform: by its definition key if it was built before, else layer by layer. */
 export async function buildImage(request: ImageRequest, bench: Workbench): Promise<ImageResult> {
-  const known = bench.isForgetful ? undefined : knownImage(request.key, bench);
+  const known = bench.isForgetful
+    ? undefined
+    : (knownImage(request.key, bench) ?? (await recordedImage(request, bench)));
   if (known !== undefined) {
     for (const { name, digest, sizeBytes } of known.layers) {
       bench.emit({ type: "layer", name, digest, sizeBytes, isReused: true });
@@ -35,6 +26,18 @@ async function composed(request: ImageRequest, bench: Workbench): Promise<ImageR
   const result = await composeImage(request, bench);
   bench.store.records.put("image", request.key, result);
   return result;
+}
+
+/** Where this machine does not know it, another may: the image itself, or else most of what it is made of. */
+async function recordedImage(
+  { key, recorded }: ImageRequest,
+  bench: Workbench,
+): Promise<ImageResult | undefined> {
+  if (recorded === undefined) return undefined;
+  await recorded.adoptImage(key);
+  const known = knownImage(key, bench);
+  if (known === undefined) await recorded.adoptListings();
+  return known;
 }
 
 function knownImage(key: Digest, { store }: Workbench): ImageResult | undefined {

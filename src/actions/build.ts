@@ -1,16 +1,17 @@
-import { familiarReference, formatReference, type Reference } from "../image/reference.ts";
-import type { Digest } from "../layer/digest.ts";
+import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import { CONSTANT_MTIME } from "../layer/entry.ts";
-import { projectFiles } from "../solve/project-files.ts";
 import type { Workbench } from "../solve/workbench.ts";
-import { tagImage } from "../store/tags.ts";
 import { buildImage } from "./build-image.ts";
 import { imageKey } from "./image-key.ts";
 import { prepare } from "./prepare.ts";
+import type { Project } from "./project.ts";
+import { projectSegments } from "./project-segments.ts";
+import type { Built } from "./publish-record.ts";
+import type { RecordedBuild } from "./recorded-build.ts";
 import type { BuildResult, ImageResult } from "./results.ts";
 import { withSession } from "./session.ts";
 import type { BuildSettings } from "./settings.ts";
-import { parseTags } from "./tags.ts";
+import { keepTags, parseTags } from "./tags.ts";
 
 /**
  * Builds the project for each platform, keeps the image in the store and writes it where it was asked for.
@@ -19,34 +20,79 @@ import { parseTags } from "./tags.ts";
 export async function build(settings: BuildSettings): Promise<BuildResult> {
   return withSession(settings, async (session) => {
     const { bench } = session;
-    const prepared = await prepare(settings, session);
-    const { project, locked } = prepared;
-    const { definition, context } = project.loaded;
-    const tags = parseTags(settings.tags.length > 0 ? settings.tags : project.tags);
-    const files = await projectFiles(definition, context, settings.sourceDateEpoch, bench);
+    const prepared = await prepare(settings, session, (project) => recordedFor(settings, project, bench));
+    const { project, locked, recorded } = prepared;
+    const { definition } = project.loaded;
+    const tags = tagsOf(settings, project);
+    const files = await projectSegments(prepared, settings, bench);
     const created = createdAt(settings.sourceDateEpoch);
-    const { debian } = locked.lock;
+    const { base, debian } = locked.lock;
     const python = prepared.inputs?.kind === "lock" ? prepared.inputs.lock : locked.lock.python;
-    const lock = { ...(debian !== undefined && { debian }), ...(python !== undefined && { python }) };
+    const lock = {
+      ...(base !== undefined && { base }),
+      ...(debian !== undefined && { debian }),
+      ...(python !== undefined && { python }),
+    };
     const images: ImageResult[] = [];
     for (const platform of project.platforms) {
       const key = imageKey({ definition, lock, platform, created, files: files.map(({ id }) => id) });
       const choose = () => prepared.choose(platform);
       const { locateDebs } = prepared;
       images.push(
-        await buildImage({ definition, lock, platform, key, files, created, choose, locateDebs }, bench),
+        await buildImage(
+          {
+            definition,
+            lock,
+            platform,
+            key,
+            files,
+            created,
+            choose,
+            locateDebs,
+            ...(recorded && { recorded }),
+          },
+          bench,
+        ),
       );
     }
-    const names = tags.map(formatReference);
     const [only] = images;
-    if (only !== undefined && images.length === 1 && settings.outputs.length === 0 && !settings.push) {
-      keep(tags, only.digest, bench);
+    if (
+      only !== undefined &&
+      images.length === 1 &&
+      settings.outputs.length === 0 &&
+      !settings.push &&
+      settings.load === undefined &&
+      settings.cacheTo.length === 0
+    ) {
+      const names = keepTags(tags, only.digest, bench);
       return { digest: only.digest, images, tags: names, outputs: [] };
     }
-    const { digest, outputs } = await publish(images, settings, tags, bench);
-    keep(tags, digest, bench);
-    return { digest, images, tags: names, outputs };
+    const built = { definition, lock: { ...locked.lock, ...lock }, images };
+    const { digest, outputs } = await publish(built, settings, tags, bench);
+    return { digest, images, tags: keepTags(tags, digest, bench), outputs };
   });
+}
+
+function tagsOf(settings: BuildSettings, project: Project): Reference[] {
+  return parseTags(settings.tags.length > 0 ? settings.tags : project.tags);
+}
+
+/**
+ * Where records of earlier builds may be: what the user names; and, on a machine that never built this project, where
+ * the image is going to be pushed. One that did knows as much, and need not ask.
+ */
+async function recordedFor(
+  settings: BuildSettings,
+  project: Project,
+  bench: Workbench,
+): Promise<RecordedBuild | undefined> {
+  const { store } = bench;
+  const named = settings.cacheFrom.map((text) => withDefaultTag(parseReference(text, "--cache-from")));
+  const isNew = store.records.get("project-lock", project.loaded.context.root) === undefined;
+  const places = settings.push && isNew ? [...named, ...tagsOf(settings, project)] : named;
+  if (places.length === 0) return undefined;
+  const { recordedBuild } = await import("./recorded-build.ts");
+  return recordedBuild(places, bench);
 }
 
 /** SOURCE_DATE_EPOCH, else a constant: an image must not say when its machine built it. */
@@ -56,18 +102,11 @@ function createdAt(sourceDateEpoch: number | undefined): string {
 
 /** Loaded only for a build that writes something: most of the code for outputs has no part in a no-op. */
 async function publish(
-  images: readonly ImageResult[],
+  built: Built,
   settings: BuildSettings,
   tags: readonly Reference[],
   bench: Workbench,
 ): Promise<Pick<BuildResult, "digest" | "outputs">> {
   const { publishImages } = await import("./outputs.ts");
-  return publishImages(images, settings, tags, bench);
-}
-
-function keep(tags: readonly Reference[], digest: Digest, { store, emit }: Workbench): void {
-  for (const tag of tags) {
-    tagImage(store, formatReference(tag), digest);
-    emit({ type: "output", kind: "store", where: familiarReference(tag), digest });
-  }
+  return publishImages(built, settings, tags, bench);
 }

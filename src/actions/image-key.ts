@@ -14,7 +14,7 @@ import { formatPlatform, type Platform } from "../platform.ts";
  */
 export function imageKey(input: {
   readonly definition: Definition;
-  readonly lock: Pick<CambiumLock, "debian" | "python">;
+  readonly lock: Pick<CambiumLock, "base" | "debian" | "python">;
   readonly platform: Platform;
   readonly files: readonly SegmentId[];
   readonly created: string;
@@ -23,7 +23,11 @@ export function imageKey(input: {
   const document = {
     layoutVersions: LAYOUT_VERSIONS,
     definition,
-    lock: { debian: lock.debian, python: lock.python?.distributions.map(withoutPlaces) },
+    lock: {
+      base: lock.base?.targets[input.platform.architecture]?.digest,
+      debian: lock.debian,
+      python: lock.python?.distributions.map(withoutPlaces),
+    },
     platform: formatPlatform(input.platform),
     files,
     created,

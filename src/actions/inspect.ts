@@ -1,14 +1,13 @@
 import { type InspectedImage, inspectImage } from "../image/inspect.ts";
 import type { ImageDescription, PlatformImageDescription } from "./results.ts";
-import { openedStore } from "./session.ts";
+import { withImages } from "./session.ts";
 import type { InspectSettings } from "./settings.ts";
 import { openSource } from "./source.ts";
 
 /** What an image is made of: platforms, config, layers, and the packages in each. */
 export async function inspect(settings: InspectSettings): Promise<ImageDescription> {
-  const store = openedStore(settings);
-  try {
-    const source = await openSource(settings.source, settings.cwd, store);
+  return withImages(settings, async (access) => {
+    const source = await openSource(settings.source, settings.cwd, access);
     try {
       const { signal, platform } = settings;
       const found = await inspectImage(source, { signal, ...(platform !== undefined && { platform }) });
@@ -16,9 +15,7 @@ export async function inspect(settings: InspectSettings): Promise<ImageDescripti
     } finally {
       await source.close();
     }
-  } finally {
-    store.close();
-  }
+  });
 }
 
 function describe(image: InspectedImage): PlatformImageDescription {

@@ -1,5 +1,6 @@
 import { payloadSize } from "../layer/compose.ts";
 import type { Segment } from "../layer/segment.ts";
+import type { BaseImage } from "../solve/base-image.ts";
 import type { ComposedLayer } from "../solve/image-layers.ts";
 import type { LayerResult, PackageResult } from "./results.ts";
 
@@ -13,6 +14,18 @@ export function layerResult({ name, layer, segments, isReused }: ComposedLayer):
     packages: packageResults(segments),
     isReused,
   };
+}
+
+/** Layers of an image of a registry: they are used as they are. */
+export function baseLayerResults(base: BaseImage | undefined): LayerResult[] {
+  return (base?.underneath.layers ?? []).map(({ descriptor, diffId }) => ({
+    name: `from ${base?.reference}`,
+    digest: descriptor.digest,
+    diffId,
+    sizeBytes: descriptor.size,
+    packages: [],
+    isReused: true,
+  }));
 }
 
 /** What counts as a package to people: wheels and .debs, not what Cambium generated. */

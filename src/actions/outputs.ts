@@ -1,27 +1,36 @@
 import { usageError } from "../errors.ts";
 import { type Image, type ImageSet, imageSet, rootOf } from "../image/image.ts";
-import { familiarReference, type Reference } from "../image/reference.ts";
+import { familiarReference, parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import type { Digest } from "../layer/digest.ts";
+import { machinePlatform } from "../platform.ts";
+import { withLazyLayers } from "../solve/lazy-layers.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import type { Store } from "../store/store.ts";
 import { loadImageSet, rememberImage } from "../store/stored-image.ts";
-import type { ImageResult, OutputResult } from "./results.ts";
-import type { OutputSettings } from "./settings.ts";
+import type { Built } from "./publish-record.ts";
+import type { OutputResult } from "./results.ts";
+import type { BuildSettings, LoadSettings, OutputSettings } from "./settings.ts";
 
 /**
  * Puts the images of a build together, keeps them in the store and writes them where they were asked for.
- * @throws CambiumError `OUTPUT_UNWRITABLE`, `OUTPUT_EXISTS`, `DISK_FULL`, and as `pushImage`.
+ * @throws CambiumError `OUTPUT_UNWRITABLE`, `OUTPUT_EXISTS`, `DISK_FULL`, and as `loadIntoEngine` and `pushImage`.
  */
 export async function publishImages(
-  images: readonly ImageResult[],
-  settings: { readonly outputs: readonly OutputSettings[]; readonly push: boolean },
+  built: Built,
+  settings: Pick<BuildSettings, "outputs" | "push" | "load" | "cacheTo">,
   tags: readonly Reference[],
   bench: Workbench,
 ): Promise<{ readonly digest: Digest; readonly outputs: readonly OutputResult[] }> {
-  const set = imageSet(images.map(({ digest }) => storedImage(bench.store, digest)));
+  const set = withLazyLayers(
+    imageSet(built.images.map(({ digest }) => storedImage(bench.store, digest))),
+    bench,
+  );
   rememberImage(bench.store, set);
   const outputs = await writeOutputs(set, settings.outputs, tags, bench);
-  if (settings.push) outputs.push(...(await pushTags(set, tags, bench)));
+  if (settings.load !== undefined) outputs.push(await loadInto(settings.load, set, tags, bench));
+  const caches = settings.cacheTo.map((text) => withDefaultTag(parseReference(text, "--cache-to")));
+  const destinations = [...(settings.push ? tags : []), ...caches];
+  if (destinations.length > 0) outputs.push(...(await pushTo(destinations, set, built, bench)));
   return { digest: rootOf(set).descriptor.digest, outputs };
 }
 
@@ -79,16 +88,30 @@ async function writeOutput(
   }
 }
 
-/** Pushes to each tag's registry. */
-async function pushTags(
+async function loadInto(
+  wanted: LoadSettings,
   set: ImageSet,
   tags: readonly Reference[],
+  { env, signal, emit }: Workbench,
+): Promise<OutputResult> {
+  const { loadIntoEngine } = await import("../engine/load/load-image.ts");
+  const request = { tags, host: machinePlatform(), env, signal, ...(wanted !== "auto" && { wanted }) };
+  return { type: "load", ...(await loadIntoEngine(set, request, emit)) };
+}
+
+/** Pushes the image and its build record to each place. */
+async function pushTo(
+  places: readonly Reference[],
+  set: ImageSet,
+  built: Built,
   bench: Workbench,
 ): Promise<OutputResult[]> {
   const { pushImage } = await import("../registry/push.ts");
+  const { publishRecord } = await import("./publish-record.ts");
   const results: OutputResult[] = [];
-  for (const reference of tags) {
-    const { digest } = await pushImage(set, reference, { env: bench.env, signal: bench.signal }, bench.emit);
+  for (const reference of places) {
+    const { digest } = await pushImage(set, reference, bench.registries);
+    await publishRecord(built, rootOf(set).descriptor, reference, bench);
     results.push({ type: "registry", where: familiarReference(reference), digest });
   }
   return results;

@@ -1,9 +1,9 @@
+import type { Base } from "../graph/definition.ts";
 import type { Segment } from "../layer/segment.ts";
 import { DEBIAN_BUDGET, groupPackages, PYTHON_BUDGET } from "../plan/group.ts";
 import { groupingOf, groupName, planTiers } from "../plan/tiers.ts";
 import { wantedDeb } from "../solve/debian-segments.ts";
 import { type PlannedLayer as LayerToBe, planLayers } from "../solve/image-layers.ts";
-import { projectFiles } from "../solve/project-files.ts";
 import { type WantedSegment, wholeSegment } from "../solve/segments.ts";
 import { packageSnapshot, type SnapshotRequest } from "../solve/snapshot.ts";
 import { wantedWheel } from "../solve/wheel-segments.ts";
@@ -11,6 +11,7 @@ import type { Workbench } from "../solve/workbench.ts";
 import { knownLayer } from "../store/stored-layer.ts";
 import { packageResults } from "./layer-results.ts";
 import { prepare } from "./prepare.ts";
+import { projectSegments } from "./project-segments.ts";
 import type { PlannedImage, PlannedLayer, PlanResult } from "./results.ts";
 import { withSession } from "./session.ts";
 import type { PlanSettings } from "./settings.ts";
@@ -26,8 +27,8 @@ export async function plan(settings: PlanSettings): Promise<PlanResult> {
   return withSession(settings, async (session) => {
     const { bench } = session;
     const prepared = await prepare(settings, session);
-    const { definition, explanation, context } = prepared.project.loaded;
-    const files = await projectFiles(definition, context, settings.sourceDateEpoch, bench);
+    const { definition, explanation } = prepared.project.loaded;
+    const files = await projectSegments(prepared, settings, bench);
     const images: PlannedImage[] = [];
     for (const platform of prepared.project.platforms) {
       const python = await prepared.choose(platform);
@@ -35,9 +36,12 @@ export async function plan(settings: PlanSettings): Promise<PlanResult> {
       const request = { definition, lock, platform, ...python, locateDebs: prepared.locateDebs };
       images.push(await planImage(request, files, bench));
     }
-    const { suite, variant } = definition.base;
-    return { source: explanation, base: `debian ${suite} (${variant})`, images };
+    return { source: explanation, base: baseName(definition.base), images };
   });
+}
+
+function baseName(base: Base): string {
+  return base.kind === "image" ? base.reference : `debian ${base.suite} (${base.variant})`;
 }
 
 async function planImage(
@@ -60,12 +64,12 @@ async function planImage(
   const isComplete = all.every(({ id }) => known.get(id) !== undefined);
   if (isComplete) {
     const packages = await packageSnapshot(request, bench);
-    const layers = planLayers(planTiers(packages, files)).layers;
+    const layers = planLayers(planTiers(packages, files), request.base?.tree).layers;
     return { platform, downloadBytes, layers: layers.map((layer) => knownLayerResult(layer, bench)) };
   }
   const layers = [
     ...guessedLayers("debian", wanted.debian, known),
-    unseenLayer("base", "base"),
+    ...(request.base === undefined ? [unseenLayer("base", "base")] : []),
     ...(definition.python === undefined ? [] : [unseenLayer("venv", "venv")]),
     ...guessedLayers("python", wanted.python, known),
     ...files.map(({ name }) => unseenLayer(name, "files")),

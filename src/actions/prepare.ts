@@ -1,15 +1,18 @@
 import type { CambiumLock } from "../ecosystems/cambium-lock.ts";
-import { debUrls } from "../ecosystems/debian/mirror.ts";
-import type { ChosenWheel } from "../ecosystems/python/lock.ts";
-import type { Credentials } from "../fetch/settings.ts";
-import type { SegmentId } from "../layer/segment.ts";
+import type { LockedBase } from "../ecosystems/locked-base.ts";
+import { CambiumError, usageError } from "../errors.ts";
+import { officialPython } from "../frontend/project/choose-base.ts";
+import { meetsStatement } from "../frontend/project/suite.ts";
 import type { Platform } from "../platform.ts";
-import { createIndexAccess, type IndexAccess } from "../solve/index-access.ts";
-import { type LockRequest, mirrorsOf, type ObtainedLock, obtainLock, pythonTarget } from "../solve/lock.ts";
+import { type LockRequest, type ObtainedLock, obtainLock } from "../solve/lock.ts";
+import type { Accounts } from "../solve/owners.ts";
 import { type PythonInputs, readPythonInputs } from "../solve/python-inputs.ts";
+import { pythonTarget } from "../solve/python-target.ts";
 import type { Locate } from "../solve/segments.ts";
-import type { SnapshotRequest } from "../solve/snapshot.ts";
+import { type ChosenPackages, choosePackages, locateDebs } from "./choose-packages.ts";
+import { openIndex } from "./open-index.ts";
 import { loadProject, type Project } from "./project.ts";
+import type { RecordedBuild } from "./recorded-build.ts";
 import type { Session } from "./session.ts";
 import type { ProjectSettings } from "./settings.ts";
 
@@ -18,11 +21,13 @@ export type Prepared = {
   readonly project: Project;
   readonly inputs: PythonInputs | undefined;
   readonly locked: ObtainedLock;
+  /** What an earlier build left elsewhere. */
+  readonly recorded?: RecordedBuild;
   readonly locateDebs: Locate;
-  /** The Python part settled for one platform. */
-  readonly choose: (
-    platform: Platform,
-  ) => Promise<Pick<SnapshotRequest, "wheels" | "pythonVersion" | "locateWheels">>;
+  /** Of an image of a registry. */
+  readonly accounts?: () => Promise<Accounts>;
+  /** The Python part settled and the base opened, for one platform. */
+  readonly choose: (platform: Platform) => Promise<ChosenPackages>;
 };
 
 /** Reads the project; enough for what follows to be decided without network. */
@@ -34,24 +39,15 @@ export async function openProject(settings: ProjectSettings, session: Session) {
     definition.python === undefined
       ? undefined
       : await readPythonInputs(definition.python, context.root, bench.env);
-  const index = createIndexAccess(
+  const index = openIndex(
     {
       root: context.root,
       layers: inputs?.layers ?? [],
       extraIndexUrls: settings.extraIndexUrls,
       ...(settings.indexUrl !== undefined && { indexUrl: settings.indexUrl }),
-      onOpen: ({ caFile, proxy }, credentials) => {
-        session.http.credentials = (url): Credentials | undefined => credentials.credentialsFor(url);
-        // pip and uv have settings for what other programs take from the environment.
-        if (caFile !== undefined) session.http.env.SSL_CERT_FILE = caFile;
-        if (proxy !== undefined) session.http.env.HTTPS_PROXY = proxy;
-      },
-      fallbackInterpreter: async () => {
-        const { debianInterpreter } = await import("../solve/debian-interpreter.ts");
-        return debianInterpreter(mirrorsOf(project), bench);
-      },
+      ...(project.debianMirror !== undefined && { debianMirror: project.debianMirror }),
     },
-    bench,
+    session,
   );
   return { project, inputs, index };
 }
@@ -68,110 +64,87 @@ export function lockRequest(settings: ProjectSettings, { project, inputs }: Open
     lockPath,
     locked: settings.locked,
     upgrade: settings.upgrade,
+    pull: settings.pull,
     now: new Date(),
     ...(debianMirror !== undefined && { debianMirror }),
   };
 }
 
-/** Reads the project and settles what to install. */
-export async function prepare(settings: ProjectSettings, session: Session): Promise<Prepared> {
+/**
+ * Reads the project and settles what to install. Where the base is left open and nothing says where Debian is, the
+ * official image of the same Python takes its place.
+ */
+export async function prepare(
+  settings: ProjectSettings,
+  session: Session,
+  recordedFor?: (project: Project) => Promise<RecordedBuild | undefined>,
+): Promise<Prepared> {
   const opened = await openProject(settings, session);
+  try {
+    return await settle(settings, opened, session, await recordedFor?.(opened.project));
+  } catch (error) {
+    const { python, settings: stated } = opened.project.loaded;
+    const isMirrorUnknown = error instanceof CambiumError && error.code === "MIRROR_UNKNOWN";
+    if (!isMirrorUnknown || stated.isBaseSet || python === undefined) throw error;
+    const base = officialPython(python);
+    const message = `No Debian mirror is known here, so the base is ${base} (--debian-mirror or --base name another).`;
+    session.bench.emit({ type: "notice", message });
+    return prepare({ ...settings, base }, session, recordedFor);
+  }
+}
+
+async function settle(
+  settings: ProjectSettings,
+  opened: OpenedProject,
+  session: Session,
+  recorded: RecordedBuild | undefined,
+): Promise<Prepared> {
   const { project, inputs, index } = opened;
-  const locked = await obtainLock(lockRequest(settings, opened), index, session.bench);
+  const locked = await obtainLock(
+    { ...lockRequest(settings, opened), ...(recorded && { recorded: () => recorded.lock() }) },
+    index,
+    session.bench,
+  );
+  assertPython(project, locked.lock);
   if (locked.outdatesFile) {
     const message =
       "cambium.lock does not fit the project any more; its choices were kept where they can be (cambium lock writes it anew)";
     session.bench.emit({ type: "notice", message });
   }
+  const { definition } = project.loaded;
   return {
     project,
     inputs,
     locked,
-    locateDebs: locateDebs(project, locked.lock),
-    choose: (platform) => choosePython({ project, inputs, lock: locked.lock, index, platform }, session),
+    ...(recorded !== undefined && { recorded }),
+    locateDebs: locateDebs(project.debianMirror, locked.lock),
+    choose: (platform) =>
+      choosePackages({ definition, inputs, lock: locked.lock, index, platform }, session.bench),
+    ...(locked.lock.base !== undefined && { accounts: baseAccounts(locked.lock.base, project, session) }),
   };
 }
 
-function locateDebs(project: Project, lock: CambiumLock): Locate {
-  return async (absent) => {
-    if (absent.length === 0) return new Map();
-    const mirrors = mirrorsOf(project);
-    const debs = Object.values(lock.debian?.targets ?? {}).flat();
-    const byDigest = new Map(debs.map((deb) => [deb.sha256, deb]));
-    return new Map(
-      absent.map(({ id, archive }): [SegmentId, string[]] => {
-        const deb = byDigest.get(archive.digest);
-        return [id, deb === undefined ? [] : debUrls(deb, mirrors)];
-      }),
+/** A computed base was chosen by what the project says of its Python; of an image it is known only now. */
+function assertPython({ loaded, platforms }: Project, lock: CambiumLock): void {
+  if (lock.base === undefined || loaded.definition.python === undefined) return;
+  for (const platform of platforms) {
+    const { version } = pythonTarget(lock, platform);
+    const unmet = loaded.pythonStatements.find((it) => !meetsStatement(version, it));
+    // .python-version is for the developer's machine, and a base that was named comes before it.
+    if (unmet === undefined || (unmet.kind === "pin" && loaded.settings.isBaseSet)) continue;
+    throw usageError(
+      "PYTHON_UNAVAILABLE",
+      `base ${lock.base.reference} has Python ${version}, which ${JSON.stringify(unmet.value)} (${unmet.where}) does not allow`,
+      "Choose a base with a Python that the project allows, or allow this one there.",
     );
-  };
-}
-
-async function choosePython(
-  input: {
-    readonly project: Project;
-    readonly inputs: PythonInputs | undefined;
-    readonly lock: CambiumLock;
-    readonly index: IndexAccess;
-    readonly platform: Platform;
-  },
-  { bench }: Session,
-): ReturnType<Prepared["choose"]> {
-  const { inputs, lock, platform, index } = input;
-  const { definition } = input.project.loaded;
-  const python = inputs?.kind === "lock" ? inputs.lock : lock.python;
-  if (definition.python === undefined || python === undefined) {
-    return { wheels: [], locateWheels: () => async () => new Map() };
   }
-  // Certificates and proxies of the index settings must be known before the first download.
-  await index.prepareDownloads([]);
-  const { chooseWheels } = await import("../ecosystems/python/choice/choose.ts");
-  const target = pythonTarget(lock, definition, platform);
-  const { extras, groups } = definition.python;
-  const { chosen, notices } = await chooseWheels(
-    python,
-    target,
-    { extras, ...(groups.length > 0 && { groups }) },
-    {
-      where: inputs?.kind === "lock" ? inputs.where : "cambium.lock",
-      nearestWithWheel: async (name) => {
-        const { nearestWithWheel } = await import("../ecosystems/python/uv/nearest.ts");
-        const { settings, tools } = await index.forResolving();
-        return nearestWithWheel(name, target, settings, tools);
-      },
-    },
-  );
-  for (const message of notices) bench.emit({ type: "notice", message });
-  return {
-    wheels: chosen,
-    pythonVersion: shortVersion(target.version),
-    locateWheels: (all) => locateWheels(all, index),
-  };
 }
 
-/** A lock may name files without saying where they are; and credentials are read before the first download. */
-function locateWheels(wheels: readonly ChosenWheel[], index: IndexAccess): Locate {
-  return async (absent) => {
-    if (absent.length === 0) return new Map();
-    await index.prepareDownloads(absent.flatMap(({ archive }) => archive.urls));
-    const wanted = new Set(
-      absent.filter(({ archive }) => archive.urls.length === 0).map(({ archive }) => archive.digest),
-    );
-    const placeless = wheels.filter(({ wheel }) => wanted.has(wheel.sha256));
-    if (placeless.length === 0) return new Map();
-    const { settings, tools } = await index.forResolving();
-    const { locateArchives } = await import("../ecosystems/python/uv/locate.ts");
-    const places = await locateArchives(placeless, settings, tools);
-    return new Map(
-      absent.flatMap(({ id, archive }): [SegmentId, string[]][] => {
-        const place = places.get(archive.name);
-        return place === undefined ? [] : [[id, [place.url]]];
-      }),
-    );
+/** Of the first platform: a name means the same number on all, or the images would differ in more than machine code. */
+function baseAccounts(base: LockedBase, { platforms }: Project, { bench }: Session) {
+  return async (): Promise<Accounts> => {
+    const { openBaseImage } = await import("../solve/base-image.ts");
+    const { facts } = await openBaseImage(base, platforms[0]!, bench);
+    return new Map(facts.accounts.map(({ name, uid, gid }) => [name, { uid, gid }]));
   };
-}
-
-/** `3.11.2` → `3.11`. */
-function shortVersion(version: string): string {
-  return version.split(".").slice(0, 2).join(".");
 }

@@ -1,7 +1,6 @@
-import { arch } from "node:os";
 import { resolve } from "node:path";
 import type { LoadedProject } from "../frontend/project/loaded-project.ts";
-import { type Platform, parsePlatform } from "../platform.ts";
+import { machinePlatform, type Platform } from "../platform.ts";
 import type { ProjectSettings } from "./settings.ts";
 
 /** A project with what the flags say on top. */
@@ -22,6 +21,7 @@ export async function loadProject(settings: ProjectSettings): Promise<Project> {
     extras: settings.extras,
     groups: settings.groups,
     ...(settings.file !== undefined && { file: settings.file }),
+    ...(settings.base !== undefined && { base: settings.base }),
     ...(settings.python !== undefined && { python: settings.python }),
   });
   for (const message of loaded.notices) settings.emit({ type: "notice", message });
@@ -39,5 +39,5 @@ function platformsOf(settings: ProjectSettings, loaded: LoadedProject): readonly
   if (settings.platforms.length > 0) return settings.platforms;
   const said = loaded.settings.platforms;
   if (said !== undefined && said.length > 0) return said;
-  return [parsePlatform(`linux/${arch() === "arm64" ? "arm64" : "amd64"}`, "this machine")];
+  return [machinePlatform()];
 }

@@ -34,8 +34,8 @@ export type ImageResult = {
 };
 
 export type OutputResult = {
-  readonly type: OutputType | "registry";
-  /** Path or reference, without credentials. */
+  readonly type: OutputType | "registry" | "load";
+  /** Path, reference without credentials, or a container engine with the names it got. */
   readonly where: string;
   readonly digest: Digest;
 };

@@ -1,14 +1,13 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
-import { arch } from "node:os";
 import { join } from "node:path";
 import { runImage } from "../engine/embedded/run.ts";
 import { findRuntime } from "../engine/embedded/runtime.ts";
 import { type LoadedImage, loadImage } from "../image/load.ts";
 import { extractRootfs } from "../image/outputs/rootfs.ts";
-import { type Platform, parsePlatform } from "../platform.ts";
+import { machinePlatform, type Platform } from "../platform.ts";
 import { build } from "./build.ts";
-import { openedStore } from "./session.ts";
+import { type ImageAccess, withImages } from "./session.ts";
 import type { RunSettings } from "./settings.ts";
 import { openSource } from "./source.ts";
 
@@ -17,18 +16,25 @@ import { openSource } from "./source.ts";
  * @throws CambiumError `RUNTIME_MISSING` (before anything is built), and as `build` and `runImage`.
  */
 export async function run(settings: RunSettings): Promise<number> {
-  const searchPath = settings.env.PATH ?? "";
-  findRuntime(searchPath);
-  const platform =
-    settings.platforms[0] ?? parsePlatform(`linux/${arch() === "arm64" ? "arm64" : "amd64"}`, "this machine");
+  findRuntime(settings.env.PATH ?? "");
+  const platform = settings.platforms[0] ?? machinePlatform();
   const image = settings.image ?? (await buildFirst(settings, platform));
-  const store = openedStore(settings);
+  return withImages(settings, (access) => runIn(settings, image, platform, access));
+}
+
+async function runIn(
+  settings: RunSettings,
+  image: string,
+  platform: Platform,
+  access: ImageAccess,
+): Promise<number> {
+  const { store } = access;
   const folder = join(store.root, "run");
   mkdirSync(folder, { recursive: true });
   // Short, since overlay options and sockets live below it.
   const workDir = await mkdtemp(join(folder, "r-"));
   try {
-    const source = await openSource(image, settings.cwd, store);
+    const source = await openSource(image, settings.cwd, access);
     const rootfsDir = join(workDir, "rootfs");
     let loaded: LoadedImage;
     try {
@@ -48,7 +54,7 @@ export async function run(settings: RunSettings): Promise<number> {
         ...(entrypoint !== undefined && { entrypoint }),
         ...(workdir !== undefined && { workdir }),
         ...(user !== undefined && { user }),
-        searchPath,
+        searchPath: settings.env.PATH ?? "",
         network: settings.network,
         volumes: settings.volumes,
         hasStdin: settings.isInteractive,
@@ -59,11 +65,18 @@ export async function run(settings: RunSettings): Promise<number> {
     );
   } finally {
     rmSync(workDir, { recursive: true, force: true });
-    store.close();
   }
 }
 
 async function buildFirst(settings: RunSettings, platform: Platform): Promise<string> {
-  const { digest } = await build({ ...settings, platforms: [platform], tags: [], outputs: [], push: false });
+  const { digest } = await build({
+    ...settings,
+    platforms: [platform],
+    tags: [],
+    outputs: [],
+    push: false,
+    cacheFrom: [],
+    cacheTo: [],
+  });
   return digest;
 }

@@ -2,6 +2,8 @@ import { availableParallelism } from "node:os";
 import { createHttpClient } from "../fetch/client.ts";
 import type { Credentials } from "../fetch/settings.ts";
 import type { Digest } from "../layer/digest.ts";
+import { createRegistryAccess, type RegistryAccess } from "../registry/access.ts";
+import { parseMirrors, parseRegistryHost, type RegistrySettings } from "../registry/settings.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import { WorkerPool } from "../solve/worker-pool.ts";
 import { openStore, type Store } from "../store/store.ts";
@@ -33,20 +35,46 @@ export async function withSession<T>(
     },
     settings.emit,
   );
+  const registries = openedRegistries(settings);
   const pool = new WorkerPool(store, settings.concurrency ?? availableParallelism());
   const lease = store.lease();
   const { emit, signal, env } = settings;
   try {
     const isForgetful = settings.noCache === true;
     const describedLayers = new Set<Digest>();
-    const bench = { store, client, pool, lease, emit, signal, env, isForgetful, describedLayers };
+    const bench = { store, client, registries, pool, lease, emit, signal, env, isForgetful, describedLayers };
     return await work({ bench, http });
   } finally {
     await pool.close();
     lease.release();
     await client.close();
+    await registries.close();
     store.close();
   }
+}
+
+/** What a command works with that only looks at images. */
+export type ImageAccess = Pick<Workbench, "store" | "registries" | "emit" | "signal">;
+
+/** Opens the store and the way to registries, and closes them whatever happens. */
+export async function withImages<T>(
+  settings: SessionSettings,
+  work: (access: ImageAccess) => Promise<T>,
+): Promise<T> {
+  const registries = openedRegistries(settings);
+  const store = openedStore(settings);
+  const { emit, signal } = settings;
+  try {
+    return await work({ store, registries, emit, signal });
+  } finally {
+    await registries.close();
+    store.close();
+  }
+}
+
+function openedRegistries(settings: SessionSettings): RegistryAccess {
+  const { env, emit, signal } = settings;
+  return createRegistryAccess({ env, settings: registrySettings(settings), emit, signal });
 }
 
 /** The store, whose mendings are told as warnings. @throws CambiumError `STORE_UNWRITABLE`. */
@@ -54,4 +82,13 @@ export function openedStore(settings: Pick<SessionSettings, "storeRoot" | "emit"
   return openStore(settings.storeRoot, {
     onWarning: (warning) => settings.emit({ type: "warning", ...warning }),
   });
+}
+
+/** @throws CambiumError `REGISTRY_MIRROR_SYNTAX`, `REGISTRY_HOST_SYNTAX`. */
+function registrySettings({ env, insecureRegistries = [] }: SessionSettings): RegistrySettings {
+  const variable = "CAMBIUM_REGISTRY_MIRRORS";
+  return {
+    insecureHosts: insecureRegistries.map((host) => parseRegistryHost(host, "--registry-insecure")),
+    mirrors: parseMirrors(env[variable] ?? "", variable),
+  };
 }

@@ -1,3 +1,4 @@
+import { type EngineKind, engineKinds } from "../engine/load/engine.ts";
 import type { Emit } from "../events.ts";
 import type { Platform } from "../platform.ts";
 
@@ -11,6 +12,10 @@ export type OutputSettings = { readonly type: OutputType; readonly dest: string 
 export const outputTypes = ["oci", "docker", "tar", "rootfs"] as const;
 export type OutputType = (typeof outputTypes)[number];
 
+export { engineKinds };
+/** Into which container engine of this machine; `auto`: the first that answers. */
+export type LoadSettings = EngineKind | "auto";
+
 /** What every command that touches the store and may be interrupted is given. Paths are absolute. */
 export type SessionSettings = {
   readonly storeRoot: string;
@@ -18,6 +23,8 @@ export type SessionSettings = {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
   readonly emit: Emit;
+  /** `host[:port]` of registries that may have plain HTTP or a certificate that nobody signed. */
+  readonly insecureRegistries?: readonly string[];
   /** Upper bound for work done at once (threads, downloads); absent: the library decides by the machine. */
   readonly concurrency?: number;
 };
@@ -34,6 +41,10 @@ export type ProjectSettings = SessionSettings & {
   readonly python?: string;
   readonly extras: readonly string[];
   readonly groups: readonly string[];
+  /** `--base`: an image of a registry to stand on, before what the definition says. */
+  readonly base?: string;
+  /** Look the base up again, whatever was chosen before. */
+  readonly pull: boolean;
   /** URL of a Debian mirror; may hold credentials, so never print it as it is. */
   readonly debianMirror?: string;
   /** URLs of package indexes; may hold credentials, so never print them as they are. */
@@ -54,6 +65,26 @@ export type BuildSettings = ProjectSettings & {
   readonly tags: readonly string[];
   readonly outputs: readonly OutputSettings[];
   readonly push: boolean;
+  readonly load?: LoadSettings;
+  /** References of images whose build records are asked first. */
+  readonly cacheFrom: readonly string[];
+  /** References that the image and its record are pushed to, besides the tags. */
+  readonly cacheTo: readonly string[];
+};
+
+export type RebaseSettings = SessionSettings & {
+  /** Reference of an image with a build record. */
+  readonly image: string;
+  /** Reference of the new base. */
+  readonly base: string;
+  /** Names for the result; empty: `image`. */
+  readonly tags: readonly string[];
+  readonly push: boolean;
+  readonly load?: LoadSettings;
+  /** Where further packages of Debian come from; may hold credentials. */
+  readonly debianMirror?: string;
+  /** What relative paths of index settings count from. */
+  readonly cwd: string;
 };
 
 export type PlanSettings = ProjectSettings;

@@ -6,18 +6,20 @@ import { formatReference, parseReference, withDefaultTag } from "../image/refere
 import { sourceOfSet } from "../image/set-source.ts";
 import type { ImageSource } from "../image/source.ts";
 import { parseDigest } from "../layer/digest.ts";
+import { withLazyLayers } from "../solve/lazy-layers.ts";
 import type { Store } from "../store/store.ts";
 import { loadImageSet } from "../store/stored-image.ts";
 import { taggedDigest } from "../store/tags.ts";
+import type { ImageAccess } from "./session.ts";
 
 /**
- * Opens an image by what people call it: a tag or a digest of the store, or the path of an image layout folder or a tar.
- * Close it when done.
- * @throws CambiumError `IMAGE_UNKNOWN`, and as `openLayoutFolder`, `openImageTar` and `parseReference`.
+ * Opens an image by what people call it: a tag or a digest of the store, the path of an image layout folder or a tar, or
+ * a reference with its registry. Close it when done.
+ * @throws CambiumError `IMAGE_UNKNOWN`, and as `openLayoutFolder`, `openImageTar`, `openRemoteImage` and `parseReference`.
  */
-export async function openSource(text: string, cwd: string, store: Store): Promise<ImageSource> {
-  const named = taggedSet(text, store);
-  if (named !== undefined) return sourceOfSet(named, text);
+export async function openSource(text: string, cwd: string, access: ImageAccess): Promise<ImageSource> {
+  const named = taggedSet(text, access.store);
+  if (named !== undefined) return sourceOfSet(withLazyLayers(named, access), text);
   const path = isAbsolute(text) ? text : resolve(cwd, text);
   if (existsSync(path)) {
     if (statSync(path).isDirectory()) {
@@ -28,11 +30,16 @@ export async function openSource(text: string, cwd: string, store: Store): Promi
     return openImageTar(path);
   }
   // Says what is wrong with a name that could be one.
-  if (!/^[./]/.test(text)) parseReference(text, "image");
+  const reference = /^[./]/.test(text) ? undefined : parseReference(text, "image");
+  // Only what names its registry is asked for there: `app` alone means the store's.
+  if (reference !== undefined && text.startsWith(`${reference.registry}/`)) {
+    const { openRemoteImage } = await import("../registry/remote-image.ts");
+    return openRemoteImage(reference, access.registries);
+  }
   throw usageError(
     "IMAGE_UNKNOWN",
     `no such image: ${JSON.stringify(text)}: neither a path nor a tag of this store`,
-    "Build it with -t NAME, or name an image layout folder or a tar.",
+    "Build it with -t NAME; or name an image layout folder, a tar, or an image with its registry (docker.io/library/debian).",
   );
 }
 

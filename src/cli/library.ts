@@ -14,6 +14,7 @@ import type {
   LockSettings,
   PlanSettings,
   PruneSettings,
+  RebaseSettings,
   RunSettings,
   ValidateSettings,
 } from "../actions/settings.ts";
@@ -21,6 +22,7 @@ import type {
 /** The one call that each command makes. */
 export type Library = {
   readonly build: (settings: BuildSettings) => Promise<BuildResult>;
+  readonly rebase: (settings: RebaseSettings) => Promise<BuildResult>;
   readonly plan: (settings: PlanSettings) => Promise<PlanResult>;
   readonly lock: (settings: LockSettings) => Promise<LockResult>;
   /** Answers the exit code of the process inside. */
@@ -34,6 +36,7 @@ export type Library = {
 /** Each call loads what it needs and no more: `--help` must not wait for the network stack. */
 export const library: Library = {
   build: async (settings) => (await import("../actions/build.ts")).build(settings),
+  rebase: async (settings) => (await import("../actions/rebase.ts")).rebase(settings),
   plan: async (settings) => (await import("../actions/plan.ts")).plan(settings),
   lock: async (settings) => (await import("../actions/lock.ts")).lock(settings),
   run: async (settings) => (await import("../actions/run.ts")).run(settings),

@@ -40,6 +40,7 @@ async function cambium(
   };
   const answers: Library = {
     build: async () => built,
+    rebase: unasked,
     plan: unasked,
     lock: unasked,
     run: async () => 0,
@@ -97,10 +98,28 @@ test("build without flags: the project here, nothing demanded, the digest on std
     locked: false,
     upgrade: false,
     noCache: false,
+    pull: false,
     tags: [],
     outputs: [],
     push: false,
+    cacheFrom: [],
+    cacheTo: [],
   });
+});
+
+test("--load takes its engine only after =, so that the path stays the path", async () => {
+  for (const [argv, load] of [
+    [["--load", "."], "auto"],
+    [["--load=podman", "."], "podman"],
+    [[".", "--load"], "auto"],
+  ] as const) {
+    expect(await buildSettings(argv)).toMatchObject({ contextDir: "/home/ada/project", load });
+  }
+  const unknown = await cambium(["build", "--load=rkt"]);
+  expect(unknown).toMatchObject({ exitCode: 2, calls: [] });
+  expect(unknown.stderr).toContain("Allowed choices are auto, docker, podman, containerd.");
+  const rebased = await cambium(["rebase", "app:1", "--base", "debian", "--load=docker"]);
+  expect(rebased.calls).toMatchObject([{ name: "rebase", settings: { image: "app:1", load: "docker" } }]);
 });
 
 test("every flag of build arrives as a final value", async () => {
@@ -124,7 +143,8 @@ test("every flag of build arrives as a final value", async () => {
         "https://mirror.example/debian",
       ],
       ...["--default-index", "https://index.example/simple", "--index", "https://a:b@extra.example/simple"],
-      ...["--progress", "plain", "-j", "3"],
+      ...["--cache-from", "registry.example/a:1", "--cache-to", "registry.example/b:1"],
+      ...["--base", "python:3.13-slim", "--pull", "--progress", "plain", "-j", "3"],
     ],
     { CAMBIUM_ROOT: "store", SOURCE_DATE_EPOCH: "1700000000" },
   );
@@ -135,6 +155,8 @@ test("every flag of build arrives as a final value", async () => {
     file: "/home/ada/project/deploy.yaml",
     tags: ["app:1", "app:latest"],
     push: true,
+    cacheFrom: ["registry.example/a:1"],
+    cacheTo: ["registry.example/b:1"],
     outputs: [
       { type: "oci", dest: "/home/ada/project/out" },
       { type: "tar", dest: "/home/ada/project/a,b.tar" },
@@ -149,6 +171,8 @@ test("every flag of build arrives as a final value", async () => {
     locked: true,
     upgrade: ["numpy", "six"],
     noCache: true,
+    base: "python:3.13-slim",
+    pull: true,
     debianMirror: "https://mirror.example/debian",
     indexUrl: "https://index.example/simple",
     extraIndexUrls: ["https://a:b@extra.example/simple"],

@@ -14,7 +14,7 @@ export async function main(argv: readonly string[], world: World): Promise<numbe
   });
   configureStreams(program, world);
   try {
-    await program.parseAsync(withUpgradeValue(argv), { from: "user" });
+    await program.parseAsync(withOpenFlags(argv), { from: "user" });
     return exitCode;
   } catch (thrown) {
     if (!(thrown instanceof CommanderError)) return printError(world, thrown);
@@ -44,14 +44,17 @@ function configureStreams(command: Configurable, world: World): void {
   for (const child of command.commands) configureStreams(child, world);
 }
 
+/** Flags whose value may be left out, with what that means. */
+const openFlags: Readonly<Record<string, string>> = { "--upgrade": "--upgrade=", "--load": "--load=auto" };
+
 /**
- * `--upgrade` takes its name only after `=`; the parser would swallow the next word, so that
+ * Such a flag takes its value only after `=`; the parser would swallow the next word, so that
  * `build --upgrade .` would upgrade a package called `.`. Words after `run` belong to the program inside.
  */
-function withUpgradeValue(argv: readonly string[]): string[] {
+function withOpenFlags(argv: readonly string[]): string[] {
   if (argv[0] === "run") return [...argv];
   const end = argv.indexOf("--");
-  return argv.map((word, at) => (word === "--upgrade" && (end === -1 || at < end) ? "--upgrade=" : word));
+  return argv.map((word, at) => (end === -1 || at < end ? (openFlags[word] ?? word) : word));
 }
 
 /** The parser's words (`error: unknown option '--x'`, `(Did you mean --y?)`) in our form. */

@@ -5,6 +5,7 @@ import { defineCache } from "./commands/cache.ts";
 import { defineInspect } from "./commands/inspect.ts";
 import { defineLock } from "./commands/lock.ts";
 import { definePlan } from "./commands/plan.ts";
+import { defineRebase } from "./commands/rebase.ts";
 import { defineRun } from "./commands/run.ts";
 import { defineValidate } from "./commands/validate.ts";
 import { version } from "./version.ts";
@@ -28,11 +29,12 @@ export function createProgram(act: Act): Command {
       "after",
       `
 Environment:
-  CAMBIUM_ROOT           the store (default: cambium in the user's cache folder)
-  CAMBIUM_DEBIAN_MIRROR  what --debian-mirror says
-  SOURCE_DATE_EPOCH      time, in seconds, for what would carry the current one
-  NO_COLOR               no colour
-  HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE and the settings of pip and uv are honoured.
+  CAMBIUM_ROOT              the store (default: cambium in the user's cache folder)
+  CAMBIUM_DEBIAN_MIRROR     what --debian-mirror says
+  CAMBIUM_REGISTRY_MIRRORS  registry=mirror, with commas; a mirror alone is Docker Hub's
+  SOURCE_DATE_EPOCH         time, in seconds, for what would carry the current one
+  NO_COLOR                  no colour
+  HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, the settings of pip and uv, and the logins of docker and podman are honoured.
 
 Exit codes: 0 done, 1 the build failed, 2 wrong usage or configuration, 3 the environment lacks something.
 
@@ -45,6 +47,7 @@ Examples:
   definePlan(program.command("plan"), act);
   defineLock(program.command("lock"), act);
   defineRun(program.command("run"), act);
+  defineRebase(program.command("rebase"), act);
   defineInspect(program.command("inspect"), act);
   defineValidate(program.command("validate"), act);
   defineCache(program.command("cache"), act);

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
-import type { ProjectSettings, SessionSettings } from "../actions/settings.ts";
+import { engineKinds, type ProjectSettings, type SessionSettings } from "../actions/settings.ts";
 import { type ProgressMode, progressModes } from "../report/reporter.ts";
 import { sourceDateEpochFrom } from "./environment.ts";
 import { parsePlatforms, parsePythonVersion, parseUrl } from "./values.ts";
@@ -16,9 +16,12 @@ export type ProjectOptions = {
   /** An empty text stands for `--upgrade` without a name. */
   readonly upgrade?: readonly string[];
   readonly cache: boolean;
+  readonly base?: string;
+  readonly pull?: true;
   readonly debianMirror?: string;
   readonly defaultIndex?: string;
   readonly index?: readonly string[];
+  readonly registryInsecure?: readonly string[];
   readonly progress?: ProgressMode;
   readonly jobs?: string;
 };
@@ -43,11 +46,22 @@ export function addProjectOptions(command: Command): Command {
     .option("--python <version>", "Python to build for, as in 3.11, where the project leaves it open")
     .addOption(repeatable("--extra <name>", "also install this extra of the project; repeatable"))
     .addOption(repeatable("--group <name>", "also install this dependency group; repeatable"))
+    .option("--base <image>", "image of a registry to build on, instead of computed Debian")
+    .option("--pull", "look up the base again, whatever was chosen before")
     .option("--locked", "fail where the lock does not answer, instead of resolving")
     .option("--no-cache", "compute everything again; verified downloads are still used")
     .option("--debian-mirror <url>", "where Debian packages come from (env: CAMBIUM_DEBIAN_MIRROR)")
     .option("--default-index <url>", "package index instead of the configured one")
     .addOption(repeatable("--index <url>", "further package index, asked first; repeatable"));
+}
+
+function insecureRegistryOption(): Option {
+  return repeatable("--registry-insecure <host>", "registry without TLS or a signed certificate; repeatable");
+}
+
+/** For commands that do no more than look at an image. */
+export function addRegistryOption(command: Command): Command {
+  return command.addOption(insecureRegistryOption());
 }
 
 export function addUpgradeOption(command: Command): Command {
@@ -59,6 +73,16 @@ export function addUpgradeOption(command: Command): Command {
   );
 }
 
+/** `--load` alone arrives as `auto`. */
+export function addLoadOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      "--load [engine]",
+      "load into the container engine of this machine, or with --load=NAME into docker, podman or containerd",
+    ).choices(["auto", ...engineKinds]),
+  );
+}
+
 export function addSessionOptions(command: Command): Command {
   return command
     .addOption(
@@ -66,6 +90,7 @@ export function addSessionOptions(command: Command): Command {
         .choices(progressModes)
         .default("auto"),
     )
+    .addOption(insecureRegistryOption())
     .option("-j, --jobs <n>", "upper bound for work done at once");
 }
 
@@ -91,6 +116,8 @@ export function projectSettings(
       ? {}
       : { indexUrl: parseUrl(options.defaultIndex, "--default-index") }),
     extraIndexUrls: (options.index ?? []).map((url) => parseUrl(url, "--index")),
+    ...(options.base === undefined ? {} : { base: options.base }),
+    pull: options.pull === true,
     locked: options.locked === true,
     upgrade: upgradeFrom(options.upgrade),
     noCache: !options.cache,

@@ -11,7 +11,11 @@ import type { World } from "./world.ts";
 /** What a shell reports for a process that SIGINT ended: 128 + 2. */
 const interruptedExitCode = 130;
 
-export type SessionOptions = { readonly progress?: ProgressMode; readonly jobs?: string };
+export type SessionOptions = {
+  readonly progress?: ProgressMode;
+  readonly jobs?: string;
+  readonly registryInsecure?: readonly string[];
+};
 
 /**
  * Runs `work` with settings whose events go to a reporter, and turns what it throws into the closing lines and an
@@ -39,6 +43,7 @@ export async function withSession(
       env: world.env,
       signal: world.signal,
       emit: reporter.emit,
+      ...(options.registryInsecure && { insecureRegistries: options.registryInsecure }),
       ...concurrency,
     };
     return await work(session, reporter);

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { usageError } from "../errors.ts";
 import { type Digest, parseDigest } from "../layer/digest.ts";
 import type { DebianLock, LockedDeb } from "./debian/lock.ts";
+import { type LockedBase, lockedBaseLines, lockedBaseSchema, readLockedBase } from "./locked-base.ts";
 import type { UniversalDistribution, UniversalLock } from "./python/choice/universal-lock.ts";
 import type { DirectUrl, LockedArchive, PythonLock } from "./python/lock.ts";
 import { withoutCredentials } from "./python/locks/archive.ts";
@@ -16,6 +17,8 @@ export type CambiumLock = {
   readonly version: 1;
   /** Digest of the definitions that the lock was made for; another one means that the lock is stale. */
   readonly inputs: Digest;
+  /** Absent on the computed Debian. */
+  readonly base?: LockedBase;
   readonly debian?: DebianLock;
   readonly python?: Omit<UniversalLock, "notices">;
 };
@@ -58,16 +61,18 @@ const DEB = z.strictObject({
 const LOCK = z.strictObject({
   version: z.literal(1),
   inputs: DIGEST,
+  base: lockedBaseSchema.optional(),
   debian: z
     .strictObject({
       suite: z.enum(["bookworm", "trixie"]),
-      variant: z.enum(["standard", "distroless"]),
+      variant: z.enum(["standard", "distroless", "none"]),
       packages: z.array(DEB.shape.name),
       targets: z.partialRecord(z.enum(["amd64", "arm64"]), z.strictObject({ packages: z.array(DEB) })),
     })
     .optional(),
   python: z
     .strictObject({
+      inputs: DIGEST.optional(),
       "requires-python": z.string().optional(),
       environments: z.array(z.string()).optional(),
       "default-groups": z.array(z.string()).optional(),
@@ -96,6 +101,7 @@ export function readCambiumLock(text: string, where: string): CambiumLock {
   return {
     version: 1,
     inputs: parseDigest(lock.inputs, `${where}: inputs`),
+    ...(lock.base === undefined ? {} : { base: readLockedBase(lock.base, `${where}: base`) }),
     ...(lock.debian === undefined ? {} : { debian: readDebian(lock.debian, file) }),
     ...(lock.python === undefined ? {} : { python: readPython(lock.python, file) }),
   };
@@ -119,6 +125,7 @@ function readPython(part: NonNullable<z.output<typeof LOCK>["python"]>, file: To
   for (const marker of part.environments ?? []) parseMarker(marker, where);
   const distributions = (part.distributions ?? []).map((one, i) => readDistribution(one, file, i));
   return {
+    ...(part.inputs === undefined ? {} : { inputs: parseDigest(part.inputs, where) }),
     ...(requiresPython === undefined ? {} : { requiresPython }),
     ...(part.environments === undefined ? {} : { environments: part.environments }),
     ...(part["default-groups"] === undefined ? {} : { defaultGroups: part["default-groups"] }),
@@ -207,6 +214,7 @@ export function writeCambiumLock(lock: CambiumLock, options: { readonly urls: bo
     "version = 1",
     `inputs = ${toml(lock.inputs)}`,
   ];
+  if (lock.base !== undefined) lines.push(...lockedBaseLines(lock.base, toml));
   if (lock.debian !== undefined) writeDebian(lock.debian, lines);
   if (lock.python !== undefined) writePython(lock.python, lines, options.urls);
   return `${lines.join("\n")}\n`;
@@ -232,6 +240,7 @@ function writePython(python: PythonLock & UniversalLock, lines: string[], urls: 
   const add = (key: string, value: unknown) => {
     if (value !== undefined) lines.push(`${key} = ${toml(value)}`);
   };
+  add("inputs", python.inputs);
   add("requires-python", python.requiresPython);
   add("environments", python.environments);
   add("default-groups", python.defaultGroups);

@@ -3,12 +3,13 @@ import type { Dispatcher } from "undici";
 import { CambiumError } from "../errors.ts";
 import type { Emit } from "../events.ts";
 import { createDispatchers, type Dispatchers } from "./dispatcher.ts";
-import { FetchFailure, failureFromStatus, failureFromThrown } from "./failure.ts";
+import { FetchFailure, failureFromStatus, failureFromThrown, interrupted } from "./failure.ts";
 import { createGate, type Gate } from "./gate.ts";
 import { nextHop, parseHttpUrl } from "./hop.ts";
 import { redactUrl } from "./redact.ts";
-import { type RetryPolicy, withRetries } from "./retry.ts";
+import { downloadRetries, type RetryPolicy, withRetries } from "./retry.ts";
 import { authorizationFrom, credentialsIn, type HttpSettings } from "./settings.ts";
+import { withoutStalls } from "./stall.ts";
 
 export type Headers = Readonly<Record<string, string>>;
 
@@ -23,6 +24,8 @@ export type RequestOptions = {
   readonly signal?: AbortSignal | undefined;
   /** No credentials from the settings; those in the URL or in `headers` still go. */
   readonly isAnonymous?: boolean;
+  /** How long the server may think before it answers; default: the idle timeout. */
+  readonly answerTimeoutMs?: number;
 };
 
 /** Read `body` to its end or call `discard`, else the connection is lost. `url` is the last one, redacted by nobody. */
@@ -79,17 +82,19 @@ export type HttpClient = {
 };
 
 const MAX_REDIRECTS = 5;
+const DEFAULT_IDLE_TIMEOUT_MS = 30_000;
 
 /** Costs nothing until the first request. */
 export function createHttpClient(settings: HttpSettings, emit: Emit): HttpClient {
   const connections = settings.maxConcurrent ?? 8;
-  const idleTimeoutMs = settings.idleTimeoutMs ?? 30_000;
-  const dispatchers = createDispatchers(settings.env, { connections, idleTimeoutMs });
+  const idleTimeoutMs = settings.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS;
+  const acceptsAnyCertificate = settings.acceptsAnyCertificate === true;
+  const dispatchers = createDispatchers(settings.env, { connections, idleTimeoutMs, acceptsAnyCertificate });
   const retryPolicy = { retries: settings.retries ?? 5, backoffMs: settings.backoffMs ?? 500 };
   const request: HttpClient["request"] = (url, options) => send(dispatchers, settings, url, options);
 
   function retried<T>(url: string, options: RequestOptions, attempt: () => Promise<T>): Promise<T> {
-    const subject = { id: redactUrl(url), name: options.name, emit, signal: options.signal };
+    const subject = downloadRetries(emit, redactUrl(url), options.name, options.signal);
     return withRetries(retryPolicy, subject, attempt);
   }
 
@@ -190,7 +195,8 @@ async function send(
     const given = isSameOrigin ? credentialsIn(start) : undefined;
     const credentials = given ?? (options.isAnonymous === true ? undefined : settings.credentials?.(url));
     if (credentials !== undefined) headers.authorization ??= authorizationFrom(credentials);
-    const answer = await exchange(dispatchers, url, method, headers, options);
+    const windowMs = settings.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS;
+    const answer = await exchange(dispatchers, url, method, headers, options, windowMs);
     const next = method === "GET" || method === "HEAD" ? nextHop(answer, url, options.name) : undefined;
     if (next === undefined) return answer;
     await answer.discard();
@@ -211,6 +217,7 @@ async function exchange(
   method: Dispatcher.HttpMethod,
   headers: Headers,
   options: RequestOptions,
+  windowMs: number,
 ): Promise<Response> {
   const dispatcher = await dispatchers.for(url);
   try {
@@ -222,13 +229,14 @@ async function exchange(
       body: options.body ?? null,
       signal: options.signal ?? null,
       highWaterMark: 1 << 20,
+      ...(options.answerTimeoutMs === undefined ? {} : { headersTimeout: options.answerTimeoutMs }),
     });
     return {
       status: answer.statusCode,
       headers: joined(answer.headers),
       url: url.href,
       sentCredentials: headers.authorization !== undefined,
-      body: bodyOf(answer.body, options, url.href),
+      body: bodyOf(answer.body, options, url.href, windowMs),
       discard: () => answer.body.dump({ limit: 128 << 10 }),
     };
   } catch (error) {
@@ -241,9 +249,11 @@ async function* bodyOf(
   source: AsyncIterable<Uint8Array>,
   options: RequestOptions,
   url: string,
+  windowMs: number,
 ): AsyncGenerator<Uint8Array> {
+  const limits = { windowMs, now: () => performance.now() };
   try {
-    yield* source;
+    yield* withoutStalls(source, limits, (reason) => interrupted(options.name, url, reason));
   } catch (error) {
     options.signal?.throwIfAborted();
     throw failureFromThrown(options.name, url, error);

@@ -1,6 +1,7 @@
 import type { SecureContext } from "node:tls";
 import type { Dispatcher } from "undici";
 import { usageError } from "../errors.ts";
+import { isLoopback } from "./loopback.ts";
 import { redactUrl } from "./redact.ts";
 import type { HttpSettings } from "./settings.ts";
 
@@ -9,19 +10,26 @@ type Env = HttpSettings["env"];
 /** Connections kept open, one set per kind of URL; made at the first request of that kind. */
 export type Dispatchers = { for(url: URL): Promise<Dispatcher>; close(): Promise<void> };
 
-export type ConnectionLimits = { readonly connections: number; readonly idleTimeoutMs: number };
+export type ConnectionSettings = {
+  readonly connections: number;
+  readonly idleTimeoutMs: number;
+  readonly acceptsAnyCertificate?: boolean;
+};
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** undici with what the environment says of proxies and certificates. Loaded at the first request: most builds make none. */
-export function createDispatchers(env: Env, limits: ConnectionLimits): Dispatchers {
+export function createDispatchers(env: Env, settings: ConnectionSettings): Dispatchers {
   const made = new Map<string, Promise<Dispatcher>>();
   return {
     for(url) {
-      let dispatcher = made.get(url.protocol);
+      // No proxy reaches this machine's own loopback.
+      const isDirect = isLoopback(url.hostname);
+      const kind = `${url.protocol} ${isDirect}`;
+      let dispatcher = made.get(kind);
       if (dispatcher === undefined) {
-        dispatcher = create(url.protocol, env, limits);
-        made.set(url.protocol, dispatcher);
+        dispatcher = create(url.protocol, isDirect, env, settings);
+        made.set(kind, dispatcher);
       }
       return dispatcher;
     },
@@ -35,20 +43,25 @@ export function createDispatchers(env: Env, limits: ConnectionLimits): Dispatche
   };
 }
 
-async function create(protocol: string, env: Env, limits: ConnectionLimits): Promise<Dispatcher> {
+async function create(
+  protocol: string,
+  isDirect: boolean,
+  env: Env,
+  settings: ConnectionSettings,
+): Promise<Dispatcher> {
   // By its default export: that is all a bundler gives of CommonJS imported this way.
   const { default: undici } = await import("undici");
   const { Agent, EnvHttpProxyAgent } = undici;
-  const tls = protocol === "https:" ? await tlsOptions(env) : {};
+  const tls = protocol === "https:" ? await tlsOptions(env, settings.acceptsAnyCertificate === true) : {};
   const options = {
-    connections: limits.connections,
-    headersTimeout: limits.idleTimeoutMs,
-    bodyTimeout: limits.idleTimeoutMs,
+    connections: settings.connections,
+    headersTimeout: settings.idleTimeoutMs,
+    bodyTimeout: settings.idleTimeoutMs,
     // One stream per connection: cancelling one of several HTTP/2 streams can stall the others.
     allowH2: false,
     connect: { timeout: CONNECT_TIMEOUT_MS, ...tls },
   };
-  const proxy = proxyFor(protocol, env);
+  const proxy = isDirect ? undefined : proxyFor(protocol, env);
   if (proxy === undefined) return new Agent(options);
   return new EnvHttpProxyAgent({
     ...options,
@@ -77,7 +90,11 @@ function proxyFor(protocol: string, env: Env): string | undefined {
 }
 
 /** node:tls alone takes 20 ms to load, which a build without a request must not pay. */
-async function tlsOptions(env: Env): Promise<{ secureContext?: SecureContext }> {
+async function tlsOptions(
+  env: Env,
+  acceptsAnyCertificate: boolean,
+): Promise<{ secureContext?: SecureContext; rejectUnauthorized?: false }> {
+  if (acceptsAnyCertificate) return { rejectUnauthorized: false };
   const { secureContextFrom } = await import("./certificates.ts");
   const secureContext = secureContextFrom(env);
   return secureContext === undefined ? {} : { secureContext };

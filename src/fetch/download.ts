@@ -6,7 +6,7 @@ import { type HttpClient, lengthFrom, type Response } from "./client.ts";
 import { failureFromStatus, interrupted } from "./failure.ts";
 import { spoolFile } from "./local-file.ts";
 import { redactUrl } from "./redact.ts";
-import { withRetries } from "./retry.ts";
+import { downloadRetries, withRetries } from "./retry.ts";
 import { Spool } from "./spool.ts";
 
 /** `urls` are tried in turn (http, https, file). `name` is for people: the file's name. */
@@ -111,7 +111,7 @@ async function spooled(
       await spoolFile(spool, url, want, signal);
     } else {
       const transfer = { client, want, url, signal, spool, tell: progress(client, want.digest) };
-      const subject = { id: want.digest, name: want.name, emit: client.emit, signal };
+      const subject = downloadRetries(client.emit, want.digest, want.name, signal);
       const state: Validator = {};
       await withRetries(
         client.retryPolicy,

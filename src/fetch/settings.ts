@@ -16,6 +16,8 @@ export type HttpSettings = {
   /** Asked for each URL, also after a redirect: must answer by its host. A user name in a URL goes before. */
   readonly credentials?: (url: URL) => Credentials | undefined;
   readonly userAgent?: string;
+  /** For servers that the user named as insecure: TLS without a look at the certificate. */
+  readonly acceptsAnyCertificate?: boolean;
 };
 
 /** The value of an `Authorization` header. (RFC 7617, RFC 6750) */

@@ -3,13 +3,16 @@
  * the build context unless said otherwise.
  */
 export type Definition = {
-  readonly base: DebianBase;
+  readonly base: Base;
   readonly python?: PythonInstall;
   /** Applied in this order, above the packages. */
   readonly files: readonly FileOp[];
   readonly users: readonly UserOp[];
   readonly config: ConfigOp;
 };
+
+/** What everything else stands on. */
+export type Base = DebianBase | ImageBase;
 
 /** The computed Debian seed with further packages. */
 export type DebianBase = {
@@ -19,6 +22,16 @@ export type DebianBase = {
   /** Parts of packages that are left out unless named. */
   readonly keep: readonly ("man" | "info" | "locale" | "doc")[];
   /** Asked for with `.apt(…)`, sorted, each once. */
+  readonly packages: readonly string[];
+};
+
+/** An image of a registry, with further Debian packages. */
+export type ImageBase = {
+  readonly kind: "image";
+  /** In full: registry, repository, and a tag or a digest. */
+  readonly reference: string;
+  /** As `DebianBase.keep`, for the packages that are added. */
+  readonly keep: DebianBase["keep"];
   readonly packages: readonly string[];
 };
 

@@ -2,6 +2,7 @@ import { canonicalJson } from "../canonical-json.ts";
 import { usageError } from "../errors.ts";
 import type { DiffId } from "../layer/digest.ts";
 import type { Platform } from "../platform.ts";
+import type { ConfigDocument } from "./documents.ts";
 
 /** The part of an image config that people set; `ConfigOp` of the graph fits. Env keeps its order, the last value wins. */
 export type ImageSettings = {
@@ -14,7 +15,13 @@ export type ImageSettings = {
   readonly exposedPorts: readonly string[];
   readonly volumes: readonly string[];
   readonly stopSignal?: string;
+  /** Docker's addition (its image spec v1.2), only ever inherited. */
+  readonly healthcheck?: Readonly<Record<string, unknown>>;
+  readonly shell?: readonly string[];
 };
+
+/** What a base brings along: its layers and their history stand first. */
+export type BaseConfig = Pick<ConfigDocument, "rootfs" | "history" | "variant">;
 
 /** What made a layer, as `docker history` shows it; no fact of the host belongs here. */
 export type LayerHistory = { readonly createdBy: string; readonly comment?: string };
@@ -33,8 +40,9 @@ export function buildImageConfig(input: {
   readonly config: ImageSettings;
   readonly layers: readonly ConfiguredLayer[];
   readonly created: string;
+  readonly base?: BaseConfig;
 }): Uint8Array {
-  const { platform, created } = input;
+  const { platform, created, base } = input;
   if (!CREATED.test(created) || Number.isNaN(Date.parse(created))) {
     throw invalid(
       `created is not a UTC time: ${JSON.stringify(created)}`,
@@ -44,16 +52,31 @@ export function buildImageConfig(input: {
   const document = {
     architecture: platform.architecture,
     os: platform.os,
+    variant: base?.variant,
     created,
     config: runtimeConfig(input.config),
-    rootfs: { type: "layers", diff_ids: input.layers.map((layer) => layer.diffId) },
-    history: input.layers.map(({ history }) => ({
-      created,
-      created_by: history.createdBy,
-      comment: history.comment,
-    })),
+    rootfs: {
+      type: "layers",
+      diff_ids: [...(base?.rootfs.diff_ids ?? []), ...input.layers.map((layer) => layer.diffId)],
+    },
+    history: [
+      ...(base === undefined ? [] : baseHistory(base)),
+      ...input.layers.map(({ history }) => ({
+        created,
+        created_by: history.createdBy,
+        comment: history.comment,
+      })),
+    ],
   };
   return Buffer.from(canonicalJson(document), "utf8");
+}
+
+/** One entry per layer, whatever the base says: readers count those that are not empty against the layers. */
+function baseHistory({ history, rootfs }: BaseConfig): readonly Record<string, unknown>[] {
+  const entries = history ?? [];
+  const count = entries.filter((entry) => entry.empty_layer !== true).length;
+  if (count === rootfs.diff_ids.length) return entries;
+  return rootfs.diff_ids.map(() => ({ created_by: "layer of the base" }));
 }
 
 /** Empty members are left out, as Docker does; readers take both. */
@@ -70,6 +93,8 @@ function runtimeConfig(settings: ImageSettings): Record<string, unknown> {
     WorkingDir: settings.workdir === undefined ? undefined : absolutePath(settings.workdir, "workdir"),
     Labels: Object.keys(settings.labels).length === 0 ? undefined : settings.labels,
     StopSignal: settings.stopSignal,
+    Healthcheck: settings.healthcheck,
+    Shell: settings.shell,
   };
 }
 

@@ -26,9 +26,13 @@ const platformSchema = z.object({
 export const indexSchema = z.object({
   schemaVersion: z.literal(2),
   mediaType: z.string().optional(),
-  manifests: z.array(descriptorSchema.extend({ platform: platformSchema.optional() })),
+  manifests: z.array(
+    descriptorSchema.extend({ platform: platformSchema.optional(), artifactType: z.string().optional() }),
+  ),
   annotations,
 });
+/** One row of an index. */
+export type IndexRow = z.infer<typeof indexSchema>["manifests"][number];
 
 export const manifestSchema = z.object({
   schemaVersion: z.literal(2),
@@ -59,6 +63,9 @@ export const configSchema = z.object({
       WorkingDir: z.string().nullish(),
       Labels: z.record(z.string(), z.string()).nullish(),
       StopSignal: z.string().nullish(),
+      // Docker's additions, which are handed down as they are.
+      Healthcheck: z.record(z.string(), z.unknown()).nullish(),
+      Shell: texts,
     })
     .nullish(),
   rootfs: z.object({ type: z.literal("layers"), diff_ids: z.array(diffIdSchema) }),
@@ -68,6 +75,7 @@ export const configSchema = z.object({
         created: z.string().optional(),
         created_by: z.string().optional(),
         comment: z.string().optional(),
+        author: z.string().optional(),
         empty_layer: z.boolean().optional(),
       }),
     )

@@ -1,7 +1,7 @@
 import type { Descriptor } from "../layer/digest.ts";
 import type { Layer } from "../layer/layer.ts";
 import { formatPlatform, type Platform } from "../platform.ts";
-import { buildImageConfig, type ImageSettings, type LayerHistory } from "./config.ts";
+import { type BaseConfig, buildImageConfig, type ImageSettings, type LayerHistory } from "./config.ts";
 import { type Annotations, type Blob, blobOf, buildIndex, buildManifest } from "./manifest.ts";
 import { CONFIG_MEDIA_TYPE } from "./media-types.ts";
 
@@ -16,6 +16,9 @@ export type Image = {
 /** What a tag points to: one image, or an index of several. */
 export type ImageSet = { readonly images: readonly Image[]; readonly index?: Blob };
 
+/** What an image stands on. Docker-typed layers are here as OCI's, with the same bytes. */
+export type ImageUnderneath = { readonly config: BaseConfig; readonly layers: readonly Layer[] };
+
 /** Describes an image without touching the bytes of its layers. @throws CambiumError `CONFIG_INVALID`. */
 export function assembleImage(input: {
   readonly platform: Platform;
@@ -23,13 +26,16 @@ export function assembleImage(input: {
   readonly layers: readonly { readonly layer: Layer; readonly history: LayerHistory }[];
   readonly created: string;
   readonly annotations?: Annotations;
+  readonly base?: ImageUnderneath;
 }): Image {
-  const layers = input.layers.map(({ layer }) => layer);
+  const { base } = input;
+  const layers = [...(base?.layers ?? []), ...input.layers.map(({ layer }) => layer)];
   const bytes = buildImageConfig({
     platform: input.platform,
     config: input.config,
     created: input.created,
     layers: input.layers.map(({ layer, history }) => ({ diffId: layer.diffId, history })),
+    ...(base !== undefined && { base: base.config }),
   });
   const config = blobOf(bytes, CONFIG_MEDIA_TYPE);
   const descriptors = layers.map((layer) => layer.descriptor);

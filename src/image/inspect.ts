@@ -13,8 +13,7 @@ import {
 } from "./documents.ts";
 import { isIndexType, layerCompression } from "./media-types.ts";
 import { type LayerContents, readContents } from "./packages.ts";
-import type { ImageSource } from "./source.ts";
-import type { StatedBlob } from "./validate-layer.ts";
+import type { ImageSource, StatedBlob } from "./source.ts";
 import { verified } from "./verified.ts";
 
 export type InspectedLayer = {
@@ -148,7 +147,7 @@ async function contentsOf(
       },
     );
   }
-  const bytes = verified(source.read(layer.digest), layer, where);
+  const bytes = verified(source.read(layer), layer, where);
   return await readContents(readTar(decompressed(bytes, compression, where), where));
 }
 
@@ -166,7 +165,7 @@ export async function readDocument<Schema extends z.ZodType>(
   }
   const chunks: Uint8Array[] = [];
   const where = `${source.where}: ${descriptor.digest}`;
-  for await (const chunk of verified(source.read(descriptor.digest), descriptor, where)) chunks.push(chunk);
+  for await (const chunk of verified(source.read(descriptor), descriptor, where)) chunks.push(chunk);
   let json: unknown;
   try {
     json = JSON.parse(Buffer.concat(chunks).toString("utf8"));

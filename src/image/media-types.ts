@@ -15,6 +15,8 @@ const COMPRESSIONS: Readonly<Record<string, Compression>> = {
   "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd": "zstd",
   "application/vnd.docker.image.rootfs.diff.tar": "none",
   "application/vnd.docker.image.rootfs.diff.tar.gzip": "gzip",
+  // BuildKit's and containerd's, where a Docker-typed image is asked for zstd.
+  "application/vnd.docker.image.rootfs.diff.tar.zstd": "zstd",
   "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip": "gzip",
 };
 
@@ -31,6 +33,16 @@ export function isIndexType(mediaType: string): boolean {
 /** How a layer of this type is compressed; undefined for what is no layer. */
 export function layerCompression(mediaType: string): Compression | undefined {
   return Object.hasOwn(COMPRESSIONS, mediaType) ? COMPRESSIONS[mediaType] : undefined;
+}
+
+/**
+ * What the same bytes are called in an OCI manifest: Docker's names and those of layers that were once not to be
+ * distributed (image-spec, layer.md: deprecated) become the plain ones. Others stay.
+ */
+export function ociLayerType(mediaType: string): string {
+  const compression = layerCompression(mediaType);
+  if (compression === undefined) return mediaType;
+  return `application/vnd.oci.image.layer.v1.tar${compression === "none" ? "" : `+${compression}`}`;
 }
 
 /** For an Accept header: every manifest and index that is understood. */

@@ -1,5 +1,8 @@
 import { CambiumError } from "../errors.ts";
-import type { Descriptor, Digest } from "../layer/digest.ts";
+import type { Descriptor } from "../layer/digest.ts";
+
+/** What names a blob, from a document of which nothing is trusted. */
+export type StatedBlob = Pick<Descriptor, "mediaType" | "digest" | "size">;
 
 /** An image that exists somewhere: a layout folder, a tar, the store, a registry. Its bytes are not trusted. */
 export interface ImageSource {
@@ -7,8 +10,11 @@ export interface ImageSource {
   readonly where: string;
   /** What the name points to: a manifest or an index. */
   readonly root: Descriptor;
-  /** Bytes of a blob as they are, not checked. @throws CambiumError `BLOB_UNKNOWN` (perhaps while reading). */
-  read(digest: Digest): AsyncIterable<Uint8Array>;
+  /**
+   * Bytes of a blob as they are, not checked; by its media type a registry knows manifests from other blobs.
+   * @throws CambiumError `BLOB_UNKNOWN` (perhaps while reading).
+   */
+  read(blob: StatedBlob): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
 }
 

@@ -1,11 +1,9 @@
 import { CambiumError, messageOf } from "../errors.ts";
-import { type Descriptor, type DiffId, Hasher } from "../layer/digest.ts";
+import { type DiffId, Hasher } from "../layer/digest.ts";
 import { readTar, type TarEntryType } from "../layer/read-tar.ts";
 import { decompressed } from "./decompress.ts";
 import { layerCompression } from "./media-types.ts";
-
-/** What names a blob, from a document of which nothing is trusted. */
-export type StatedBlob = Pick<Descriptor, "mediaType" | "digest" | "size">;
+import type { StatedBlob } from "./source.ts";
 
 export type BlobProblem = { readonly code: string; readonly message: string };
 

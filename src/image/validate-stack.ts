@@ -1,7 +1,5 @@
+import { OPAQUE_MARKER, WHITEOUT_PREFIX } from "../layer/whiteout.ts";
 import type { BlobProblem, StackedEntry } from "./validate-layer.ts";
-
-const WHITEOUT = ".wh.";
-const OPAQUE = ".wh..wh..opq";
 
 /** One path of the layers so far. */
 type Node = {
@@ -38,7 +36,7 @@ export class LayerStack {
       }
       parent = found;
     }
-    if (name.startsWith(WHITEOUT)) {
+    if (name.startsWith(WHITEOUT_PREFIX)) {
       this.#whiteOut(parent, name);
       return [];
     }
@@ -86,11 +84,11 @@ export class LayerStack {
   }
 
   #whiteOut(parent: Node, name: string): void {
-    if (name === OPAQUE) {
+    if (name === OPAQUE_MARKER) {
       for (const [child, found] of [...parent.children]) this.#removeLower(parent, child, found);
       return;
     }
-    const hidden = name.slice(WHITEOUT.length);
+    const hidden = name.slice(WHITEOUT_PREFIX.length);
     const found = parent.children.get(hidden);
     if (found !== undefined) this.#removeLower(parent, hidden, found);
   }

@@ -6,6 +6,7 @@ import type { Layer } from "../layer/layer.ts";
 import { type Image, imageSet } from "./image.ts";
 import { blobOf, buildManifest } from "./manifest.ts";
 import { sourceOfSet } from "./set-source.ts";
+import type { ImageSource } from "./source.ts";
 import { validateImage } from "./validate.ts";
 
 const directory: HandMade = { path: "usr", directory: true };
@@ -29,9 +30,9 @@ test("a layer of other bytes, of another size, and one that is missing are each 
   ];
   for (const [layer, want] of cases) expect(await codes(layers(layer))).toEqual(want);
   const source = sourceOfSet(imageSet([layers(good)]), "test");
-  const without = {
+  const without: ImageSource = {
     ...source,
-    read: (digest: never) => source.read(digest === good.descriptor.digest ? ("x" as never) : digest),
+    read: (blob) => source.read(blob.digest === good.descriptor.digest ? other.descriptor : blob),
   };
   expect((await validateImage(without)).problems).toMatchObject([{ code: "BLOB_UNKNOWN" }]);
 });

@@ -10,8 +10,8 @@ import {
   manifestSchema,
 } from "./documents.ts";
 import { isIndexType, isManifestType, layerCompression } from "./media-types.ts";
-import type { ImageSource } from "./source.ts";
-import { checkBlob, checkLayer, type LayerFacts, type StatedBlob } from "./validate-layer.ts";
+import type { ImageSource, StatedBlob } from "./source.ts";
+import { checkBlob, checkLayer, type LayerFacts } from "./validate-layer.ts";
 import { LayerStack } from "./validate-stack.ts";
 
 /** A check that failed: `where` names the document or layer; the message has what was found and what was expected. */
@@ -151,7 +151,7 @@ class Validation {
     const key = `${descriptor.digest} ${descriptor.size} ${descriptor.mediaType}`;
     const known = this.#layers.get(key);
     if (known !== undefined) return known;
-    const facts = await checkLayer(this.#source.read(descriptor.digest), descriptor, where);
+    const facts = await checkLayer(this.#source.read(descriptor), descriptor, where);
     this.#layers.set(key, facts);
     this.checked.layers += 1;
     this.checked.entries += facts.entries.length;
@@ -161,7 +161,7 @@ class Validation {
 
   async #checkBytes(descriptor: StatedBlob, where: string): Promise<Uint8Array[]> {
     const isSmall = descriptor.size <= MAX_DOCUMENT_BYTES;
-    const result = await checkBlob(this.#source.read(descriptor.digest), descriptor, isSmall);
+    const result = await checkBlob(this.#source.read(descriptor), descriptor, isSmall);
     this.checked.bytes += result.bytes;
     for (const { code, message } of result.problems)
       this.#report(code, `${where}: ${descriptor.digest}`, message);

@@ -1,5 +1,5 @@
 import { CambiumError } from "../errors.ts";
-import { comparePaths, type DirectoryEntry } from "./entry.ts";
+import { comparePaths, type DirectoryEntry, type SymlinkEntry } from "./entry.ts";
 import type { Segment, SegmentEntry } from "./segment.ts";
 
 /** A segment among others: what of it lands elsewhere or not at all. */
@@ -27,6 +27,13 @@ export type Arrangement = {
   readonly conflicts: readonly Conflict[];
 };
 
+/** The file tree that all segments stand on, such as that of an image of a registry. */
+export interface TreeBelow {
+  /** What stands at a path itself, whose parents are real directories; undefined where nothing does. */
+  entry(path: string): { readonly type: string } | undefined;
+}
+
+const BARE: TreeBelow = { entry: () => undefined };
 const NOTHING: ReadonlySet<string> = new Set();
 const NOWHERE: ReadonlyMap<string, string> = new Map();
 const MAX_LINKS = 40;
@@ -37,18 +44,20 @@ const MAX_LINKS = 40;
  * - equal duplicates are left to the composition of layers;
  * - of differing ones within a tier the later in order wins, as if the packages had been installed in that order, and
  *   the other is left out and reported;
- * - a higher tier wins by standing in a higher layer, so nothing is left out for it.
+ * - a higher tier wins by standing in a higher layer, so nothing is left out for it;
+ * - a directory of the tree below keeps its metadata, whatever a segment states of it.
  * `tiers` come lowest first (packages of the base, of a language, the user's files), and segments in the order of their
  * rank.
  * @throws CambiumError `LAYER_CONFLICT` when one path is a directory here and something else there.
  */
-export function arrange(tiers: readonly (readonly Segment[])[]): Arrangement {
+export function arrange(tiers: readonly (readonly Segment[])[], below: TreeBelow = BARE): Arrangement {
   const segments = tiers.flat();
   const tierOf = tiers.flatMap((tier, index) => tier.map(() => index));
-  const links = new Map<string, string>();
+  const ownLinks = new Map<string, string>();
   for (const segment of segments) {
-    for (const entry of segment.entries) if (entry.type === "symlink") links.set(entry.path, entry.target);
+    for (const entry of segment.entries) if (entry.type === "symlink") ownLinks.set(entry.path, entry.target);
   }
+  const linkAt = (path: string): string | undefined => ownLinks.get(path) ?? linkOf(below.entry(path));
 
   const owners = new Map<string, { rank: number; entry: SegmentEntry }>();
   const directories: Map<string, DirectoryEntry>[] = [];
@@ -57,7 +66,7 @@ export function arrange(tiers: readonly (readonly Segment[])[]): Arrangement {
   const renamed: Map<string, string>[] = [];
   const omitted: Set<string>[] = [];
   const conflicts: Conflict[] = [];
-  const resolveParent = parentResolver(links);
+  const resolveParent = parentResolver(linkAt);
 
   segments.forEach((segment, rank) => {
     const tier = tierOf[rank] as number;
@@ -72,10 +81,15 @@ export function arrange(tiers: readonly (readonly Segment[])[]): Arrangement {
       const isParent = parents.has(path);
       noteParents(path, segment.name, parents);
       if (entry.type === "directory") {
-        const link = links.get(path);
+        const link = linkAt(path);
         // A directory entry at a symlink's own path means the directory behind the link (/lib of an unmerged package).
         const real = link === undefined ? path : resolveParent(path);
         if (real !== entry.path) moves.set(entry.path, real);
+        const underneath = directoryOf(below.entry(real));
+        if (underneath !== undefined) {
+          if (!known.has(real)) known.set(real, underneath);
+          continue;
+        }
         // What is there already keeps its metadata: a copy into /tmp must not take its sticky bit.
         if (entry.isImplied && (known.has(real) || isParent)) continue;
         const other = known.get(real);
@@ -88,6 +102,7 @@ export function arrange(tiers: readonly (readonly Segment[])[]): Arrangement {
         stated.set(real, { name: segment.name, tier });
         continue;
       }
+      assertReplaceable(path, entry, segment.name, below, resolveParent);
       const other = owners.get(path);
       if (other === undefined) {
         owners.set(path, { rank, entry });
@@ -112,6 +127,13 @@ export function arrange(tiers: readonly (readonly Segment[])[]): Arrangement {
       );
     }
   }
+  for (const [path, by] of parents) {
+    const underneath = below.entry(path);
+    if (underneath === undefined) continue;
+    const directory = directoryOf(underneath);
+    if (directory === undefined) throw conflictBelow(path, "directory", by, underneath.type);
+    for (const known of directories) if (known !== undefined && !known.has(path)) known.set(path, directory);
+  }
   let next = 0;
   const arranged = (segment: Segment): ArrangedSegment => {
     const rank = next++;
@@ -125,6 +147,39 @@ export function arrange(tiers: readonly (readonly Segment[])[]): Arrangement {
     })),
     conflicts: conflicts.sort((a, b) => comparePaths(a.path, b.path)),
   };
+}
+
+function linkOf(entry: { readonly type: string } | undefined): string | undefined {
+  return entry?.type === "symlink" ? (entry as SymlinkEntry).target : undefined;
+}
+
+function directoryOf(entry: { readonly type: string } | undefined): DirectoryEntry | undefined {
+  return entry?.type === "directory" ? (entry as DirectoryEntry) : undefined;
+}
+
+/** A file may replace a file of the tree below, never a directory or what leads to one: that would hide it. */
+function assertReplaceable(
+  path: string,
+  entry: SegmentEntry,
+  by: string,
+  below: TreeBelow,
+  resolveParent: (path: string) => string,
+): void {
+  const underneath = below.entry(path);
+  if (underneath === undefined) return;
+  if (underneath.type === "directory") throw conflictBelow(path, entry.type, by, "directory");
+  const target = linkOf(underneath);
+  if (target === undefined || (entry.type === "symlink" && entry.target === target)) return;
+  const led = below.entry(
+    resolveParent(normalize(target.startsWith("/") ? target : `${parentOf(path)}/${target}`)),
+  );
+  if (led?.type === "directory") throw conflictBelow(path, entry.type, by, "link to a directory");
+}
+
+function conflictBelow(path: string, type: string, by: string, below: string): CambiumError {
+  return new CambiumError("LAYER_CONFLICT", `${path}: a ${type} in ${by}, a ${below} in the base`, {
+    hint: "The base has something else in that place: choose another base, or leave the package out.",
+  });
 }
 
 /** Same content and metadata: one may stand for the other. */
@@ -157,7 +212,7 @@ function noteParents(path: string, by: string, parents: Map<string, string>): vo
 }
 
 /** Where a directory path leads when every symlink on the way is followed, inside the root. */
-function parentResolver(links: ReadonlyMap<string, string>): (path: string) => string {
+function parentResolver(linkAt: (path: string) => string | undefined): (path: string) => string {
   const known = new Map<string, string>([["", ""]]);
   const resolve = (path: string, depth: number): string => {
     const before = known.get(path);
@@ -168,7 +223,7 @@ function parentResolver(links: ReadonlyMap<string, string>): (path: string) => s
     const parent = resolve(parentOf(path), depth);
     const name = path.slice(parentOf(path) === "" ? 0 : parentOf(path).length + 1);
     const here = parent === "" ? name : `${parent}/${name}`;
-    const target = links.get(here);
+    const target = linkAt(here);
     let real = here;
     if (target !== undefined) {
       real = resolve(normalize(target.startsWith("/") ? target : `${parent}/${target}`), depth + 1);

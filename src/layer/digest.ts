@@ -17,9 +17,13 @@ export type Descriptor = {
   readonly annotations?: Readonly<Record<string, string>>;
 };
 
+export function isDigest(text: string): text is Digest {
+  return /^sha256:[0-9a-f]{64}$/.test(text);
+}
+
 /** @throws CambiumError `DIGEST_SYNTAX`; `where` says who wrote it (file, URL, flag). */
 export function parseDigest(text: string, where: string): Digest {
-  if (/^sha256:[0-9a-f]{64}$/.test(text)) return text as Digest;
+  if (isDigest(text)) return text;
   throw new CambiumError("DIGEST_SYNTAX", `${where}: not a digest: ${JSON.stringify(text)}`, {
     hint: "Write sha256: and 64 lower-case hex digits.",
   });

@@ -27,6 +27,12 @@ export type HardlinkEntry = EntryBase & { readonly type: "hardlink"; readonly ta
 /** One path of a file tree, without its bytes. */
 export type Entry = FileEntry | DirectoryEntry | SymlinkEntry | HardlinkEntry;
 
+export type DeviceEntry = EntryBase & {
+  readonly type: "character" | "block";
+  readonly device: { readonly major: number; readonly minor: number };
+};
+export type FifoEntry = EntryBase & { readonly type: "fifo" };
+
 /** Order of the UTF-8 bytes, which is what every tool that sorts with LC_ALL=C gives. */
 export function comparePaths(a: string, b: string): number {
   if (a === b) return 0;

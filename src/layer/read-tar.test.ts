@@ -4,64 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { block, extended, gnuLong, padded, pax, sealed, tarOf } from "../../tests/support/tar-blocks.ts";
 import { readTar, type TarEntry, type TarLimits } from "./read-tar.ts";
-
-type Header = {
-  name?: string | Buffer;
-  type?: string;
-  size?: number | Buffer;
-  link?: string;
-  mode?: string;
-  uid?: number | Buffer;
-  magic?: string;
-  prefix?: string;
-};
-
-/** One header block with a right checksum. */
-function block(header: Header): Buffer {
-  const bytes = Buffer.alloc(512);
-  const octal = (value: number, length: number) => `${value.toString(8).padStart(length - 1, "0")}\0`;
-  const put = (value: string | Buffer, at: number) => Buffer.from(value).copy(bytes, at);
-  const number = (value: number | Buffer, at: number, length: number) =>
-    put(typeof value === "number" ? octal(value, length) : value, at);
-  put(header.name ?? "a", 0);
-  put(header.mode ?? octal(0o644, 8), 100);
-  number(header.uid ?? 0, 108, 8);
-  number(0, 116, 8);
-  number(header.size ?? 0, 124, 12);
-  number(315619200, 136, 12);
-  put(header.type ?? "0", 156);
-  put(header.link ?? "", 157);
-  put(header.magic ?? "ustar\x0000", 257);
-  put(header.prefix ?? "", 345);
-  return sealed(bytes);
-}
-
-function sealed(bytes: Buffer): Buffer {
-  bytes.fill(" ", 148, 156);
-  const sum = bytes.reduce((total, byte) => total + byte, 0);
-  bytes.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
-  return bytes;
-}
-
-const padded = (body: Buffer | string) => {
-  const bytes = Buffer.from(body);
-  return Buffer.concat([bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)]);
-};
-const end = Buffer.alloc(1024);
-const tarOf = (...parts: Buffer[]) => Buffer.concat([...parts, end]);
-const record = (text: string) => {
-  let length = text.length + 3;
-  while (`${length} ${text}\n`.length !== length) length += 1;
-  return `${length} ${text}\n`;
-};
-const pax = (type: "x" | "g", ...records: string[]) => {
-  return extended(type, Buffer.from(records.map(record).join(""), "latin1"));
-};
-const extended = (type: string, body: Buffer) =>
-  Buffer.concat([block({ name: "PaxHeaders/a", type, size: body.length }), padded(body)]);
-const gnuLong = (type: "L" | "K", text: string) =>
-  Buffer.concat([block({ name: "././@LongLink", type, size: text.length + 1 }), padded(`${text}\0`)]);
 
 async function* chunked(bytes: Buffer, size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);

@@ -24,6 +24,7 @@ export function plainLines(state: BuildState, event: BuildEvent, nowMs: number):
       return [`${stepWords[event.outcome]} ${name}${detail}${time}`];
     }
     case "download-retry":
+    case "upload-retry":
       return [
         `retry      ${printable(event.name)}: ${printable(event.reason)}; next try in ${formatDuration(event.waitMs)}`,
       ];

@@ -139,6 +139,12 @@ export function nextState(state: BuildState, event: BuildEvent, nowMs: number): 
       return { ...state, uploads: started(state.uploads, event, nowMs) };
     case "upload-progress":
       return { ...state, uploads: moved(state.uploads, event.id, event.sentBytes) };
+    case "upload-retry":
+      return {
+        ...state,
+        uploads: retried(state.uploads, event.id, event.reason),
+        totals: { ...state.totals, retries: state.totals.retries + 1 },
+      };
     case "upload-done":
       return {
         ...state,

@@ -12,10 +12,11 @@ import { arch, platform } from "node:os";
 import { dirname, join } from "node:path";
 import { debUrls, type Mirrors } from "../ecosystems/debian/mirror.ts";
 import { resolveDebian } from "../ecosystems/debian/resolve.ts";
-import { TUPLES } from "../ecosystems/debian/suites.ts";
+import { TUPLES } from "../ecosystems/linux/tuples.ts";
 import { environmentError } from "../errors.ts";
 import { readSegmentFile } from "../layer/read-file.ts";
 import type { Segment } from "../layer/segment.ts";
+import { machinePlatform } from "../platform.ts";
 import { debianSegments } from "./debian-segments.ts";
 import { debianTools } from "./debian-tools.ts";
 import type { Workbench } from "./workbench.ts";
@@ -33,7 +34,7 @@ const LOADERS = { amd64: "ld-linux-x86-64.so.2", arm64: "ld-linux-aarch64.so.1" 
  * @throws CambiumError `PYTHON_MISSING` where such a program cannot run; `MIRROR_UNKNOWN` and as `resolveDebian`.
  */
 export async function debianInterpreter(mirrors: Mirrors, bench: Workbench): Promise<string> {
-  const architecture = arch() === "arm64" ? "arm64" : "amd64";
+  const { architecture } = machinePlatform();
   if (platform() !== "linux" || !["arm64", "x64"].includes(arch())) {
     throw environmentError(
       "PYTHON_MISSING",

@@ -4,13 +4,13 @@ import type { LockedDeb } from "../ecosystems/debian/lock.ts";
 import { scriptsNotice, scriptsThatMatter } from "../ecosystems/debian/scripts.ts";
 import { debRecipe } from "../ecosystems/debian/transcode.ts";
 import type { DebianBase, Definition } from "../graph/definition.ts";
-import { digestOf } from "../layer/digest.ts";
+import { type Digest, digestOf } from "../layer/digest.ts";
 import { readSegmentFile } from "../layer/read-file.ts";
 import type { Segment, SegmentFile, SegmentId } from "../layer/segment.ts";
 import { segmentId } from "../layer/segment-id.ts";
 import { LAYOUT_VERSIONS } from "../layout-versions.ts";
 import type { Platform } from "../platform.ts";
-import { ensureSegments, type Locate, type WantedSegment, wholeSegment } from "./segments.ts";
+import { type Complete, ensureSegments, type Locate, type WantedSegment, wholeSegment } from "./segments.ts";
 import type { Workbench } from "./workbench.ts";
 
 /** The locked .debs as segments, in their order. */
@@ -42,16 +42,24 @@ export type GenerateRequest = {
   readonly debs: readonly LockedDeb[];
   readonly debian: readonly Segment[];
   readonly platform: Platform;
+  /** Of the packages. */
+  readonly complete: Complete;
+  /** The segments are wanted with all their bytes. */
+  readonly isWhole: boolean;
 };
 
 /**
  * What no package ships: accounts, caches, links. Computed once per set of packages and accounts, since it reads
  * several hundred files.
  */
-export async function generatedSegments(request: GenerateRequest, bench: Workbench): Promise<Segment[]> {
+export async function generatedSegments(
+  request: GenerateRequest,
+  bench: Workbench,
+): Promise<GeneratedSegments | undefined> {
   const { definition, debs, debian, platform } = request;
-  if (debian.length === 0) return [];
+  if (debian.length === 0) return undefined;
   const { store } = bench;
+  if (definition.base.kind !== "debian") throw new TypeError("generated for a base that is not Debian");
   const { suite } = definition.base;
   const { architecture } = platform;
   const { users } = definition;
@@ -59,34 +67,47 @@ export async function generatedSegments(request: GenerateRequest, bench: Workben
   const key = digestOf(
     canonicalJson({ layoutVersion: LAYOUT_VERSIONS.base, suite, architecture, users, debian: ids }),
   );
+  return rememberedSegments(key, request.isWhole, bench, async () => {
+    await request.complete(new Set(ids));
+    const files = new Map<string, SegmentFile>();
+    for (const { entries } of debian)
+      for (const entry of entries) if (entry.type === "file") files.set(entry.path, entry);
+    const readFile = (path: string) => {
+      const file = files.get(path);
+      return file === undefined ? undefined : readSegmentFile(store.blobs, file);
+    };
+    const pairs = debs.flatMap((deb, index) => {
+      const segment = debian[index];
+      return segment === undefined ? [] : [{ deb, segment }];
+    });
+    return generateBase({ debs: pairs, suite, architecture, users, readFile }, store.blobs);
+  });
+}
+
+/** `key`: of what they are generated from. */
+export type GeneratedSegments = { readonly key: Digest; readonly segments: readonly Segment[] };
+
+/** Generated segments by what they are generated from; they are small, but what they are made of is not. */
+export async function rememberedSegments(
+  key: Digest,
+  isWhole: boolean,
+  bench: Workbench,
+  make: () => Promise<readonly Segment[]>,
+): Promise<GeneratedSegments> {
+  const { store, lease } = bench;
   const known = bench.isForgetful
     ? undefined
     : (store.records.get("generated", key) as SegmentId[] | undefined);
-  const before = known?.map((id) => wholeSegment(bench, id));
-  if (before?.every((segment) => segment !== undefined)) return before;
-
-  const files = new Map<string, SegmentFile>();
-  for (const { entries } of debian)
-    for (const entry of entries) if (entry.type === "file") files.set(entry.path, entry);
-  const readFile = (path: string) => {
-    const file = files.get(path);
-    return file === undefined ? undefined : readSegmentFile(store.blobs, file);
-  };
-  const pairs = debs.flatMap((deb, index) => {
-    const segment = debian[index];
-    return segment === undefined ? [] : [{ deb, segment }];
-  });
-  const made = generateBase({ debs: pairs, suite, architecture, users, readFile }, store.blobs);
+  const before = known?.map((id) => (isWhole ? wholeSegment(bench, id) : store.segments.get(id)));
+  if (before?.every((segment) => segment !== undefined)) return { key, segments: before };
+  const made = await make();
   for (const segment of made) {
-    bench.lease.protect(segment.blobs);
+    lease.protect(segment.blobs);
     store.segments.put(segment);
   }
-  store.records.put(
-    "generated",
-    key,
-    made.map(({ id }) => id),
-  );
-  return made;
+  const ids = made.map(({ id }) => id);
+  store.records.put("generated", key, ids);
+  return { key, segments: made };
 }
 
 /**

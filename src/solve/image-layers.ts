@@ -1,8 +1,10 @@
-import { type ArrangedSegment, arrange, type Conflict } from "../layer/arrange.ts";
+import { type ArrangedSegment, arrange, type Conflict, type TreeBelow } from "../layer/arrange.ts";
 import { composeLayer, type LayerPlan } from "../layer/compose.ts";
+import type { Digest } from "../layer/digest.ts";
 import type { Layer } from "../layer/layer.ts";
 import type { Segment, SegmentId } from "../layer/segment.ts";
 import { knownLayer, rememberComposition, rememberLayer, storedLayer } from "../store/stored-layer.ts";
+import { hasOrigin } from "./lazy-layers.ts";
 import type { Workbench } from "./workbench.ts";
 
 /** Which segments of a tier make one layer; decided by the plan. */
@@ -10,6 +12,8 @@ export type TierGroups = readonly { readonly name: string; readonly members: rea
 
 export type ComposedLayer = {
   readonly name: string;
+  /** Of its plan. */
+  readonly key: Digest;
   readonly segments: readonly Segment[];
   readonly layer: Layer;
   /** Its digest was known before this build. */
@@ -27,13 +31,16 @@ export type PlannedLayer = {
  * Arranges the tiers of a snapshot and composes their groups, lowest first.
  * @throws CambiumError `LAYER_CONFLICT`, `LAYER_LINK_LOOP`.
  */
-export function planLayers(tiers: readonly TierGroups[]): {
+export function planLayers(
+  tiers: readonly TierGroups[],
+  below?: TreeBelow,
+): {
   readonly layers: readonly PlannedLayer[];
   readonly conflicts: readonly Conflict[];
 } {
   // Rank within a tier goes by name, whatever the groups are: who wins must not depend on grouping.
   const ranked = tiers.map((groups) => groups.flatMap(({ members }) => members).sort(byKey));
-  const arrangement = arrange(ranked);
+  const arrangement = arrange(ranked, below);
   const layers = tiers.flatMap((groups, index) => {
     const tier = arrangement.tiers[index];
     if (tier === undefined) return [];
@@ -44,6 +51,21 @@ export function planLayers(tiers: readonly TierGroups[]): {
     });
   });
   return { layers, conflicts: arrangement.conflicts };
+}
+
+/**
+ * Segments without bytes whose layer has to be read: it was never described, or nobody else has it.
+ */
+export function lackingSegments(layers: readonly PlannedLayer[], bench: Workbench): Set<SegmentId> {
+  const lacking = new Set<SegmentId>();
+  for (const { plan, segments } of layers) {
+    const record = bench.isForgetful ? undefined : knownLayer(bench.store, plan.key);
+    if (record !== undefined && hasOrigin(bench.store, record.descriptor.digest)) continue;
+    for (const { segment } of segments) {
+      if (!segment.blobs.every((blob) => bench.store.blobs.has(blob))) lacking.add(segment.id);
+    }
+  }
+  return lacking;
 }
 
 /** Gives each planned layer its digest: from the records, or by reading it once, on all cores. */
@@ -66,7 +88,7 @@ export async function describeLayers(
       }
       rememberComposition(store, record, plan, segments);
       const layer = storedLayer(store, record);
-      return { name, segments: segments.map(({ segment }) => segment), layer, isReused };
+      return { name, key: plan.key, segments: segments.map(({ segment }) => segment), layer, isReused };
     }),
   );
   for (const { name, layer, isReused } of composed) {

@@ -11,7 +11,7 @@ import type { Segment } from "../layer/segment.ts";
 import { LAYOUT_VERSIONS } from "../layout-versions.ts";
 import type { Store } from "../store/store.ts";
 import { filesSegment } from "./files.ts";
-import { resolveOwner } from "./owners.ts";
+import { type Accounts, resolveOwner } from "./owners.ts";
 import { step, type Workbench } from "./workbench.ts";
 
 /**
@@ -21,12 +21,16 @@ import { step, type Workbench } from "./workbench.ts";
 export async function projectFiles(
   definition: Definition,
   context: WalkOptions & { readonly root: string },
-  sourceDateEpoch: number | undefined,
+  options: {
+    readonly sourceDateEpoch?: number;
+    /** Of an image of a registry; asked only when a name must be known. */
+    readonly accounts?: () => Promise<Accounts>;
+  },
   bench: Workbench,
 ): Promise<Segment[]> {
   if (definition.files.length === 0) return [];
   return step(bench, "project files", async () => {
-    const mtimeSec = sourceDateEpoch ?? CONSTANT_MTIME;
+    const mtimeSec = options.sourceDateEpoch ?? CONSTANT_MTIME;
     const cache = openDigestCache(bench.store, context.root);
     let tree: ContextTree | undefined;
     const segments: Segment[] = [];
@@ -37,7 +41,8 @@ export async function projectFiles(
         continue;
       }
       tree ??= await contextTree(context, bench);
-      const owner = resolveOwner(op.owner, definition.users, `copy to ${op.destination}`);
+      const accounts = isNamed(op.owner) ? await options.accounts?.() : undefined;
+      const owner = resolveOwner(op.owner, definition.users, `copy to ${op.destination}`, accounts);
       const entries = copyEntries(tree, op, { modes: "normalize", ...owner });
       const name = `copy ${op.sources.join(" ")} ${op.destination}`;
       segments.push(await filesSegment({ root: context.root, name, key, entries, mtimeSec }, cache, bench));
@@ -46,6 +51,10 @@ export async function projectFiles(
     const count = segments.reduce((sum, { entries }) => sum + entries.length, 0);
     return { value: segments, outcome: "done", detail: `${count} paths` };
   });
+}
+
+function isNamed(owner: string | undefined): boolean {
+  return owner !== undefined && !/^[\d:]+$/.test(owner);
 }
 
 async function contextTree(

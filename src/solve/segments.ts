@@ -23,15 +23,47 @@ export type Locate = (
 ) => Promise<ReadonlyMap<SegmentId, readonly string[]>>;
 
 /**
- * Gives the segments in the order asked for: from the store, or by downloading and transcoding what is missing, all
- * at once and each only once, between processes too.
- * @throws the first failure; what the others finished stays in the store.
+ * Gives segments their bytes, when something must read them: what a build record tells of a package is enough to plan
+ * with and to name layers that exist elsewhere.
+ */
+export type Complete = (ids: ReadonlySet<SegmentId>) => Promise<void>;
+
+/**
+ * Gives the segments in the order asked for: from what the store knows, or by downloading and transcoding. One that is
+ * known may still lack bytes, see `Complete`.
+ * @throws as `makeSegments`.
  */
 export async function ensureSegments(
   wanted: readonly WantedSegment[],
   bench: Workbench,
   locate: Locate,
 ): Promise<Segment[]> {
+  const found = new Map<SegmentId, Segment>();
+  for (const { id } of wanted) {
+    const segment = bench.isForgetful ? undefined : bench.store.segments.get(id);
+    if (segment !== undefined) found.set(id, segment);
+  }
+  const missing = wanted.filter(({ id }) => !found.has(id));
+  for (const segment of await makeSegments(missing, bench, locate)) found.set(segment.id, segment);
+  bench.lease.protect(wanted.map(({ archive }) => archive.digest));
+  return wanted.map(({ id, name }) => {
+    const segment = found.get(id);
+    if (segment === undefined) throw new CambiumError("SEGMENT_LOST", `${name}: made, but not in the store`);
+    return segment;
+  });
+}
+
+/**
+ * Gives the segments with all their bytes, in the order asked for: from the store, or by downloading and transcoding
+ * what is missing, all at once and each only once, between processes too.
+ * @throws the first failure; what the others finished stays in the store.
+ */
+export async function makeSegments(
+  wanted: readonly WantedSegment[],
+  bench: Workbench,
+  locate: Locate,
+): Promise<Segment[]> {
+  if (wanted.length === 0) return [];
   bench.lease.protect(wanted.map(({ archive }) => archive.digest));
   const found = new Map<SegmentId, Segment>();
   for (const { id } of wanted) {
@@ -68,7 +100,7 @@ export async function ensureSegments(
   });
 }
 
-/** A segment counts only while every blob that it points into is here. */
+/** The segment, if every blob that it points into is here. */
 export function wholeSegment(bench: Pick<Workbench, "store">, id: SegmentId): Segment | undefined {
   const segment = bench.store.segments.get(id);
   return segment?.blobs.every((blob) => bench.store.blobs.has(blob)) ? segment : undefined;

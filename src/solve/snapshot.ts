@@ -1,11 +1,23 @@
 import type { CambiumLock } from "../ecosystems/cambium-lock.ts";
+import type { LockedDeb } from "../ecosystems/debian/lock.ts";
 import type { ChosenWheel } from "../ecosystems/python/lock.ts";
+import type { Interpreter } from "../ecosystems/python/target.ts";
 import type { Definition } from "../graph/definition.ts";
+import type { Digest } from "../layer/digest.ts";
 import type { Segment } from "../layer/segment.ts";
 import { formatPlatform, type Platform } from "../platform.ts";
-import { debianSegments, generatedSegments, noteScripts } from "./debian-segments.ts";
-import type { Locate } from "./segments.ts";
-import { venvFor, wheelSegments } from "./wheel-segments.ts";
+import type { BaseImage } from "./base-image.ts";
+import {
+  debianSegments,
+  type GeneratedSegments,
+  type GenerateRequest,
+  generatedSegments,
+  noteScripts,
+  wantedDeb,
+} from "./debian-segments.ts";
+import { type Complete, type Locate, makeSegments, type WantedSegment } from "./segments.ts";
+import { segmentsOnImage } from "./segments-on-image.ts";
+import { venvFor, wantedWheel, wheelSegments } from "./wheel-segments.ts";
 import { step, type Workbench } from "./workbench.ts";
 
 /** The packages of one image as segments, by what stands below what. */
@@ -13,8 +25,12 @@ export type PackageSnapshot = {
   readonly debian: readonly Segment[];
   /** Accounts, caches and links that no package ships. */
   readonly generated: readonly Segment[];
+  /** Of what they are generated from. */
+  readonly generatedKey?: Digest;
   readonly venv: readonly Segment[];
   readonly wheels: readonly Segment[];
+  /** Of any of these. */
+  readonly complete: Complete;
 };
 
 export type SnapshotRequest = {
@@ -23,42 +39,90 @@ export type SnapshotRequest = {
   readonly platform: Platform;
   /** What the lock's Python part comes to for this platform. */
   readonly wheels: readonly ChosenWheel[];
-  readonly pythonVersion?: string;
+  /** Absent without Python. */
+  readonly interpreter?: Interpreter;
+  /** Absent on the computed Debian. */
+  readonly base?: BaseImage;
   readonly locateDebs: Locate;
   readonly locateWheels: (wheels: readonly ChosenWheel[]) => Locate;
 };
 
-/** Brings every package of the image into the store, Debian's and Python's at once. */
+/**
+ * Every package of the image, Debian's and Python's at once: as the store knows it, or made now. Bytes that a record
+ * spared are brought by `complete`.
+ */
 export async function packageSnapshot(request: SnapshotRequest, bench: Workbench): Promise<PackageSnapshot> {
   const where = formatPlatform(request.platform);
   const debs = request.lock.debian?.targets[request.platform.architecture] ?? [];
-  const { definition, wheels } = request;
+  const { definition, wheels, locateDebs } = request;
+  const locateWheels = request.locateWheels(wheels);
+  const completeWheels = completion(wheels.map(wantedWheel), bench, locateWheels);
+  const wantedDebs = debs.map((deb) => wantedDeb(deb, definition.base.keep));
+  const completeDebs = completion(wantedDebs, bench, locateDebs);
   const [base, python] = await Promise.all([
-    step(bench, `debian ${definition.base.suite} ${where}`, async () => {
-      const before = countMade();
-      const debian = await debianSegments(
-        debs,
-        definition.base.keep,
-        bench,
-        before.count(request.locateDebs),
-      );
-      if (definition.base.packages.length > 0) await noteScripts(debs, bench);
-      const generated = await generatedSegments(
-        { definition, debs, debian, platform: request.platform },
-        bench,
-      );
-      return { value: { debian, generated }, ...before.outcome(debs.length, "packages") };
-    }),
+    debianPart({ ...request, complete: completeDebs }, debs, bench),
     definition.python === undefined
       ? { venv: [], wheels: [] }
       : step(bench, `python ${where}`, async () => {
           const before = countMade();
-          const venv = request.pythonVersion === undefined ? [] : [venvFor(request.pythonVersion, bench)];
-          const made = await wheelSegments(wheels, bench, before.count(request.locateWheels(wheels)));
+          const venv = request.interpreter === undefined ? [] : [venvFor(request.interpreter, bench)];
+          const made = await wheelSegments(wheels, bench, before.count(locateWheels));
           return { value: { venv, wheels: made }, ...before.outcome(wheels.length, "distributions") };
         }),
   ]);
-  return { ...base, ...python };
+  const complete: Complete = async (ids) => {
+    await Promise.all([completeDebs(ids), completeWheels(ids)]);
+    if (!base.generated.some(({ id }) => ids.has(id))) return;
+    const generating = { ...request, debs, debian: base.debian, complete: completeDebs, isWhole: true };
+    await generatedPart(generating, bench);
+  };
+  return { ...base, ...python, complete };
+}
+
+function completion(wanted: readonly WantedSegment[], bench: Workbench, locate: Locate): Complete {
+  return async (ids) => {
+    await makeSegments(
+      wanted.filter(({ id }) => ids.has(id)),
+      bench,
+      locate,
+    );
+  };
+}
+
+type DebianPart = Pick<PackageSnapshot, "debian" | "generated" | "generatedKey">;
+
+/** The computed Debian, or the packages and accounts that are added to an image of a registry. */
+async function debianPart(
+  { definition, platform, base, locateDebs, complete }: SnapshotRequest & { readonly complete: Complete },
+  debs: readonly LockedDeb[],
+  bench: Workbench,
+): Promise<DebianPart> {
+  const isUntouched = base !== undefined && debs.length === 0 && definition.users.length === 0;
+  if (isUntouched) return { debian: [], generated: [] };
+  const name = definition.base.kind === "debian" ? definition.base.suite : "packages";
+  return step(bench, `debian ${name} ${formatPlatform(platform)}`, async () => {
+    const before = countMade();
+    const debian = await debianSegments(debs, definition.base.keep, bench, before.count(locateDebs));
+    if (definition.base.packages.length > 0) await noteScripts(debs, bench);
+    const request = { definition, debs, debian, platform, complete, isWhole: false };
+    const generated = await generatedPart({ ...request, ...(base && { base }) }, bench);
+    const value = {
+      debian,
+      generated: generated?.segments ?? [],
+      ...(generated !== undefined && { generatedKey: generated.key }),
+    };
+    return { value, ...before.outcome(debs.length, "packages") };
+  });
+}
+
+function generatedPart(
+  request: GenerateRequest & { readonly base?: BaseImage },
+  bench: Workbench,
+): Promise<GeneratedSegments | undefined> {
+  const { base } = request;
+  return base === undefined
+    ? generatedSegments(request, bench)
+    : segmentsOnImage({ ...request, base }, bench);
 }
 
 /** Counts what had to be made, which is what `locate` is asked about. */

@@ -1,4 +1,5 @@
 import type { ChosenWheel } from "../ecosystems/python/lock.ts";
+import type { Interpreter } from "../ecosystems/python/target.ts";
 import { wheelRecipe } from "../ecosystems/python/transcode.ts";
 import { venvSegment } from "../ecosystems/python/wheel/venv.ts";
 import type { Segment } from "../layer/segment.ts";
@@ -39,8 +40,8 @@ export function wantedWheel({ name, version, wheel, directUrl }: ChosenWheel): W
 }
 
 /** The environment around the wheels; so small that it is made each time. */
-export function venvFor(pythonVersion: string, bench: Workbench): Segment {
-  const segment = venvSegment(pythonVersion, bench.store.blobs);
+export function venvFor(interpreter: Interpreter, bench: Workbench): Segment {
+  const segment = venvSegment(interpreter, bench.store.blobs);
   bench.lease.protect(segment.blobs);
   if (!bench.store.segments.has(segment.id)) bench.store.segments.put(segment);
   return segment;

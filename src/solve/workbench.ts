@@ -1,6 +1,7 @@
 import type { Emit, StepOutcome } from "../events.ts";
 import type { HttpClient } from "../fetch/client.ts";
 import type { Digest } from "../layer/digest.ts";
+import type { RegistryAccess } from "../registry/access.ts";
 import type { Lease } from "../store/lease.ts";
 import type { Store } from "../store/store.ts";
 import type { WorkerPool } from "./worker-pool.ts";
@@ -9,6 +10,7 @@ import type { WorkerPool } from "./worker-pool.ts";
 export type Workbench = {
   readonly store: Store;
   readonly client: HttpClient;
+  readonly registries: RegistryAccess;
   readonly pool: WorkerPool;
   readonly lease: Lease;
   readonly emit: Emit;

@@ -23,6 +23,7 @@ export type PruneResult = {
   readonly removedBlobs: number;
   readonly removedBytes: number;
   readonly removedSegments: number;
+  readonly removedListings: number;
   readonly removedTemporaries: number;
   readonly removedLocks: number;
   readonly keptBytes: number;
@@ -33,7 +34,8 @@ const DAY_MS = 86_400_000;
 const BATCH = 64;
 
 /**
- * Removes blobs that nobody needs, the segments that pointed into them, and what crashed processes left in `tmp`.
+ * Removes blobs that nobody needs, the segments that pointed into them, listings that nobody asked for, and what crashed
+ * processes left in `tmp`.
  * Safe beside running builds: leased blobs stay.
  * @throws CambiumError as `storeError`.
  */
@@ -59,6 +61,7 @@ export function prune(store: Store, options: PruneOptions): PruneResult {
     removedBlobs: removed.size,
     removedBytes,
     removedSegments: removed.size === 0 ? 0 : removeSegments(store, removed),
+    removedListings: store.listings.removeUnused(before),
     removedTemporaries: removeTemporaries(join(store.root, "tmp"), now),
     removedLocks: removeLocks(join(store.root, "locks-v1"), now),
     keptBytes,

@@ -1,6 +1,7 @@
-import { constants, crc32, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { type Digest, hexOf, parseDigest } from "../layer/digest.ts";
 import type { Payload, Recipe, Segment, SegmentEntry, SegmentId } from "../layer/segment.ts";
+import { segmentId } from "../layer/segment-id.ts";
+import { decodeDocument, encodeDocument } from "./checked-document.ts";
 
 /**
  * A segment's document, version 1: one array per column, which zstd packs and JSON.parse reads far better than
@@ -35,13 +36,18 @@ type SegmentDocument = {
 
 /** No package comes near: 1,000,000 entries are about 150 MB. Guards against a bomb from a remote. */
 const MAX_DOCUMENT_BYTES = 256 << 20;
-const CHECK_BYTES = 4;
 
-/**
- * Four bytes of CRC-32 (little-endian) of what follows, then a zstd frame (RFC 8878) of the document. The CRC is ours
- * because Node 22.18 unpacks a frame whose end is missing without a word.
- */
+/** As `encodeDocument` writes it. */
 export function encodeSegment(segment: Segment): Uint8Array {
+  return encodeDocument(documentOf(segment));
+}
+
+/** Several segments as one document, for other machines: `[segment, …]`. */
+export function encodeSegments(segments: readonly Segment[]): Uint8Array {
+  return encodeDocument(segments.map(documentOf));
+}
+
+function documentOf(segment: Segment): SegmentDocument {
   const blobIndex = new Map<Digest, number>(segment.blobs.map((blob, index) => [blob, index]));
   const types: string[] = [];
   const paths: string[] = [];
@@ -72,18 +78,12 @@ export function encodeSegment(segment: Segment): Uint8Array {
     }
   });
   const { id, recipe, name, key, mtimeSec, sizeBytes, blobs } = segment;
-  const document: SegmentDocument = {
+  return {
     version: 1,
     ...{ id, recipe, name, key, mtimeSec, sizeBytes, blobs: blobs.map(hexOf) },
     ...{ types: types.join(""), paths, modes, uids, gids, sizes, digests: digests.join("") },
     ...{ targets, payloads, xattrs },
   };
-  const frame = zstdCompressSync(JSON.stringify(document), {
-    params: { [constants.ZSTD_c_compressionLevel]: 1 },
-  });
-  const check = Buffer.alloc(CHECK_BYTES);
-  check.writeUInt32LE(crc32(frame));
-  return Buffer.concat([check, frame]);
 }
 
 /**
@@ -91,16 +91,33 @@ export function encodeSegment(segment: Segment): Uint8Array {
  * segment than `id`.
  */
 export function decodeSegment(bytes: Uint8Array, id: SegmentId): Segment | undefined {
-  try {
-    const frame = bytes.subarray(CHECK_BYTES);
-    const check = Buffer.from(bytes.buffer, bytes.byteOffset, CHECK_BYTES).readUInt32LE();
-    if (check !== crc32(frame)) return undefined;
-    const text = zstdDecompressSync(frame, { maxOutputLength: MAX_DOCUMENT_BYTES }).toString("utf8");
-    return segmentFrom(JSON.parse(text) as SegmentDocument, id);
-  } catch {
-    // Fewer than four bytes, no zstd, JSON's syntax, a column that is missing: all one answer, a miss.
-    return undefined;
-  }
+  return decodeDocument(bytes, MAX_DOCUMENT_BYTES, (document) =>
+    segmentFrom(document as SegmentDocument, id),
+  );
+}
+
+/**
+ * Segments that came from another machine, each held to its own recipe and to what a path may be; undefined when
+ * anything is wrong.
+ */
+export function decodeSegments(bytes: Uint8Array): Segment[] | undefined {
+  return decodeDocument(bytes, MAX_DOCUMENT_BYTES, (documents) => {
+    const segments = (documents as readonly SegmentDocument[]).map((document) =>
+      segmentFrom(document, segmentId(document.recipe)),
+    );
+    return segments.every((segment) => segment !== undefined && hasPlainPaths(segment))
+      ? (segments as Segment[])
+      : undefined;
+  });
+}
+
+/** As `Entry` has them: relative, without empty parts, `.` and `..`. */
+function hasPlainPaths({ entries }: Segment): boolean {
+  const isPlain = (path: string) =>
+    path !== "" && !path.includes("\0") && path.split("/").every((part) => !["", ".", ".."].includes(part));
+  return entries.every(
+    (entry) => isPlain(entry.path) && (entry.type !== "hardlink" || isPlain(entry.target)),
+  );
 }
 
 function segmentFrom(document: SegmentDocument, id: SegmentId): Segment | undefined {

@@ -3,6 +3,7 @@ import { isAbsolute, join } from "node:path";
 import { BlobStore } from "./blobs.ts";
 import { storeError } from "./io-error.ts";
 import { createLease, type Lease, prepareGuard } from "./lease.ts";
+import { ListingStore } from "./listings.ts";
 import { lockPath, waitForLock } from "./lock.ts";
 import { NamedQueue } from "./queue.ts";
 import { Records, type StoreWarning } from "./records.ts";
@@ -26,6 +27,7 @@ export class Store {
   readonly root: string;
   readonly blobs: BlobStore;
   readonly segments: SegmentStore;
+  readonly listings: ListingStore;
   readonly records: Records;
   readonly #queue = new NamedQueue();
 
@@ -33,6 +35,7 @@ export class Store {
     this.root = root;
     this.blobs = new BlobStore(root);
     this.segments = new SegmentStore(root);
+    this.listings = new ListingStore(root);
     const ignore = () => undefined;
     this.records = new Records(
       join(root, "records-v1.sqlite"),

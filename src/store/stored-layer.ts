@@ -48,8 +48,8 @@ export function rememberComposition(
 }
 
 /**
- * A layer that was composed here before; its segments are loaded when its bytes are asked for.
- * @throws CambiumError `LAYER_UNKNOWN` then, when the store lost what it needs.
+ * A layer that the store has whole, or that was composed here before; its segments are loaded when its bytes are asked
+ * for. @throws CambiumError `LAYER_UNKNOWN` then, when the store lost what it needs.
  */
 export function storedLayer(store: Store, record: LayerRecord): Layer {
   const load = () => composedLayer(storedPlan(store, record), record, store.blobs).compressed();
@@ -57,9 +57,21 @@ export function storedLayer(store: Store, record: LayerRecord): Layer {
     descriptor: record.descriptor,
     diffId: record.diffId,
     compressed: async function* () {
-      yield* load();
+      yield* store.blobs.has(record.descriptor.digest)
+        ? store.blobs.stream(record.descriptor.digest)
+        : load();
     },
   };
+}
+
+/** Whether the layer's bytes can be composed from what is here. */
+export function isComposable(store: Store, digest: Digest): boolean {
+  const composition = store.records.get("composition", digest) as Composition | undefined;
+  return (
+    composition?.segments.every(({ id }) =>
+      store.segments.get(id)?.blobs.every((blob) => store.blobs.has(blob)),
+    ) === true
+  );
 }
 
 /** Blobs that the composition of a layer points into; none for a layer that was not composed here. */

@@ -1,6 +1,6 @@
 import { lstatSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { type ElfFile, isElf, readElf } from "../../src/ecosystems/debian/elf.ts";
+import { type ElfFile, isElf, readElf } from "../../src/ecosystems/linux/elf.ts";
 import { resolveInside } from "../../src/engine/embedded/inside.ts";
 import { tool } from "./workplace.ts";
 

@@ -1,8 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { openImageTar } from "../../src/image/sources/tar.ts";
+import { validateImage } from "../../src/image/validate.ts";
 import { copyOfBaseStore } from "../support/base-store.ts";
-import { pylockFiles, workplace } from "../support/project.ts";
+import { startTestEngine } from "../support/engine-api.ts";
+import { digestIn, pylockFiles, workplace } from "../support/project.ts";
 import { expectFailure, type Reference, startReference } from "../support/reference.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -98,4 +101,27 @@ test("a folder with files of somebody is not overwritten by a root filesystem", 
   });
   expect(readdirSync(place.at("full"))).toEqual(["thesis.txt"]);
   await reference.expectUnharmed(place);
+});
+
+test("--load streams the image that was built, and fails where no engine is", async () => {
+  using place = await workplace();
+  const project = place.project("app", await pylockFiles([]));
+  const nowhere = `unix://${place.at("none.sock")}`;
+  const args = ["-t", "registry.example/app:1", "--load=docker"];
+  expectFailure(await place.build(project, args, { env: { DOCKER_HOST: nowhere } }), {
+    exitCode: 3,
+    code: "LOAD_NO_ENGINE",
+    quotes: [place.at("none.sock")],
+    hint: /^hint: .*-o type=docker,dest=FILE/m,
+  });
+  await using engine = await startTestEngine(place.at("d.sock"));
+  const ran = await place.build(project, args, { env: { DOCKER_HOST: `unix://${place.at("d.sock")}` } });
+  const digest = digestIn(ran);
+  const [tar] = engine.loaded;
+  writeFileSync(place.at("loaded.tar"), tar ?? "");
+  const source = await openImageTar(place.at("loaded.tar"), "1");
+  expect(source.root.digest).toBe(digest);
+  expect((await validateImage(source)).problems).toEqual([]);
+  await source.close();
+  expect(ran.stderr).toContain("docker registry.example/app:1 (load)");
 });

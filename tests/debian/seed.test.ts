@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { isElf, readElf } from "../../src/ecosystems/debian/elf.ts";
 import type { Architecture, DebianLock, Suite } from "../../src/ecosystems/debian/lock.ts";
-import { debianPython, pythonVersionOf, TUPLES } from "../../src/ecosystems/debian/suites.ts";
+import { debianPython, pythonVersionOf } from "../../src/ecosystems/debian/suites.ts";
 import { openTree, type Tree } from "../../src/ecosystems/debian/tree.ts";
+import { isElf, readElf } from "../../src/ecosystems/linux/elf.ts";
+import { TUPLES } from "../../src/ecosystems/linux/tuples.ts";
 import {
   type BuiltBase,
   buildBase,

@@ -9,6 +9,7 @@ import { keyExamples } from "./examples/keys.ts";
 import { layerExamples } from "./examples/layer.ts";
 import { lockExamples } from "./examples/lock.ts";
 import { pythonExamples } from "./examples/python.ts";
+import { recordExamples } from "./examples/record.ts";
 import { segmentExamples } from "./examples/segment.ts";
 import { storeExamples } from "./examples/store.ts";
 
@@ -23,6 +24,7 @@ const PAGES: Readonly<Record<string, () => Example[] | Promise<Example[]>>> = {
   "cambium-lock.md": lockExamples,
   "store.md": storeExamples,
   "image.md": imageExamples,
+  "record.md": recordExamples,
 };
 
 /** A quoted example: its marker, then a fenced block. */

@@ -11,7 +11,7 @@ import type { GeneratedFile } from "../../src/graph/definition.ts";
 export function layOutVenv(): void {
   process.umask(0o022);
   execFileSync("mount", ["-t", "tmpfs", "tmpfs", "/opt"]);
-  for (const entry of venvSegmentFiles("3.11")) {
+  for (const entry of venvSegmentFiles({ version: "3.11", path: "/usr/bin/python3.11" })) {
     if (entry.type === "file") write({ ...entry, content: Buffer.from(entry.content).toString() });
     else if (entry.type !== "hardlink") write(entry);
   }

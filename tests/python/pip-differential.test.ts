@@ -43,7 +43,9 @@ beforeAll(async () => {
     };
     segments.push(await transcodeWheel(input, { put }));
   }
-  const { tiers, conflicts } = arrange([[venvSegment("3.11", { put }), ...segments]]);
+  const { tiers, conflicts } = arrange([
+    [venvSegment({ version: "3.11", path: "/usr/bin/python3.11" }, { put }), ...segments],
+  ]);
   expect(conflicts).toEqual([]);
   arranged = new Map(tiers[0]!.segments.map((it) => [it.segment.key, it]));
 }, 600_000);
@@ -107,7 +109,7 @@ describe("files equal those of pip 26.3 install --no-deps --no-compile", () => {
   test("and nothing else is there but the venv", () => {
     const ours = new Map<string, string>();
     for (const wheel of wheels) for (const { path } of filesOf(wheel)) ours.set(path, "file");
-    for (const entry of venvSegmentFiles("3.11")) {
+    for (const entry of venvSegmentFiles({ version: "3.11", path: "/usr/bin/python3.11" })) {
       if (entry.type === "symlink") ours.set(entry.path, entry.target);
       else if (entry.type === "file") ours.set(entry.path, "file");
     }

@@ -1,9 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { createServer, type RequestListener } from "node:http";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import type { BuildEvent } from "../../src/events.ts";
 import { imageSet } from "../../src/image/image.ts";
 import { parseReference } from "../../src/image/reference.ts";
+import { createRegistryAccess } from "../../src/registry/access.ts";
 import { pushImage } from "../../src/registry/push.ts";
 import { startDockerRegistry } from "../support/docker-registry.ts";
 import { AMD64, ARM64, imageOf } from "../support/images.ts";
@@ -12,16 +13,17 @@ import { layerOf } from "../support/layers.ts";
 const shared = layerOf({ path: "shared", file: "s".repeat(3_000_000) });
 const one = layerOf({ path: "one", file: "1" });
 const two = layerOf({ path: "two", file: "2" });
-const ignore = () => undefined;
-const options = { env: {}, retryWaitsMs: [1, 1] };
+const events: BuildEvent[] = [];
+const options = { env: {}, retries: 2, backoffMs: 1, emit: (event: BuildEvent) => events.push(event) };
+const access = createRegistryAccess(options);
+afterAll(() => access.close());
 
 test("what skopeo reads back is what was pushed, and a second push uploads nothing", async () => {
   await using registry = await startDockerRegistry();
   const image = imageOf([shared, one]);
   const set = imageSet([image]);
   const reference = parseReference(`${registry.address}/team/app:1`, "test");
-  const events: BuildEvent[] = [];
-  const first = await pushImage(set, reference, options, (event) => events.push(event));
+  const first = await pushImage(set, reference, access);
   expect(first.uploadedLayers).toBe(2);
   expect(first.digest).toBe(image.manifest.descriptor.digest);
   const sum = [shared, one].reduce((total, layer) => total + layer.descriptor.size, 0);
@@ -39,7 +41,7 @@ test("what skopeo reads back is what was pushed, and a second push uploads nothi
   });
 
   await registry.forget();
-  const second = await pushImage(set, reference, options, ignore);
+  const second = await pushImage(set, reference, access);
   expect(second).toEqual({ digest: first.digest, sentBytes: 0, uploadedLayers: 0 });
   expect((await registry.accesses()).map(({ method }) => method)).toEqual(["HEAD"]);
 });
@@ -47,15 +49,10 @@ test("what skopeo reads back is what was pushed, and a second push uploads nothi
 test("a changed image sends its new layer only; another tag of the same image sends no blob", async () => {
   await using registry = await startDockerRegistry();
   const repository = `${registry.address}/app`;
-  await pushImage(
-    imageSet([imageOf([shared, one])]),
-    parseReference(`${repository}:1`, "test"),
-    options,
-    ignore,
-  );
+  await pushImage(imageSet([imageOf([shared, one])]), parseReference(`${repository}:1`, "test"), access);
   await registry.forget();
   const changed = imageSet([imageOf([shared, two])]);
-  const result = await pushImage(changed, parseReference(`${repository}:2`, "test"), options, ignore);
+  const result = await pushImage(changed, parseReference(`${repository}:2`, "test"), access);
   expect(result.uploadedLayers).toBe(1);
   const uploads = (await registry.accesses()).filter(
     ({ method, path }) => method === "PUT" && path.includes("/blobs/"),
@@ -63,7 +60,7 @@ test("a changed image sends its new layer only; another tag of the same image se
   expect(uploads).toHaveLength(2); // the layer and the config
 
   await registry.forget();
-  await pushImage(changed, parseReference(`${repository}:3`, "test"), options, ignore);
+  await pushImage(changed, parseReference(`${repository}:3`, "test"), access);
   const paths = (await registry.accesses()).map(
     ({ method, path }) => `${method} ${path.replace(/sha256:.*/, "…")}`,
   );
@@ -74,7 +71,7 @@ test("two platforms become an index; the tag comes after everything it needs", a
   await using registry = await startDockerRegistry();
   const set = imageSet([imageOf([shared, two], {}, ARM64), imageOf([shared, one], {}, AMD64)]);
   const reference = parseReference(`${registry.address}/app:multi`, "test");
-  const { digest } = await pushImage(set, reference, options, ignore);
+  const { digest } = await pushImage(set, reference, access);
   const puts = (await registry.accesses()).filter(({ method }) => method === "PUT").map(({ path }) => path);
   expect(puts.at(-1)).toBe("/v2/app/manifests/multi");
   const lastBlob = puts.findLastIndex((path) => path.includes("/blobs/"));
@@ -109,8 +106,7 @@ async function serve(listener: RequestListener): Promise<AsyncDisposable & { rea
 }
 
 const set = imageSet([imageOf([one])]);
-const pushTo = (address: string) =>
-  pushImage(set, parseReference(`${address}/app:1`, "test"), options, ignore);
+const pushTo = (address: string) => pushImage(set, parseReference(`${address}/app:1`, "test"), access);
 
 test("a registry that wants credentials is told apart from one that refuses", async () => {
   for (const [status, code] of [
@@ -168,7 +164,7 @@ test("the registry's refusal comes with its code and reason", async () => {
   });
   await expect(pushTo(server.address)).rejects.toMatchObject({
     code: "NAME_INVALID",
-    message: expect.stringContaining("gave 400: no such project"),
+    message: expect.stringContaining("answered 400: no such project"),
   });
 });
 
@@ -188,7 +184,7 @@ test("a layer whose bytes are not what it says is never tagged", async () => {
   const lying = { ...one, compressed: () => two.compressed() };
   const image = imageOf([lying]);
   const reference = parseReference(`${registry.address}/app:1`, "test");
-  await expect(pushImage(imageSet([image]), reference, options, ignore)).rejects.toMatchObject({
+  await expect(pushImage(imageSet([image]), reference, access)).rejects.toMatchObject({
     code: expect.stringMatching(/^(DIGEST|SIZE)_INVALID$/),
   });
   expect(

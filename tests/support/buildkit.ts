@@ -8,6 +8,8 @@ import { temporaryFolder } from "./temporary-folder.ts";
 export type TestBuildKit = AsyncDisposable & {
   /** Builds a Dockerfile with its context files and writes the result where `output` says; gives the log. */
   build(dockerfile: string, output: string, files?: Readonly<Record<string, string>>): Promise<string>;
+  /** Builds the Dockerfile of a folder with further arguments of `buildctl build`; gives the log. */
+  buildFolder(context: string, args: readonly string[]): Promise<string>;
 };
 
 /** A real buildkitd of its own, with overlayfs and runc: needs root. Its state goes with it. */
@@ -31,22 +33,25 @@ export async function startBuildKit(): Promise<TestBuildKit> {
       mkdirSync(context);
       for (const [name, text] of Object.entries({ Dockerfile: dockerfile, ...files }))
         writeFileSync(`${context}/${name}`, text);
-      const local = ["--local", `context=${context}`, "--local", `dockerfile=${context}`];
-      const frontend = ["--frontend", "dockerfile.v0", "--progress", "plain"];
-      const { exitCode, stdout, stderr } = await runProcess(toolOf("buildctl"), [
-        ...["--addr", address, "build", ...frontend, ...local],
-        ...["--output", output],
-      ]);
-      if (exitCode !== 0)
-        throw new Error(`buildctl: exit code ${exitCode}\n${dockerfile}\n${stdout}${stderr}`);
-      return stdout + stderr;
+      return buildFolder(address, context, ["--output", output]);
     },
+    buildFolder: (context, args) => buildFolder(address, context, args),
     [Symbol.asyncDispose]: async () => {
       const ended = new Promise((resolve) => child.once("exit", resolve));
       if (child.exitCode === null && child.kill("SIGTERM")) await ended;
       folder[Symbol.dispose]();
     },
   };
+}
+
+async function buildFolder(address: string, context: string, args: readonly string[]): Promise<string> {
+  const local = ["--local", `context=${context}`, "--local", `dockerfile=${context}`];
+  const frontend = ["--frontend", "dockerfile.v0", "--progress", "plain"];
+  const all = ["--addr", address, "build", ...frontend, ...local, ...args];
+  const { exitCode, stdout, stderr } = await runProcess(toolOf("buildctl"), all);
+  if (exitCode === 0) return stdout + stderr;
+  const dockerfile = readFileSync(`${context}/Dockerfile`, "utf8");
+  throw new Error(`buildctl: exit code ${exitCode}\n${dockerfile}\n${stdout}${stderr}`);
 }
 
 async function isUp(address: string, child: ChildProcess, log: string): Promise<void> {

@@ -14,8 +14,17 @@ export type TestRegistry = AsyncDisposable & {
   forget(): Promise<void>;
 };
 
+export type RegistryOptions = {
+  /** Lines of `auth:` in its configuration; see `basicAuth` and the token server. */
+  readonly auth?: readonly string[];
+  readonly isReadOnly?: boolean;
+  /** Files of its certificate and key: it speaks TLS then. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
+};
+
 /** docker-registry as Debian ships it, on a free loopback port, its storage in a folder that goes with it. */
-export async function startDockerRegistry(): Promise<TestRegistry> {
+export async function startDockerRegistry(options: RegistryOptions = {}): Promise<TestRegistry> {
+  const { tls } = options;
   const folder = temporaryFolder();
   const address = `127.0.0.1:${await freePort()}`;
   const config = folder.at("config.yml");
@@ -25,8 +34,14 @@ export async function startDockerRegistry(): Promise<TestRegistry> {
     [
       "version: 0.1",
       "log: {level: error, accesslog: {disabled: false}}",
-      `storage: {filesystem: {rootdirectory: ${folder.at("storage")}}}`,
-      `http: {addr: ${address}}`,
+      "storage:",
+      `  filesystem: {rootdirectory: ${folder.at("storage")}}`,
+      "  delete: {enabled: true}",
+      `  maintenance: {readonly: {enabled: ${options.isReadOnly === true}}}`,
+      "http:",
+      `  addr: ${address}`,
+      ...(tls === undefined ? [] : [`  tls: {certificate: ${tls.certificate}, key: ${tls.key}}`]),
+      ...(options.auth ?? []),
     ].join("\n"),
   );
   writeFileSync(log, "");
@@ -67,7 +82,8 @@ async function isUp(address: string, child: ChildProcess, log: string): Promise<
   for (let attempt = 0; attempt < 100; attempt++) {
     if (child.exitCode !== null) break;
     const answer = await fetch(`http://${address}/v2/`).catch(() => undefined);
-    if (answer?.ok === true) return;
+    // With TLS it says 400 to plain HTTP.
+    if (answer !== undefined) return;
     await pause(50);
   }
   throw new Error(`docker-registry did not start: ${readFileSync(log, "utf8")}`);

@@ -1,9 +1,10 @@
 import type { Command } from "commander";
-import type { BuildSettings } from "../../actions/settings.ts";
+import type { BuildSettings, LoadSettings } from "../../actions/settings.ts";
 import { usageError } from "../../errors.ts";
 import type { Act } from "../action.ts";
 import { assertOutputsApart, parseOutput } from "../output-flag.ts";
 import {
+  addLoadOption,
   addProjectOptions,
   addSessionOptions,
   addUpgradeOption,
@@ -17,6 +18,9 @@ type BuildOptions = ProjectOptions & {
   readonly tag?: readonly string[];
   readonly output?: readonly string[];
   readonly push?: true;
+  readonly load?: LoadSettings;
+  readonly cacheFrom?: readonly string[];
+  readonly cacheTo?: readonly string[];
 };
 
 export function defineBuild(command: Command, act: Act): void {
@@ -24,14 +28,19 @@ export function defineBuild(command: Command, act: Act): void {
     .summary("build an image from a project")
     .description(
       "Builds an OCI image from the project in PATH, without Docker and without running an installer.\n" +
-        "The image is kept in the store; --output and --push put it elsewhere too. Prints its digest on stdout\n" +
-        "when that is not a terminal.",
+        "The image is kept in the store; --output, --load and --push put it elsewhere too. Prints its digest on\n" +
+        "stdout when that is not a terminal.",
     )
     .argument("[path]", "the project's folder, or one script", ".");
   addProjectOptions(command)
     .addOption(repeatable("-t, --tag <name>", "name for the image; repeatable"))
-    .addOption(repeatable("-o, --output <spec>", "type=oci|docker|tar|rootfs,dest=PATH; repeatable"))
-    .option("--push", "push to the registry that each --tag names");
+    .addOption(repeatable("-o, --output <spec>", "type=oci|docker|tar|rootfs,dest=PATH; repeatable"));
+  addLoadOption(command)
+    .option("--push", "push to the registry that each --tag names")
+    .addOption(
+      repeatable("--cache-from <image>", "image whose build record tells what is known already; repeatable"),
+    )
+    .addOption(repeatable("--cache-to <image>", "push image and build record there too; repeatable"));
   addUpgradeOption(command);
   addSessionOptions(command)
     .addHelpText(
@@ -40,6 +49,7 @@ export function defineBuild(command: Command, act: Act): void {
 Examples:
   $ cambium build                                       the project here
   $ cambium build -t app:1 -o type=docker,dest=app.tar  then: docker load -i app.tar
+  $ cambium build -t app:1 --load                       then: docker run app:1
   $ cambium build -o type=oci,dest=image                an image layout in a folder
   $ cambium build --platform linux/amd64,linux/arm64 -t registry.example/app:1 --push
   $ cambium build --locked                              only what cambium.lock says
@@ -53,6 +63,9 @@ Examples:
             tags: [...new Set(options.tag ?? [])],
             outputs: (options.output ?? []).map((text) => parseOutput(text, world.cwd)),
             push: options.push === true,
+            ...(options.load === undefined ? {} : { load: options.load }),
+            cacheFrom: options.cacheFrom ?? [],
+            cacheTo: options.cacheTo ?? [],
           };
           assertOutputsApart(settings.outputs);
           if (settings.push && settings.tags.length === 0) {

@@ -12,7 +12,7 @@ export function defineValidate(command: Command, act: Act): void {
       "Recomputes digests, diff ids and sizes, reads every layer to its end and looks for duplicate or unsafe paths\n" +
         "and a config that does not fit. Exits with 1 when anything is wrong.",
     )
-    .argument("<source>", "tag or digest in the store, image layout folder, image tar")
+    .argument("<source>", "tag or digest in the store, image layout folder, image tar, REGISTRY/NAME:TAG")
     .option("--json", "print JSON");
   addSessionOptions(command)
     .addHelpText(
@@ -21,6 +21,7 @@ export function defineValidate(command: Command, act: Act): void {
 Examples:
   $ cambium validate app:1
   $ cambium validate ./image
+  $ cambium validate registry.example/app:1
 `,
     )
     .action((source: string, options: SessionOptions & { readonly json?: true }) =>

@@ -2,7 +2,8 @@ import type { Digest } from "../../layer/digest.ts";
 import type { Platform } from "../../platform.ts";
 
 export type Suite = "bookworm" | "trixie";
-export type Variant = "standard" | "distroless";
+/** `none`: only what is asked for, on an image that has a base system already. */
+export type Variant = "standard" | "distroless" | "none";
 export type Architecture = Platform["architecture"];
 /** The two archives that a suite comes from; each has its own root on a mirror. */
 export type Archive = "debian" | "debian-security";

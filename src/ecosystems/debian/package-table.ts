@@ -1,18 +1,14 @@
 import { CambiumError } from "../../errors.ts";
 import { parseDigest } from "../../layer/digest.ts";
 import type { Archive, LockedDeb } from "./lock.ts";
-import { type Dependency, type DependencyGroup, parseDependencies } from "./name.ts";
+import { parseDependencies } from "./name.ts";
+import type { DebPackage } from "./package.ts";
 
 /** A binary package of an index with what resolving needs. */
-export type IndexedPackage = {
+export type IndexedPackage = DebPackage & {
   readonly deb: LockedDeb;
   /** `required` … `extra`; decides which of several providers is taken. */
   readonly priority: string;
-  /** Pre-Depends and Depends. */
-  readonly depends: readonly DependencyGroup[];
-  readonly provides: readonly Dependency[];
-  /** Conflicts and Breaks. */
-  readonly conflicts: readonly Dependency[];
 };
 
 /**

@@ -12,7 +12,7 @@ import { openStore, type Store } from "../../store/store.ts";
 import { putIndexBlob } from "./index-blob.ts";
 import type { DebianTools, DocumentClient } from "./indices.ts";
 import type { DebianLock } from "./lock.ts";
-import { resolveDebian } from "./resolve.ts";
+import { type ResolveDebianRequest, resolveDebian } from "./resolve.ts";
 import { seedPackages } from "./seed.ts";
 
 const now = new Date("2025-11-20T12:00:00Z");
@@ -60,7 +60,12 @@ async function mirrorDocuments(
 
 async function resolve(
   client: DocumentClient,
-  request: { packages?: string[]; previous?: DebianLock; upgrade?: boolean | string[] } = {},
+  request: {
+    packages?: string[];
+    previous?: DebianLock;
+    upgrade?: boolean | string[];
+    present?: ResolveDebianRequest["present"];
+  } = {},
 ): Promise<DebianLock> {
   using folder = temporaryFolder();
   const store = openStore(folder.at("store"));
@@ -75,6 +80,7 @@ async function resolve(
         now,
         previous: request.previous,
         upgrade: request.upgrade ?? false,
+        ...(request.present !== undefined && { present: request.present }),
       },
       toolsOf(client, store),
     );
@@ -113,6 +119,20 @@ describe("resolving", () => {
     expect(await bash({ packages: ["libgomp1"], previous, upgrade: ["bash"] })).toBe("1.0+deb12u1");
     expect(await bash({ previous, upgrade: true })).toBe("1.0+deb12u1");
     expect(await bash({ previous })).toBe("1.0");
+  });
+
+  test("onto a base takes what it lacks, without the seed, and asks again though an earlier lock would answer", async () => {
+    const client = documentsAt(await mirrorDocuments());
+    const installed = { name: "libc6", version: "2.36", architecture: "amd64", stanza: new Map() };
+    const present = new Map([["amd64" as const, [installed]]]);
+    const first = await resolve(client, { packages: ["libgomp1"], present });
+    expect(first.targets.amd64?.map(({ name }) => name)).toEqual(["libgomp1"]);
+    const asked = client.asked.length;
+    const gomp = { ...installed, name: "libgomp1", version: "12.2.0" };
+    const onto = new Map([["amd64" as const, [installed, gomp]]]);
+    const second = await resolve(client, { packages: ["libgomp1"], present: onto, previous: first });
+    expect(second.targets.amd64).toEqual([]);
+    expect(client.asked.length).toBeGreaterThan(asked);
   });
 
   test("an index is fetched once, then found in the store by its digest", async () => {

@@ -1,7 +1,14 @@
 import { freeMemory } from "../../layer/chunks.ts";
 import { closureOf } from "./closure.ts";
 import { type DebianTools, fetchTables } from "./indices.ts";
-import { answersRequest, type DebianLock, type DebianRequest, type LockedDeb } from "./lock.ts";
+import { type InstalledDeb, presentPackage } from "./installed.ts";
+import {
+  type Architecture,
+  answersRequest,
+  type DebianLock,
+  type DebianRequest,
+  type LockedDeb,
+} from "./lock.ts";
 import type { Mirrors } from "./mirror.ts";
 import { parsePackageName } from "./name.ts";
 import { scriptOnlyDependencies, seedPackages } from "./seed.ts";
@@ -13,6 +20,11 @@ export type ResolveDebianRequest = DebianRequest & {
   readonly now: Date;
   /** Earlier choices. They stay as long as they answer the request, or an index still has them. */
   readonly previous?: DebianLock | undefined;
+  /**
+   * What a base has installed, per architecture: the lock then has what is missing there or must be newer, and no seed.
+   * The earlier lock is a preference only, since it may be of another base.
+   */
+  readonly present?: ReadonlyMap<Architecture, readonly InstalledDeb[]>;
   /** Forget the earlier choices: all, or those of these names. */
   readonly upgrade: boolean | readonly string[];
 };
@@ -26,7 +38,8 @@ export async function resolveDebian(request: ResolveDebianRequest, tools: Debian
   const { suite, variant, architectures, previous, upgrade } = request;
   const packages = [...new Set(request.packages)].map((name) => parsePackageName(name, "apt package")).sort();
   const isForgetting = upgrade === true || (Array.isArray(upgrade) && upgrade.length > 0);
-  if (previous !== undefined && !isForgetting && answersRequest(previous, request)) return previous;
+  const isKnown = previous !== undefined && request.present === undefined;
+  if (isKnown && !isForgetting && answersRequest(previous, request)) return previous;
 
   const tables = await fetchTables(suite, architectures, request.mirrors, request.now, tools);
   const targets: Record<string, readonly LockedDeb[]> = {};
@@ -34,8 +47,10 @@ export async function resolveDebian(request: ResolveDebianRequest, tools: Debian
     const kept = keptChoices(request, previous?.targets[architecture] ?? []);
     const universe = openUniverse(tables.get(architecture) ?? [], kept);
     const where = `debian ${suite} ${architecture}`;
-    const roots = [...seedPackages(variant), ...packages];
-    targets[architecture] = closureOf(roots, universe, scriptOnlyDependencies(variant), where);
+    const present = request.present?.get(architecture)?.map(presentPackage);
+    const roots = present === undefined ? [...seedPackages(variant), ...packages] : packages;
+    const ignored = present === undefined ? scriptOnlyDependencies(variant) : new Set<string>();
+    targets[architecture] = closureOf(roots, universe, ignored, where, present);
   }
   for (const { bytes } of [...tables.values()].flat()) freeMemory(bytes.buffer);
   return { suite, variant, packages, targets };

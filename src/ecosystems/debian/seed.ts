@@ -33,6 +33,7 @@ const TOOLS = [
 
 /** The packages that a base starts from. */
 export function seedPackages(variant: Variant): readonly string[] {
+  if (variant === "none") return [];
   return variant === "distroless" ? DISTROLESS : [...DISTROLESS, ...TOOLS];
 }
 

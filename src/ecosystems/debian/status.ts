@@ -14,9 +14,7 @@ export function statusEntries(
   md5sums: string | undefined,
   isPresent: (path: string) => boolean,
 ): SourceEntry[] {
-  const trimmed = `${control.trimEnd()}\n`;
-  const stanza = trimmed.replace(/^(Package:.*\n)/m, "$1Status: install ok installed\n");
-  const entries = [file(`${FOLDER}/${name}`, stanza)];
+  const entries = [file(`${FOLDER}/${name}`, installedStanza(control))];
   if (md5sums !== undefined) {
     const lines: string[] = [];
     for (const line of md5sums.split("\n")) {
@@ -29,6 +27,11 @@ export function statusEntries(
     entries.push(file(`${FOLDER}/${name}.md5sums`, lines.join("")));
   }
   return entries;
+}
+
+/** A control file as dpkg has it in its status database, once its package is installed. */
+export function installedStanza(control: string): string {
+  return `${control.trimEnd()}\n`.replace(/^(Package:.*\n)/m, "$1Status: install ok installed\n");
 }
 
 function file(path: string, text: string): SourceEntry {

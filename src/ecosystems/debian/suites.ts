@@ -6,12 +6,6 @@ import { upstreamVersion } from "./version.ts";
 const PYTHON: Readonly<Record<Suite, string>> = { bookworm: "3.11", trixie: "3.13" };
 const GLIBC: Readonly<Record<Suite, readonly [number, number]>> = { bookworm: [2, 36], trixie: [2, 41] };
 
-/** The multiarch tuple and the dynamic loader of an architecture. (Debian Policy §9.1.1; the loaders: psABI) */
-export const TUPLES: Readonly<Record<Architecture, string>> = {
-  amd64: "x86_64-linux-gnu",
-  arm64: "aarch64-linux-gnu",
-};
-
 /** A pocket of a suite: its folder below `dists/` of an archive, and the component that is read there. */
 export type Pocket = { readonly archive: Archive; readonly folder: string };
 

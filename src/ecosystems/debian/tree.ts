@@ -1,4 +1,5 @@
 import { comparePaths } from "../../layer/entry.ts";
+import { resolveLinks } from "../../layer/resolve-links.ts";
 import type { Segment, SegmentEntry } from "../../layer/segment.ts";
 
 /** What the packages of a target put into the image, as one file tree to look things up in. Paths as in `Entry`. */
@@ -12,9 +13,6 @@ export type Tree = {
   /** Paths directly or deeper below a directory (a real path), sorted. */
   below(directory: string): string[];
 };
-
-/** Linux follows 40 links at most (path_resolution(7)). */
-const MAX_LINKS = 40;
 
 /**
  * The tree of the given segments. Links that the image will have but no package ships, such as `bin → usr/bin` in
@@ -41,28 +39,8 @@ export function openTree(
     return entry?.type === "symlink" ? entry.target : links.get(path);
   };
   const resolve = (path: string): string | undefined => {
-    let rest = path.split("/");
-    let done: string[] = [];
-    for (let followed = 0; rest.length > 0; ) {
-      const [part = "", ...others] = rest;
-      rest = others;
-      if (part === "" || part === ".") continue;
-      if (part === "..") {
-        done.pop();
-        continue;
-      }
-      const here = [...done, part].join("/");
-      const target = targetOf(here);
-      if (target === undefined) {
-        done.push(part);
-        continue;
-      }
-      if (++followed > MAX_LINKS) return undefined;
-      if (target.startsWith("/")) done = [];
-      rest = [...target.split("/"), ...rest];
-    }
-    const found = done.join("/");
-    return entries.has(found) || parents.has(found) ? found : undefined;
+    const found = resolveLinks(path, targetOf);
+    return found !== undefined && (entries.has(found) || parents.has(found)) ? found : undefined;
   };
   return {
     entry: (path) => entries.get(path),

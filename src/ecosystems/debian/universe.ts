@@ -1,6 +1,7 @@
 import { distance } from "fastest-levenshtein";
 import type { LockedDeb } from "./lock.ts";
 import type { Dependency } from "./name.ts";
+import { providesFor } from "./package.ts";
 import {
   type IndexedPackage,
   namesIn,
@@ -8,7 +9,7 @@ import {
   packagesNamed,
   providersOf,
 } from "./package-table.ts";
-import { compareVersions, satisfies } from "./version.ts";
+import { compareVersions } from "./version.ts";
 
 /** All packages of one target over the tables of a suite, each name with the one version that would be installed. */
 export type Universe = {
@@ -43,7 +44,7 @@ export function openUniverse(
       return [...names]
         .sort()
         .map(candidate)
-        .filter((one) => one !== undefined && provides(one, dependency))
+        .filter((one) => one !== undefined && providesFor(one, dependency))
         .filter((one) => one !== undefined)
         .sort((a, b) => rankOf(a) - rankOf(b));
     },
@@ -59,22 +60,6 @@ export function openUniverse(
       return scored.slice(0, 3).map((one) => one.name);
     },
   };
-}
-
-/** Whether a package fulfils a dependency, by its own name or by what it provides. (Debian Policy §7.5) */
-export function fulfils(one: IndexedPackage, dependency: Dependency): boolean {
-  if (one.deb.name === dependency.name && satisfies(one.deb.version, dependency.relation)) return true;
-  return provides(one, dependency);
-}
-
-/** An unversioned `Provides` fulfils only an unversioned dependency. */
-function provides(one: IndexedPackage, dependency: Dependency): boolean {
-  return one.provides.some(
-    ({ name, relation }) =>
-      name === dependency.name &&
-      (dependency.relation === undefined ||
-        (relation?.operator === "=" && satisfies(relation.version, dependency.relation))),
-  );
 }
 
 /** The first table wins among equals: the suite before its updates and security. */

@@ -1,4 +1,5 @@
 import { usageError } from "../../errors.ts";
+import { type Account, idOf, parseAccounts, parseGroups } from "../../image/accounts.ts";
 
 /** Who a process is inside the image. */
 export type ProcessUser = {
@@ -8,11 +9,6 @@ export type ProcessUser = {
   /** From passwd; `/` for an id without an account. */
   readonly home: string;
 };
-
-type Account = { readonly name: string; readonly uid: number; readonly gid: number; readonly home: string };
-type Group = { readonly name: string; readonly gid: number; readonly members: readonly string[] };
-
-const MAX_ID = 0xfffffffe;
 
 /**
  * Resolves `user`, `uid`, `user:group` or `uid:gid` (image-spec, config.md, User) with the image's passwd and group:
@@ -49,31 +45,6 @@ function findAccount(text: string, accounts: readonly Account[]): Account | unde
     accounts.find((account) => account.name === text) ??
     accounts.find((account) => uid !== undefined && account.uid === uid)
   );
-}
-
-/** `name:password:uid:gid:gecos:home:shell` (passwd(5)); lines that are not so are passed over. */
-function parseAccounts(text: string): Account[] {
-  return text.split("\n").flatMap((line) => {
-    const [name, , uidText, gidText, , home] = line.split(":");
-    const uid = idOf(uidText ?? "");
-    const gid = idOf(gidText ?? "");
-    if (!name || uid === undefined || gid === undefined) return [];
-    return [{ name, uid, gid, home: home ?? "" }];
-  });
-}
-
-/** `name:password:gid:member,member` (group(5)). */
-function parseGroups(text: string): Group[] {
-  return text.split("\n").flatMap((line) => {
-    const [name, , gidText, members] = line.split(":");
-    const gid = idOf(gidText ?? "");
-    if (!name || gid === undefined) return [];
-    return [{ name, gid, members: (members ?? "").split(",").filter((member) => member !== "") }];
-  });
-}
-
-function idOf(text: string): number | undefined {
-  return /^[0-9]{1,10}$/.test(text) && Number(text) <= MAX_ID ? Number(text) : undefined;
 }
 
 function unknown(what: string, name: string, file: string): Error {

@@ -1,4 +1,5 @@
 import { usageError } from "../../errors.ts";
+import { DEFAULT_PATH } from "../../image/inherit.ts";
 
 /** The part of an image config that decides how a process starts (image-spec, config.md). Null is absent. */
 export type RunConfig = {
@@ -27,9 +28,6 @@ export type ProcessSettings = {
   readonly cwd: string;
   readonly user: string;
 };
-
-/** What Docker gives to an image that has no PATH. */
-const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Joins an image's config with the caller's wishes by Docker's rules. @throws CambiumError `RUN_COMMAND`, `RUN_WORKDIR`. */
 export function processSettings(config: RunConfig, overrides: RunOverrides): ProcessSettings {

@@ -110,10 +110,10 @@ describe("what cannot be built says why and what to do", () => {
       "pyproject.toml",
     ],
     [
-      "Python 3.12",
-      { "requirements.txt": "", ".python-version": "3.12" },
+      "Python 3.7",
+      { "requirements.txt": "", ".python-version": "3.7" },
       "PYTHON_UNAVAILABLE",
-      '"3.12" (.python-version)',
+      '"3.7" (.python-version)',
       "--base",
     ],
     [

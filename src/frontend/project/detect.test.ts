@@ -219,12 +219,12 @@ describe("where the Python is stated", () => {
     ["cambium.lock alone", { "cambium.lock": '[debian]\nsuite = "bookworm"\nvariant = "standard"\n' }],
     ["[tool.cambium]", { "pyproject.toml": `${app}[tool.cambium]\ndebian = "bookworm"\n` }],
   ] as const)("%s", async ([, tree]) => {
-    expect((await detected(tree)).definition.base.suite).toBe("bookworm");
+    expect((await detected(tree)).definition.base).toMatchObject({ suite: "bookworm" });
   });
 
   test("a flag comes before .python-version", async () => {
     const tree = { "requirements.txt": "", ".python-version": "3.13" };
-    expect((await detected(tree, { python: "3.11" })).definition.base.suite).toBe("bookworm");
+    expect((await detected(tree, { python: "3.11" })).definition.base).toMatchObject({ suite: "bookworm" });
   });
 });
 
@@ -282,4 +282,11 @@ test("a virtual environment is left out whatever its name, and nothing else with
   const { context } = await detectProject(folder.path);
   const { files } = await walkContext(context.root, context);
   expect(files.map(({ path }) => path)).toEqual(["!env1", "!env1/x", "app.py"]);
+});
+
+test("commands of a project that is not installed are told, with the way out", async () => {
+  const tree = { "pyproject.toml": `${app}[project.scripts]\nserve = "app:main"\n`, "app.py": "" };
+  const { definition, notices } = await detected(tree);
+  expect(definition.config.cmd).toEqual(["python", "app.py"]);
+  expect(notices).toEqual([expect.stringMatching(/\[project\.scripts\] are not installed.*package = true/)]);
 });

@@ -1,14 +1,14 @@
 import { statSync } from "node:fs";
 import { basename, dirname, isAbsolute, relative, resolve } from "node:path";
 import { usageError } from "../../errors.ts";
-import type { PythonInstall } from "../../graph/definition.ts";
-import type { LoadedSpec } from "../spec/to-definition.ts";
-import { sourceByName } from "../spec/to-definition.ts";
+import type { Base, PythonInstall } from "../../graph/definition.ts";
+import type { Spec } from "../spec/schema.ts";
+import { fullReference, type LoadedSpec, type SpecSettings, sourceByName } from "../spec/to-definition.ts";
+import { chooseBase } from "./choose-base.ts";
 import type { DetectOptions, LoadedProject } from "./loaded-project.ts";
 import { openProject, type ProjectFiles, readText } from "./project-files.ts";
 import { pythonProject } from "./python-project.ts";
 import { pythonStatements } from "./python-statements.ts";
-import { chooseSuite } from "./suite.ts";
 
 /** Names in the order of preference. */
 const BUILDER_FILES = ["cambium.ts", "cambium.mts", "cambium.js", "cambium.mjs"];
@@ -80,18 +80,13 @@ function fromSpec(
   options: DetectOptions,
 ): LoadedProject {
   const python = definition.python && withOptions(definition.python, options);
-  const chosen =
-    python === undefined
-      ? undefined
-      : chooseSuite(
-          pythonStatements(files, python.source, options.python),
-          settings.isBaseSet ? definition.base.suite : undefined,
-        );
-  const base = { ...definition.base, ...(chosen && { suite: chosen.suite }) };
-  const withPython = chosen === undefined ? "" : ` with Python ${chosen.python} (${chosen.reason})`;
+  const stated = python === undefined ? [] : pythonStatements(files, python.source, options.python);
+  const named = options.base === undefined ? namedBase(definition.base, settings) : { from: options.base };
+  const chosen = python === undefined && named === undefined ? undefined : chooseBase(stated, named ?? {});
+  const base = chosen === undefined ? definition.base : rebased(definition.base, chosen.base);
   return {
     definition: { ...definition, base, ...(python && { python }) },
-    settings,
+    settings: { ...settings, isBaseSet: named !== undefined },
     context: {
       root: files.root,
       ignoreFiles: settings.gitignore ? ["dockerignore", "gitignore"] : ["dockerignore"],
@@ -101,8 +96,23 @@ function fromSpec(
     files: [...new Set([file, ...files.read, ...(python ? pathsOf(python) : [])])].sort(),
     ...(files.names.has("cambium.lock") && { lockFile: "cambium.lock" }),
     notices: chosen?.notices ?? [],
-    explanation: `${file}; Debian ${base.suite}${withPython}`,
+    pythonStatements: stated,
+    ...(chosen?.python !== undefined && { python: chosen.python }),
+    explanation: `${file}; ${chosen?.explanation ?? (base.kind === "debian" ? `Debian ${base.suite}` : base.reference)}`,
   };
+}
+
+function namedBase(base: Base, settings: SpecSettings): Pick<Spec, "debian" | "from"> | undefined {
+  if (!settings.isBaseSet) return undefined;
+  return base.kind === "image" ? { from: base.reference } : { debian: base.suite };
+}
+
+/** The same packages on another base. @throws CambiumError `REFERENCE_SYNTAX`. */
+function rebased(base: Base, { from, debian }: Pick<Spec, "debian" | "from">): Base {
+  const { keep, packages } = base;
+  if (from !== undefined) return { kind: "image", reference: fullReference(from, "--base"), keep, packages };
+  const suite = typeof debian === "object" ? debian.suite : debian;
+  return base.kind === "image" || suite === undefined ? base : { ...base, suite };
 }
 
 function withOptions(python: PythonInstall, { extras = [], groups = [] }: DetectOptions): PythonInstall {

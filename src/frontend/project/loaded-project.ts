@@ -1,6 +1,7 @@
 import type { IgnoreFileKind } from "../../context/walk.ts";
 import type { Definition } from "../../graph/definition.ts";
 import type { SpecSettings } from "../spec/to-definition.ts";
+import type { PythonStatement } from "./suite.ts";
 
 /** What a project was recognised by. `files`: Python files without any dependencies written down. */
 export type ProjectKind =
@@ -33,6 +34,10 @@ export type LoadedProject = {
   /** `cambium.lock`, when it stands beside: it pins what `definition` asks for. */
   readonly lockFile?: string;
   readonly notices: readonly string[];
+  /** `X.Y` of the chosen base, where that is known without reading it. */
+  readonly python?: string;
+  /** What the project says about its Python, which an image of a registry must meet once it is read. */
+  readonly pythonStatements: readonly PythonStatement[];
   /** One line: what was found and what follows from it. */
   readonly explanation: string;
 };
@@ -44,6 +49,8 @@ export type DetectOptions = {
   readonly groups?: readonly string[];
   /** `X.Y`: the Python to build for, before what the project says. */
   readonly python?: string;
+  /** `--base`: an image of a registry, before what the project says. */
+  readonly base?: string;
   /** What `import "cambium"` in a `cambium.ts` gives; default: this package's own. */
   readonly apiUrl?: string;
 };

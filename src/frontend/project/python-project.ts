@@ -2,6 +2,7 @@ import type { FileOp, PythonInstall } from "../../graph/definition.ts";
 import { DEFAULT_WORKDIR } from "../spec/defaults.ts";
 import type { Spec, ToolSettings } from "../spec/schema.ts";
 import { pythonInstall, toDefinition, toSettings } from "../spec/to-definition.ts";
+import { chooseBase } from "./choose-base.ts";
 import { findCommand } from "./command.ts";
 import { editableOp } from "./editable-op.ts";
 import type { DetectOptions, LoadedProject } from "./loaded-project.ts";
@@ -17,7 +18,6 @@ import {
 import { type FoundSource, findSource } from "./python-source.ts";
 import { pythonStatements } from "./python-statements.ts";
 import { isPackage, type StaticPackage, staticPackage } from "./static-package.ts";
-import { chooseSuite } from "./suite.ts";
 import { readToolSettings } from "./tool-settings.ts";
 
 /**
@@ -46,7 +46,7 @@ const NEVER_COPIED = [
 /**
  * A Python project with no configuration of ours: base, distributions, the project itself as an editable install when
  * it is a package, its files last, a command. `chosen` skips the search: a file that was named.
- * @throws CambiumError see `findSource`, `chooseSuite`, `staticPackage`; `SPEC_*` for `[tool.cambium]`.
+ * @throws CambiumError see `findSource`, `chooseBase`, `staticPackage`; `SPEC_*` for `[tool.cambium]`.
  */
 export async function pythonProject(
   files: ProjectFiles,
@@ -57,18 +57,15 @@ export async function pythonProject(
   const settings = pyproject === undefined ? {} : await readToolSettings(files, pyproject);
   const found = chosen ?? sourceFromSettings(settings) ?? findSource(files, pyproject);
   const python = pythonOf(found, settings, options);
-  const base = settings.debian ?? lockedBase(files, found);
-  const suite = chooseSuite(
-    pythonStatements(files, python.source, options.python),
-    typeof base === "object" ? base.suite : base,
-  );
+  const statements = pythonStatements(files, python.source, options.python);
+  const chosenBase = chooseBase(statements, namedBase(files, found, settings, options));
   const { own, notices } = ownPackage(files, pyproject, settings, found);
   const command = settings.cmd ?? settings.entrypoint;
   const main = command === undefined ? commandOf(files, found, own) : {};
-  const { package: _, python: __, ...rest } = settings;
+  const { package: _, python: __, debian: ___, from: ____, ...rest } = settings;
   const spec: Spec = {
     ...rest,
-    debian: typeof base === "object" ? base : suite.suite,
+    ...chosenBase.base,
     apt: settings.apt ?? lockedPackages(files, found),
     copy: settings.copy ?? (found.kind === "script" && chosen?.onlyFile ? [found.file] : ["."]),
     workdir: settings.workdir ?? DEFAULT_WORKDIR,
@@ -79,7 +76,11 @@ export async function pythonProject(
   const isGitIgnored = settings.gitignore ?? true;
   return {
     definition,
-    settings: { ...toSettings(spec), gitignore: isGitIgnored },
+    settings: {
+      ...toSettings(spec),
+      isBaseSet: isNamed(settings, options),
+      gitignore: isGitIgnored,
+    },
     context: {
       root: files.root,
       ignoreFiles: isGitIgnored ? ["dockerignore", "gitignore"] : ["dockerignore"],
@@ -92,13 +93,15 @@ export async function pythonProject(
     ...(files.names.has("cambium.lock") && { lockFile: "cambium.lock" }),
     notices: [
       ...found.notices,
-      ...suite.notices,
+      ...chosenBase.notices,
       ...notices,
       ...(main.notice === undefined ? [] : [main.notice]),
     ],
+    pythonStatements: statements,
+    ...(chosenBase.python !== undefined && { python: chosenBase.python }),
     explanation: [
       found.file,
-      `Debian ${suite.suite} with Python ${suite.python} (${suite.reason})`,
+      chosenBase.explanation,
       ...(own === undefined ? [] : [`${own.name} ${own.version} installed editable`]),
       `runs ${[definition.config.entrypoint, definition.config.cmd].flatMap((argv) => argv ?? []).join(" ") || "nothing"}`,
     ].join("; "),
@@ -126,12 +129,31 @@ function sourceFromSettings({ python }: ToolSettings): FoundSource | undefined {
   };
 }
 
+function isNamed(settings: ToolSettings, { base }: DetectOptions): boolean {
+  return (base ?? settings.from ?? settings.debian) !== undefined;
+}
+
+/** A flag comes before the settings, and they before what a lock was made for. */
+function namedBase(
+  files: ProjectFiles,
+  found: FoundSource,
+  settings: ToolSettings,
+  options: DetectOptions,
+): Pick<Spec, "debian" | "from"> {
+  if (options.base !== undefined) return { from: options.base };
+  if (settings.from !== undefined) return { from: settings.from };
+  return settings.debian === undefined ? lockedBase(files, found) : { debian: settings.debian };
+}
+
 /** A cambium.lock that stands alone also says what it was made for. Its shape is checked when it is used. */
-function lockedBase(files: ProjectFiles, found: FoundSource): Spec["debian"] {
-  if (found.source?.kind !== "cambium-lock") return undefined;
-  const { suite, variant } = tableAt(readToml(files, found.source.path), "debian");
-  if (suite !== "bookworm" && suite !== "trixie") return undefined;
-  return { suite, ...(variant === "distroless" && { variant }) };
+function lockedBase(files: ProjectFiles, found: FoundSource): Pick<Spec, "debian" | "from"> {
+  if (found.source?.kind !== "cambium-lock") return {};
+  const lock = readToml(files, found.source.path);
+  const { reference } = tableAt(lock, "base");
+  if (typeof reference === "string") return { from: reference };
+  const { suite, variant } = tableAt(lock, "debian");
+  if (suite !== "bookworm" && suite !== "trixie") return {};
+  return { debian: { suite, ...(variant === "distroless" && { variant }) } };
 }
 
 function lockedPackages(files: ProjectFiles, found: FoundSource): string[] {
@@ -159,7 +181,7 @@ function ownPackage(
   found: FoundSource,
 ): { own?: StaticPackage; notices: readonly string[] } {
   if (pyproject === undefined || found.kind === "script" || found.kind === "files") return { notices: [] };
-  if (!isPackage(pyproject, settings.package)) return { notices: [] };
+  if (!isPackage(pyproject, settings.package)) return { notices: unusedScripts(pyproject, settings) };
   const isOptional =
     found.kind === "requirements" && settings.package !== true && !asksForItself(files, found);
   try {
@@ -168,6 +190,17 @@ function ownPackage(
     if (!isOptional || !(error instanceof Error)) throw error;
     return { notices: [`The project is copied and not installed (${error.message}).`] };
   }
+}
+
+/** Commands that are written down and will not be there, because nothing says that the project is to be installed. */
+function unusedScripts(pyproject: Table, settings: ToolSettings): readonly string[] {
+  const isMeant =
+    settings.package === undefined && Object.keys(tableAt(pyproject, "project", "scripts")).length > 0;
+  return isMeant
+    ? [
+        "pyproject.toml: [project.scripts] are not installed, since there is no [build-system]: add one, or set package = true in [tool.cambium].",
+      ]
+    : [];
 }
 
 function asksForItself(files: ProjectFiles, found: FoundSource): boolean {

@@ -71,7 +71,8 @@ export function pinFromFile(text: string): PythonStatement | undefined {
   return { kind: /^[<>=!~]/.test(value) ? "specifier" : "pin", value, where: PIN_FILE };
 }
 
-function meetsStatement(python: string, { kind, value, where }: PythonStatement): boolean {
+/** Whether a Python, as `3.12.4`, is one that the project allows. @throws CambiumError `SPECIFIER_SYNTAX`. */
+export function meetsStatement(python: string, { kind, value, where }: PythonStatement): boolean {
   if (kind === "pin") {
     // uv and pyenv also write cpython-3.11.7-linux-x86_64-gnu; other implementations Debian's base does not have.
     const match = /^(?:c?python)?-?(\d+)(?:\.(\d+))?(?:\.\d+\w*)?(?:-\w.*)?$/.exec(value);
@@ -105,7 +106,7 @@ function unavailable(
       explicit === undefined ? "Debian has" : `Debian ${explicit} was chosen, which has`
     } ${list}`,
     explicit === undefined
-      ? "Allow one of these there; other Pythons come with --base, once bases from registries land."
+      ? "Allow one of these there, or name an image that has it with --base."
       : "Choose another `debian:`, or allow this Python there.",
   );
 }

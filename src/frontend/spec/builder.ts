@@ -6,7 +6,7 @@ import { type LoadedSpec, toLoadedSpec } from "./to-definition.ts";
 const BRAND = Symbol.for("cambium.image");
 
 /** A base, such as `debian("bookworm")` gives. */
-export type Base = Pick<Spec, "debian">;
+export type Base = Pick<Spec, "debian" | "from">;
 
 type Scalar = string | number | boolean;
 type CopyOptions = {
@@ -50,6 +50,11 @@ export interface ImageBuilder {
 export function debian(suite: "bookworm" | "trixie", options: Omit<DebianOptions, "suite"> = {}): Base {
   const spec = Object.keys(options).length === 0 ? { debian: suite } : { debian: { ...options, suite } };
   return checkCall(spec, `debian(${JSON.stringify(suite)})`);
+}
+
+/** An image of a registry as a base, by tag or digest: `from("python:3.12-slim")`. @throws CambiumError `SPEC_INVALID`. */
+export function from(reference: string): Base {
+  return checkCall({ from: reference }, `from(${JSON.stringify(reference)})`);
 }
 
 type DebianOptions = Exclude<NonNullable<Spec["debian"]>, string>;

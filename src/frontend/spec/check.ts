@@ -21,9 +21,8 @@ const MAX_FINDINGS = 5;
 
 /** Keys that people bring from elsewhere, with what to do about them. */
 const KNOWN_ELSEWHERE: Readonly<Record<string, string>> = {
-  from: "Bases from registries come later; `debian: bookworm` or `debian: trixie` is the base for now.",
-  base: "Bases from registries come later; `debian: bookworm` or `debian: trixie` is the base for now.",
-  image: "The base is `debian:`, the image's name is `tags:`.",
+  base: "The base is `debian: trixie`, or `from: IMAGE` for one of a registry.",
+  image: "The base is `debian:` or `from:`, the image's name is `tags:`.",
   pip: "Python distributions are `python:`, for example `python: requirements.txt`.",
   requirements: "Write it below `python:`, as in `python: requirements.txt`.",
   run: "Nothing runs while an image is computed; `apt:`, `python:` and `copy:` put files into it.",

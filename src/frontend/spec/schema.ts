@@ -34,6 +34,12 @@ const debian = z
     examples: ["bookworm", { suite: "trixie", variant: "distroless" }],
   });
 
+const from = text.meta({
+  description:
+    "The base: an image of a registry, by tag or digest, in place of `debian`. Its layers keep their bytes, and its settings are inherited as Docker does.",
+  examples: ["python:3.12-slim", "registry.example/team/base@sha256:…"],
+});
+
 const debianPackage = z
   .string()
   // Debian policy §5.6.1.
@@ -128,6 +134,7 @@ const volumePath = z.string().startsWith("/", "must be an absolute path");
 
 const shape = {
   debian: debian.optional(),
+  from: from.optional(),
   apt: z
     .array(debianPackage)
     .optional()

@@ -1,5 +1,6 @@
 import { usageError } from "../../errors.ts";
 import type {
+  Base,
   ConfigOp,
   DebianBase,
   Definition,
@@ -8,10 +9,12 @@ import type {
   PythonSource,
   UserOp,
 } from "../../graph/definition.ts";
+import { DEFAULT_PATH } from "../../image/inherit.ts";
+import { formatReference, parseReference, withDefaultTag } from "../../image/reference.ts";
 import { comparePaths } from "../../layer/entry.ts";
 import { type Platform, parsePlatform } from "../../platform.ts";
 import { splitCommand } from "./command.ts";
-import { DEFAULT_PATH, DEFAULT_SUITE, DEFAULT_WORKDIR, isDebianAccount, PYTHON_ENV } from "./defaults.ts";
+import { DEFAULT_SUITE, DEFAULT_WORKDIR, isDebianAccount, VENV } from "./defaults.ts";
 import type { CopySpec, PythonSpec, Spec } from "./schema.ts";
 
 /** What is said beside the image itself: defaults for flags of the same meaning. */
@@ -44,7 +47,7 @@ export function toSettings(spec: Spec): SpecSettings {
     ...(spec.platforms && { platforms: spec.platforms.map((text) => parsePlatform(text, "platforms")) }),
     ...(spec.tags !== undefined && { tags: listOf(spec.tags) }),
     ...(spec.debianMirror !== undefined && { debianMirror: spec.debianMirror }),
-    isBaseSet: spec.debian !== undefined,
+    isBaseSet: spec.debian !== undefined || spec.from !== undefined,
     gitignore: spec.gitignore ?? false,
   };
 }
@@ -58,12 +61,31 @@ export function toDefinition(
 ): Definition {
   const workdir = spec.workdir ?? (python === undefined ? undefined : DEFAULT_WORKDIR);
   return {
-    base: debianBase(spec),
+    base: baseOf(spec, where),
     ...(python !== undefined && { python }),
     files: [...before, ...copies(spec.copy).map((copy) => copyOp(copy, workdir ?? "/"))],
     users: userOps(spec, where("users")),
-    config: configOp(spec, python !== undefined, workdir, where),
+    config: configOp(spec, workdir, where),
   };
+}
+
+/** @throws CambiumError `SPEC_INVALID` with two bases; `REFERENCE_SYNTAX`. */
+function baseOf(spec: Spec, where: WhereKey): Base {
+  if (spec.from === undefined) return debianBase(spec);
+  if (spec.debian !== undefined) {
+    throw usageError(
+      "SPEC_INVALID",
+      `${where("from")}: from and debian both name a base`,
+      "Keep `from:` for an image of a registry, or `debian:` for the computed one.",
+    );
+  }
+  const reference = fullReference(spec.from, `${where("from")}: from`);
+  return { kind: "image", reference, keep: [], packages: sortedOnce(spec.apt ?? []) };
+}
+
+/** Registry, repository, and a tag or a digest, whatever was left out. @throws CambiumError `REFERENCE_SYNTAX`. */
+export function fullReference(text: string, where: string): string {
+  return formatReference(withDefaultTag(parseReference(text, where)));
 }
 
 function debianBase(spec: Spec): DebianBase {
@@ -181,9 +203,9 @@ function userOps(spec: Spec, where: string): UserOp[] {
   return [...users, { name }];
 }
 
-function configOp(spec: Spec, hasPython: boolean, workdir: string | undefined, where: WhereKey): ConfigOp {
+function configOp(spec: Spec, workdir: string | undefined, where: WhereKey): ConfigOp {
   return {
-    env: envOf(spec.env ?? {}, hasPython, where("env")),
+    env: envOf(spec.env ?? {}, where("env")),
     ...(workdir !== undefined && { workdir }),
     ...(spec.user !== undefined && { user: String(spec.user) }),
     ...(spec.entrypoint !== undefined && {
@@ -201,23 +223,17 @@ function configOp(spec: Spec, hasPython: boolean, workdir: string | undefined, w
   };
 }
 
-/** The defaults first, a value of the user's in the default's place. */
-function envOf(
-  env: Readonly<Record<string, unknown>>,
-  hasPython: boolean,
-  where: string,
-): [string, string][] {
-  const variables = new Map<string, string>(hasPython ? PYTHON_ENV : [["PATH", DEFAULT_PATH]]);
-  for (const [name, value] of Object.entries(env)) variables.set(name, String(value));
-  const path = variables.get("PATH")!;
-  if (/\$(PATH|\{PATH\})/.test(path)) {
+/** As written; what the base says comes below it when the image is put together. */
+function envOf(env: Readonly<Record<string, unknown>>, where: string): [string, string][] {
+  const path = env.PATH;
+  if (typeof path === "string" && /\$(PATH|\{PATH\})/.test(path)) {
     throw usageError(
       "SPEC_INVALID",
       `${where}: env: PATH: $PATH is not expanded: ${JSON.stringify(path)}`,
-      `Write it out; the default is ${(hasPython ? new Map(PYTHON_ENV).get("PATH") : undefined) ?? DEFAULT_PATH}`,
+      `Write it out; the default is ${VENV}/bin:${DEFAULT_PATH}, or ${VENV}/bin before what an image of a registry has`,
     );
   }
-  return [...variables];
+  return Object.entries(env).map(([name, value]) => [name, String(value)]);
 }
 
 function portOf(port: string | number): string {

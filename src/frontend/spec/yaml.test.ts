@@ -64,13 +64,7 @@ tags: demo
       ],
       users: [{ name: "app" }],
       config: {
-        env: [
-          ["PATH", "/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
-          ["VIRTUAL_ENV", "/opt/venv"],
-          ["LANG", "C.UTF-8"],
-          ["PYTHONUNBUFFERED", "1"],
-          ["LOG_LEVEL", "info"],
-        ],
+        env: [["LOG_LEVEL", "info"]],
         workdir: "/app",
         user: "app",
         entrypoint: ["python", "-m"],
@@ -183,9 +177,9 @@ describe("mistakes are shown where they are", () => {
   });
 
   test("a key that other tools have says what to do here", () => {
-    expect(errorOf("from: python:3.13\n")).toMatchInlineSnapshot(`
-      "error[SPEC_UNKNOWN_KEY]: cambium.yaml:1:1: unknown key "from"
-      hint: Bases from registries come later; \`debian: bookworm\` or \`debian: trixie\` is the base for now."
+    expect(errorOf("base: python:3.13\n")).toMatchInlineSnapshot(`
+      "error[SPEC_UNKNOWN_KEY]: cambium.yaml:1:1: unknown key "base"
+      hint: The base is \`debian: trixie\`, or \`from: IMAGE\` for one of a registry."
     `);
   });
 

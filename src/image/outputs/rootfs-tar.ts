@@ -4,12 +4,10 @@ import { CONSTANT_MTIME, type Entry } from "../../layer/entry.ts";
 import type { Layer } from "../../layer/layer.ts";
 import type { TarEntry } from "../../layer/read-tar.ts";
 import { paddingOf, tarHeader } from "../../layer/tar-header.ts";
+import { OPAQUE_MARKER, WHITEOUT_PREFIX } from "../../layer/whiteout.ts";
 import type { Image } from "../image.ts";
 import { layerEntries } from "../layer-entries.ts";
 import { writeAtomically } from "./atomic-file.ts";
-
-const WHITEOUT = ".wh.";
-const OPAQUE = ".wh..wh..opq";
 
 /**
  * The root filesystem as one tar, layers merged: what a higher layer states replaces what is below. All directories come
@@ -63,10 +61,10 @@ async function survivingEntries(layers: readonly Layer[]): Promise<Map<string, O
       const slash = entry.path.lastIndexOf("/");
       const name = entry.path.slice(slash + 1);
       const parent = slash === -1 ? "" : entry.path.slice(0, slash);
-      if (name === OPAQUE) {
+      if (name === OPAQUE_MARKER) {
         removeBelow(parent, index);
-      } else if (name.startsWith(WHITEOUT)) {
-        const hidden = `${parent === "" ? "" : `${parent}/`}${name.slice(WHITEOUT.length)}`;
+      } else if (name.startsWith(WHITEOUT_PREFIX)) {
+        const hidden = `${parent === "" ? "" : `${parent}/`}${name.slice(WHITEOUT_PREFIX.length)}`;
         owners.delete(hidden);
         removeBelow(hidden, index);
       } else {

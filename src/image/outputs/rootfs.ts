@@ -4,21 +4,13 @@ import { CambiumError, usageError } from "../../errors.ts";
 import type { Emit } from "../../events.ts";
 import type { Layer } from "../../layer/layer.ts";
 import type { TarEntry } from "../../layer/read-tar.ts";
+import { OPAQUE_MARKER, WHITEOUT_PREFIX } from "../../layer/whiteout.ts";
 import { layerEntries } from "../layer-entries.ts";
+import { joined, type Resolved } from "../walk-tree.ts";
 import { outputError } from "./output-error.ts";
 import { type Attributes, RootfsFiles } from "./rootfs-files.ts";
-import {
-  directoryNode,
-  joined,
-  otherNode,
-  type Resolved,
-  resolveDirectory,
-  symlinkNode,
-  type TreeNode,
-} from "./rootfs-tree.ts";
+import { directoryNode, otherNode, type RootfsNode, resolveDirectory, symlinkNode } from "./rootfs-tree.ts";
 
-const WHITEOUT = ".wh.";
-const OPAQUE = ".wh..wh..opq";
 const IMPLIED: Attributes = { mode: 0o755, uid: 0, gid: 0, mtimeSec: 0 };
 
 export type RootfsResult = { readonly entries: number; readonly bytes: number };
@@ -89,7 +81,7 @@ class Extraction {
     const slash = entry.path.lastIndexOf("/");
     const name = entry.path.slice(slash + 1);
     const parent = this.#resolve(slash === -1 ? "" : entry.path.slice(0, slash), layer);
-    if (name.startsWith(WHITEOUT)) {
+    if (name.startsWith(WHITEOUT_PREFIX)) {
       this.#whiteOut(parent, name, layer);
       return;
     }
@@ -123,7 +115,7 @@ class Extraction {
     return lost.filter(([count]) => count > 0).map(([count, what]) => `root filesystem: ${count} ${what}`);
   }
 
-  async #write(path: string, entry: TarEntry, target: Resolved | undefined, layer: number) {
+  async #write(path: string, entry: TarEntry, target: Resolved<RootfsNode> | undefined, layer: number) {
     switch (entry.type) {
       case "directory":
         this.files.makeDirectory(path, entry);
@@ -143,7 +135,7 @@ class Extraction {
     }
   }
 
-  #resolve(path: string, layer: number): Resolved {
+  #resolve(path: string, layer: number): Resolved<RootfsNode> {
     return resolveDirectory(this.#root, path, (below, parent, name) => {
       this.files.makeDirectory(below, IMPLIED);
       const node = directoryNode(layer);
@@ -152,7 +144,7 @@ class Extraction {
     });
   }
 
-  #linkTarget(entry: TarEntry, path: string, layer: number): Resolved {
+  #linkTarget(entry: TarEntry, path: string, layer: number): Resolved<RootfsNode> {
     const wanted = entry.target ?? "";
     const slash = wanted.lastIndexOf("/");
     const parent = this.#resolve(slash === -1 ? "" : wanted.slice(0, slash), layer);
@@ -168,23 +160,23 @@ class Extraction {
   }
 
   /** Whiteouts hide what lower layers brought, never what this layer has (image-spec, layer.md). */
-  #whiteOut(parent: Resolved, name: string, layer: number): void {
-    if (name === OPAQUE) {
+  #whiteOut(parent: Resolved<RootfsNode>, name: string, layer: number): void {
+    if (name === OPAQUE_MARKER) {
       for (const [child, node] of [...parent.node.children]) this.#removeBelow(parent, child, node, layer);
       return;
     }
-    const hidden = name.slice(WHITEOUT.length);
+    const hidden = name.slice(WHITEOUT_PREFIX.length);
     const node = parent.node.children.get(hidden);
     if (node !== undefined) this.#removeBelow(parent, hidden, node, layer);
   }
 
-  #removeBelow(parent: Resolved, name: string, node: TreeNode, layer: number): void {
-    const here: Resolved = { path: joined(parent.path, name), node };
+  #removeBelow(parent: Resolved<RootfsNode>, name: string, node: RootfsNode, layer: number): void {
+    const here: Resolved<RootfsNode> = { path: joined(parent.path, name), node };
     for (const [child, below] of [...node.children]) this.#removeBelow(here, child, below, layer);
     if (node.layer < layer && node.children.size === 0) this.#remove(parent, name, node);
   }
 
-  #remove(parent: Resolved, name: string, node: TreeNode): void {
+  #remove(parent: Resolved<RootfsNode>, name: string, node: RootfsNode): void {
     this.files.remove(joined(parent.path, name), node.kind === "directory");
     parent.node.children.delete(name);
   }

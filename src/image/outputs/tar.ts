@@ -7,7 +7,7 @@ import { type Digest, digestOf, hexOf } from "../../layer/digest.ts";
 import { CONSTANT_MTIME } from "../../layer/entry.ts";
 import { paddingOf, tarHeader } from "../../layer/tar-header.ts";
 import { blobsOf, type ImageSet, rootOf } from "../image.ts";
-import { familiarReference, type Reference, withDefaultTag } from "../reference.ts";
+import { formatReference, type Reference, withDefaultTag } from "../reference.ts";
 import { verified } from "../verified.ts";
 import { writeAtomically } from "./atomic-file.ts";
 import { LAYOUT_MARK, layoutEntries, layoutIndex } from "./layout-documents.ts";
@@ -85,9 +85,10 @@ function dockerManifest(set: ImageSet, tags: readonly Reference[]): Uint8Array {
   const rows = set.images.map((image) => ({
     Config: `${BLOBS}/${hexOf(image.config.descriptor.digest)}`,
     // A reference by digest is no tag, and docker refuses it here.
+    // In full, since podman takes a short name for one of localhost.
     RepoTags: tags
       .filter((tag) => tag.digest === undefined)
-      .map((tag) => familiarReference(withDefaultTag(tag))),
+      .map((tag) => formatReference(withDefaultTag(tag))),
     Layers: image.layers.map((layer) => `${BLOBS}/${hexOf(layer.descriptor.digest)}`),
   }));
   return Buffer.from(canonicalJson(rows));

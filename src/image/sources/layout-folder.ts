@@ -29,7 +29,12 @@ export async function openLayoutFolder(folder: string, tag?: string): Promise<Im
     );
   }
   const root = chooseRoot(text, folder, tag);
-  return { where: folder, root, read: (digest) => readBlob(folder, digest), close: async () => undefined };
+  return {
+    where: folder,
+    root,
+    read: ({ digest }) => readBlob(folder, digest),
+    close: async () => undefined,
+  };
 }
 
 async function* readBlob(folder: string, digest: Digest): AsyncGenerator<Uint8Array> {

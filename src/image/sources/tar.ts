@@ -1,9 +1,9 @@
 import { createReadStream } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { messageOf, usageError } from "../../errors.ts";
-import { type Digest, hexOf } from "../../layer/digest.ts";
+import { hexOf } from "../../layer/digest.ts";
 import { readTar } from "../../layer/read-tar.ts";
-import { blobUnknown, type ImageSource } from "../source.ts";
+import { blobUnknown, type ImageSource, type StatedBlob } from "../source.ts";
 import { chooseRoot } from "./choose-root.ts";
 
 const CHUNK = 1 << 20;
@@ -31,7 +31,7 @@ export async function openImageTar(path: string, tag?: string): Promise<ImageSou
     const bytes: Uint8Array[] = [];
     for await (const chunk of readRange(file, index, path)) bytes.push(chunk);
     const root = chooseRoot(Buffer.concat(bytes).toString("utf8"), path, tag);
-    async function* read(digest: Digest): AsyncGenerator<Uint8Array> {
+    async function* read({ digest }: StatedBlob): AsyncGenerator<Uint8Array> {
       const range = members.get(`blobs/sha256/${hexOf(digest)}`);
       if (range === undefined) throw blobUnknown(path, digest);
       yield* readRange(file, range, path);

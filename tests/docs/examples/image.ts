@@ -7,7 +7,7 @@ import { readTar } from "../../../src/layer/read-tar.ts";
 import { columns, type Example } from "./example.ts";
 import { exampleLayer } from "./layer.ts";
 
-async function exampleImage(architecture: "amd64" | "arm64"): Promise<Image> {
+export async function exampleImage(architecture: "amd64" | "arm64"): Promise<Image> {
   const { plan, record, reader } = await exampleLayer();
   return assembleImage({
     platform: { os: "linux", architecture },

@@ -4,10 +4,10 @@ import { wantedRequirement } from "../../../src/ecosystems/python/requirements/w
 import type { Definition } from "../../../src/graph/definition.ts";
 import { digestOf } from "../../../src/layer/digest.ts";
 import { LAYOUT_VERSIONS } from "../../../src/layout-versions.ts";
-import { inputsDigest } from "../../../src/solve/lock.ts";
+import { inputsDigest, pythonInputsDigest } from "../../../src/solve/inputs-digest.ts";
 import type { PythonInputs } from "../../../src/solve/python-inputs.ts";
 import type { Example } from "./example.ts";
-import { exampleLock } from "./lock.ts";
+import { exampleBaseLock, exampleLock } from "./lock.ts";
 import { exampleSegment } from "./segment.ts";
 
 const DEFINITION: Definition = {
@@ -36,7 +36,8 @@ const INPUTS: PythonInputs = {
   layers: [],
 };
 
-export function keyExamples(): Example[] {
+/** A definition with its key. */
+export function definitionKeyExample() {
   const input = {
     definition: DEFINITION,
     lock: exampleLock(),
@@ -44,10 +45,14 @@ export function keyExamples(): Example[] {
     files: [exampleSegment().segment.id],
     created: "1980-01-02T00:00:00Z",
   } as const;
+  return { ...input, key: imageKey(input) };
+}
+
+export function keyExamples(): Example[] {
+  const { key, ...input } = definitionKeyExample();
   const { debian, python } = input.lock;
   const lock = { debian, python: python?.distributions };
   const document = { ...input, lock, layoutVersions: LAYOUT_VERSIONS, platform: "linux/amd64" };
-  const key = imageKey(input);
   if (digestOf(canonicalJson(document)) !== key) throw new Error("the definition key is of another document");
   const inputs = inputsDigest({ definition: DEFINITION, inputs: INPUTS, root: "/project" });
   const asked = {
@@ -60,7 +65,39 @@ export function keyExamples(): Example[] {
     },
   };
   if (digestOf(canonicalJson(asked)) !== inputs) throw new Error("the inputs digest is of another document");
+  const onBase: Definition = {
+    ...DEFINITION,
+    base: { kind: "image", reference: "registry.example/base:1", keep: [], packages: [] },
+  };
+  const askedOnBase = { base: { image: "registry.example/base:1", packages: [] }, python: asked.python };
+  const inputsOnBase = inputsDigest({ definition: onBase, inputs: INPUTS, root: "/project" });
+  if (digestOf(canonicalJson(askedOnBase)) !== inputsOnBase) {
+    throw new Error("the inputs digest on a base is of another document");
+  }
+  const target = { version: "3.12.4", platform: input.platform, glibc: [2, 36] as const };
+  const pythonInputs = pythonInputsDigest({ definition: onBase, inputs: INPUTS, root: "/project" }, [target]);
+  const askedOfPython = {
+    python: asked.python,
+    targets: [{ glibc: [2, 36], platform: "linux/amd64", version: "3.12.4" }],
+  };
+  if (digestOf(canonicalJson(askedOfPython)) !== pythonInputs) {
+    throw new Error("the Python inputs digest is of another document");
+  }
+  const base = exampleBaseLock().base!;
+  const { lock: __, ...rest } = document;
+  const lockOnBase = { ...lock, base: base.targets.amd64!.digest };
+  const documentOnBase = { ...rest, definition: onBase, lock: lockOnBase };
+  const keyOnBase = imageKey({ ...input, definition: onBase, lock: { ...input.lock, base } });
+  if (digestOf(canonicalJson(documentOnBase)) !== keyOnBase) {
+    throw new Error("the definition key on a base is of another document");
+  }
   return [
+    {
+      name: "base-in-key",
+      text: `{…"definition":{"base":${canonicalJson(onBase.base)},…},…"lock":{"base":${canonicalJson(lockOnBase.base)},…}…}`,
+    },
+    { name: "inputs-digest-on-base", text: `${canonicalJson(askedOnBase)}\ninputs ${inputsOnBase}` },
+    { name: "python-inputs-digest", text: `${canonicalJson(askedOfPython)}\ninputs ${pythonInputs}` },
     { name: "definition-key", text: `${byMember(document)}\nkey ${key}` },
     { name: "inputs-digest", text: `${canonicalJson(asked)}\ninputs ${inputs}` },
   ];

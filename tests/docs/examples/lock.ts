@@ -47,10 +47,34 @@ export function exampleLock(): CambiumLock {
   };
 }
 
+/** On an image of a registry, with one package of Debian more. */
+export function exampleBaseLock(): CambiumLock {
+  const { debian, python, ...rest } = exampleLock();
+  const target = { python: { version: "3.12.4", path: "/usr/local/bin/python3.12" }, glibc: "2.36" };
+  return {
+    ...rest,
+    base: {
+      reference: "docker.io/library/python:3.12-slim",
+      digest: digestOf("index"),
+      targets: { amd64: { digest: digestOf("manifest"), ...target, suite: "bookworm" } },
+    },
+    debian: { ...debian!, variant: "none" },
+    python: { ...python!, inputs: digestOf("what is asked of Python, and for which targets") },
+  };
+}
+
 export function lockExamples(): Example[] {
-  const text = writeCambiumLock(exampleLock(), { urls: true });
-  if (writeCambiumLock(readCambiumLock(text, "cambium.lock"), { urls: true }) !== text) {
-    throw new Error("the lock does not survive reading");
-  }
-  return [{ name: "cambium-lock", text: text.trimEnd() }];
+  const [text, onBase] = [exampleLock(), exampleBaseLock()].map((lock) => {
+    const written = writeCambiumLock(lock, { urls: true });
+    if (writeCambiumLock(readCambiumLock(written, "cambium.lock"), { urls: true }) !== written) {
+      throw new Error("the lock does not survive reading");
+    }
+    return written.trimEnd();
+  }) as [string, string];
+  const baseTable = /^\[base\][\s\S]*?(?=\n\n\[debian\])/m.exec(onBase)?.[0] ?? "";
+  const pythonHead = /^\[python\]\n.*$/m.exec(onBase)?.[0] ?? "";
+  return [
+    { name: "cambium-lock", text },
+    { name: "cambium-lock-base", text: `${baseTable}\n\n${pythonHead}` },
+  ];
 }

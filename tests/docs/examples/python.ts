@@ -137,7 +137,7 @@ function schemeTable(): string {
 
 function venvTable(): string {
   const blobs = new MemoryBlobs();
-  const segment = venvSegment("3.11.2", blobs);
+  const segment = venvSegment({ version: "3.11.2", path: "/usr/bin/python3.11" }, blobs);
   const rows = segment.entries.map((entry) => [
     entry.type,
     octal(entry.mode),

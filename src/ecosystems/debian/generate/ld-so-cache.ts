@@ -1,8 +1,10 @@
 import { comparePaths } from "../../../layer/entry.ts";
 import type { SourceEntry } from "../../../layer/files.ts";
-import { readElf } from "../elf.ts";
+import { readElf } from "../../linux/elf.ts";
+import { configuredFolders } from "../../linux/loader-folders.ts";
+import { TUPLES } from "../../linux/tuples.ts";
 import type { Architecture, Suite } from "../lock.ts";
-import { debianGlibc, TUPLES } from "../suites.ts";
+import { debianGlibc } from "../suites.ts";
 import type { Tree } from "../tree.ts";
 import { file } from "./entries.ts";
 
@@ -42,48 +44,24 @@ export function ldSoCache(tree: Tree, suite: Suite, architecture: Architecture):
 /** The folders of ld.so.conf in its order, then those built in. Absolute, as written. */
 function searchPath(tree: Tree, architecture: Architecture): string[] {
   const tuple = TUPLES[architecture];
-  return [...configured(tree, "etc/ld.so.conf", 0), `/lib/${tuple}`, `/usr/lib/${tuple}`, "/lib", "/usr/lib"];
+  const configured = configuredFolders({ read: tree.read, list: (folder) => namesIn(tree, folder) });
+  return [...configured, `/lib/${tuple}`, `/usr/lib/${tuple}`, "/lib", "/usr/lib"];
 }
 
-function configured(tree: Tree, path: string, depth: number): string[] {
-  const bytes = tree.read(path);
-  if (bytes === undefined || depth > 8) return [];
-  const directories: string[] = [];
-  for (const raw of Buffer.from(bytes).toString("utf8").split("\n")) {
-    const line = raw.replace(/#.*/, "").trim();
-    const pattern = /^include\s+(\S+)$/.exec(line)?.[1];
-    if (pattern !== undefined) {
-      for (const included of matching(tree, pattern))
-        directories.push(...configured(tree, included, depth + 1));
-    } else if (line.startsWith("/")) {
-      directories.push(line.replace(/\/+$/, ""));
-    }
-  }
-  return directories;
-}
-
-/** Files for an include: Debian's only pattern is `*` in the last part. */
-function matching(tree: Tree, pattern: string): string[] {
-  const path = pattern.replace(/^\/+/, "");
-  const slash = path.lastIndexOf("/");
-  const [before, after, ...more] = path.slice(slash + 1).split("*");
-  if (before === undefined || after === undefined || more.length > 0) return [path];
-  const folder = path.slice(0, slash);
-  return tree.below(folder).filter((candidate) => {
-    const name = candidate.slice(folder.length + 1);
-    const isHere = !name.includes("/") && !name.startsWith(".");
-    return (
-      isHere && name.length >= before.length + after.length && name.startsWith(before) && name.endsWith(after)
-    );
-  });
+/** Names directly in a folder. */
+function namesIn(tree: Tree, folder: string): string[] {
+  return tree
+    .below(folder)
+    .map((path) => path.slice(folder.length + 1))
+    .filter((name) => !name.includes("/"));
 }
 
 /** Names under which a folder's libraries go into the cache: each soname, and links for the linker. */
 function librariesIn(tree: Tree, directory: string, architecture: Architecture): string[] {
   const found = new Map<string, { name: string; isLink: boolean }>();
-  for (const path of tree.below(directory)) {
-    const name = path.slice(directory.length + 1);
-    if (name.includes("/") || !/^(lib|ld-).*\.so/.test(name)) continue;
+  for (const name of namesIn(tree, directory)) {
+    if (!/^(lib|ld-).*\.so/.test(name)) continue;
+    const path = `${directory}/${name}`;
     const entry = tree.entry(path);
     const bytes = entry?.type === "directory" ? undefined : tree.read(path);
     const elf = bytes === undefined ? undefined : readElf(bytes);

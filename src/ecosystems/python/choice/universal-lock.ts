@@ -1,3 +1,4 @@
+import type { Digest } from "../../../layer/digest.ts";
 import type { LockedDistribution, PythonLock } from "../lock.ts";
 
 /** A release in a lock file, with what only some formats say. */
@@ -11,6 +12,8 @@ export type UniversalDistribution = LockedDistribution & {
 /** A lock file for many targets. Choosing a target's wheels settles markers, environments and groups. */
 export type UniversalLock = Omit<PythonLock, "distributions"> & {
   readonly distributions: readonly UniversalDistribution[];
+  /** What was asked for and for which targets, where the lock was resolved here. */
+  readonly inputs?: Digest;
   /** Markers of which one must hold for a target (PEP 751, `environments`); absent means any target. */
   readonly environments?: readonly string[];
   /** Groups that count when none is asked for (PEP 751, `default-groups`). */

@@ -1,4 +1,5 @@
 import { environmentError } from "../../../errors.ts";
+import type { Platform } from "../../../platform.ts";
 import type { PythonTarget } from "../target.ts";
 import type { WheelFilename } from "./wheel-filename.ts";
 
@@ -19,24 +20,32 @@ const LEGACY_NAMES: Readonly<Record<number, string>> = {
 /** A compressed tag set beyond this is hostile; real ones stay below 30. */
 const MAX_COMBINATIONS = 10_000;
 
+/** What decides tags beside the machine: `minor` of Python 3, and whether it runs without the GIL (PEP 703). */
+export type PythonAbi = { readonly minor: number; readonly isFreeThreaded: boolean };
+
 /**
- * The tags of CPython with the GIL on glibc, in the order of `packaging.tags` 26: own ABI, stable ABI, none, the stable
- * ABI of older versions, then pure Python. Each platform list goes from the target's glibc down, `linux_*` last.
+ * The tags of a target: CPython with the GIL on glibc.
  * @throws CambiumError `TARGET_UNSUPPORTED` for a Python that is not 3.x or a glibc that is not 2.x.
  */
 export function compatibleTags(target: PythonTarget): CompatibleTags {
-  const minor = minorOf(target);
-  const platforms = platformTags(target);
+  return tagsOf({ minor: minorOf(target), isFreeThreaded: false }, platformTags(target));
+}
+
+/**
+ * The tags of a CPython on these platforms, in the order of `packaging.tags` 26: own ABI, stable ABI, none, the stable
+ * ABI of older versions, then pure Python. Without the GIL there is no stable ABI (yet).
+ */
+export function tagsOf({ minor, isFreeThreaded }: PythonAbi, platforms: readonly string[]): CompatibleTags {
   const list: string[] = [];
   const add = (python: string, abi: string) => {
     for (const platform of platforms) list.push(`${python}-${abi}-${platform}`);
   };
   const own = `cp3${minor}`;
-  add(own, own);
-  add(own, "abi3");
+  add(own, isFreeThreaded ? `${own}t` : own);
+  if (!isFreeThreaded) add(own, "abi3");
   add(own, "none");
   // abi3 begins with Python 3.2 (PEP 384).
-  for (let older = minor - 1; older >= 2; older--) add(`cp3${older}`, "abi3");
+  if (!isFreeThreaded) for (let older = minor - 1; older >= 2; older--) add(`cp3${older}`, "abi3");
   const pure = [`py3${minor}`, "py3", ...Array.from({ length: minor }, (_, i) => `py3${minor - 1 - i}`)];
   for (const python of pure) add(python, "none");
   list.push(`${own}-none-any`);
@@ -44,21 +53,46 @@ export function compatibleTags(target: PythonTarget): CompatibleTags {
   return { list, rank: new Map(list.map((tag, i) => [tag, i])) };
 }
 
-/** Platform tags of a target, best first (PEP 600). */
+/** Platform tags of a target, each from its glibc down, `linux_*` last (PEP 600). */
 export function platformTags(target: PythonTarget): string[] {
   const [major, glibcMinor] = target.glibc;
   if (major !== 2) throw unsupported(`glibc ${target.glibc.join(".")}`);
-  const isArm = target.platform.architecture === "arm64";
-  const machine = isArm ? "aarch64" : "x86_64";
+  const machine = machineOf(target.platform);
   const tags: string[] = [];
   // manylinux1 began at glibc 2.5 on x86, every other machine at manylinux2014.
-  for (let minor = glibcMinor; minor >= (isArm ? 17 : 5); minor--) {
+  for (let minor = glibcMinor; minor >= (machine === "aarch64" ? 17 : 5); minor--) {
     tags.push(`manylinux_2_${minor}_${machine}`);
     const legacy = LEGACY_NAMES[minor];
     if (legacy !== undefined) tags.push(`${legacy}_${machine}`);
   }
   tags.push(`linux_${machine}`);
   return tags;
+}
+
+/** The glibc 2.Y that a platform tag asks for, whatever its machine; undefined for what is no manylinux tag. */
+export function glibcMinorOf(tag: string): number | undefined {
+  const minor = /^manylinux_2_(\d+)_/.exec(tag)?.[1];
+  if (minor !== undefined) return Number(minor);
+  const legacy = Object.entries(LEGACY_NAMES).find(([, name]) => tag.startsWith(`${name}_`));
+  return legacy === undefined ? undefined : Number(legacy[0]);
+}
+
+/** The musl 1.Y that a platform tag asks for; undefined for what is no musllinux tag. */
+export function muslMinorOf(tag: string): number | undefined {
+  const minor = /^musllinux_1_(\d+)_/.exec(tag)?.[1];
+  return minor === undefined ? undefined : Number(minor);
+}
+
+/** Platform tags on musl 1.`muslMinor`, newest first, `linux_*` last (PEP 656). */
+export function muslTags(muslMinor: number, platform: Platform): string[] {
+  const machine = machineOf(platform);
+  const tags = Array.from({ length: muslMinor + 1 }, (_, i) => `musllinux_1_${muslMinor - i}_${machine}`);
+  return [...tags, `linux_${machine}`];
+}
+
+/** The machine as wheels spell it. */
+export function machineOf(platform: Platform): string {
+  return platform.architecture === "arm64" ? "aarch64" : "x86_64";
 }
 
 /** The place of a wheel's best tag, 0 the best; `undefined` when the target cannot install it. */

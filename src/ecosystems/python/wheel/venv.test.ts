@@ -5,7 +5,7 @@ import { relativeFrom, venvScheme } from "./scheme.ts";
 import { venvSegment, venvSegmentFiles } from "./venv.ts";
 
 test("the venv is links, one directory and pyvenv.cfg, for any patch release alike", () => {
-  const shown = venvSegmentFiles("3.11.2").map((it) =>
+  const shown = venvSegmentFiles({ version: "3.11.2", path: "/usr/bin/python3.11" }).map((it) =>
     it.type === "symlink"
       ? `${it.path} -> ${it.target}`
       : it.type === "file"
@@ -21,17 +21,23 @@ test("the venv is links, one directory and pyvenv.cfg, for any patch release ali
     "opt/venv/lib64 -> lib",
     "opt/venv/pyvenv.cfg: home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.11\n",
   ]);
-  expect(venvSegmentFiles("3.11")).toEqual(venvSegmentFiles("3.11.2"));
+  expect(venvSegmentFiles({ version: "3.11", path: "/usr/bin/python3.11" })).toEqual(
+    venvSegmentFiles({ version: "3.11.2", path: "/usr/bin/python3.11" }),
+  );
 });
 
 test("venvs of two minor versions are two segments, of two patch releases one", () => {
-  const id = (version: string) => venvSegment(version, { put: digestOf }).id;
+  const id = (version: string, path = `/usr/bin/python${version.slice(0, 4)}`) =>
+    venvSegment({ version, path }, { put: digestOf }).id;
   expect(id("3.11.2")).toBe(id("3.11.9"));
   expect(id("3.11")).not.toBe(id("3.13"));
+  expect(id("3.11")).not.toBe(id("3.11", "/usr/local/bin/python3.11"));
 });
 
 test.each(["", "3", "2.7", "3.x", "../3.11", "3.11/.."])("%j is no Python version", (version) => {
-  expect(() => venvSegmentFiles(version)).toThrow(expect.objectContaining({ code: "PYTHON_VERSION" }));
+  expect(() => venvSegmentFiles({ version, path: "/usr/bin/python3" })).toThrow(
+    expect.objectContaining({ code: "PYTHON_VERSION" }),
+  );
 });
 
 test.each([
@@ -50,7 +56,7 @@ test.each([
 
 test("no wheel may bring what the venv consists of", () => {
   const { isReserved } = venvScheme(parseWheelFilename("x-1-py3-none-any.whl"));
-  for (const entry of venvSegmentFiles("3.11"))
+  for (const entry of venvSegmentFiles({ version: "3.11", path: "/usr/bin/python3.11" }))
     expect(isReserved(entry.path)).toBe(entry.type !== "directory");
   expect(isReserved("opt/venv/bin/python-config")).toBe(false);
   expect(isReserved("opt/venv/lib/python3/site-packages/lib64")).toBe(false);

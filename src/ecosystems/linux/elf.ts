@@ -1,9 +1,9 @@
-import type { TUPLES } from "./suites.ts";
+import type { Platform } from "../../platform.ts";
 
 /** What the dynamic loader's cache and our checks need of a 64-bit little-endian ELF file. */
 export type ElfFile = {
   /** Of the two that we build for; others are undefined. */
-  readonly architecture: keyof typeof TUPLES | undefined;
+  readonly architecture: Platform["architecture"] | undefined;
   /** DT_SONAME. */
   readonly soname: string | undefined;
   /** DT_NEEDED, in order. */
@@ -17,7 +17,7 @@ export type ElfFile = {
 };
 
 /** e_machine of the ELF header (System V ABI; values from the processors' supplements). */
-const MACHINES: ReadonlyMap<number, keyof typeof TUPLES> = new Map([
+const MACHINES: ReadonlyMap<number, Platform["architecture"]> = new Map([
   [62, "amd64"],
   [183, "arm64"],
 ]);

@@ -2,7 +2,7 @@ import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
 import { wantedRequirement } from "../ecosystems/python/requirements/wanted.ts";
 import type { Definition } from "../graph/definition.ts";
-import { inputsDigest } from "./lock.ts";
+import { inputsDigest } from "./inputs-digest.ts";
 import type { PythonInputs } from "./python-inputs.ts";
 
 const definition: Definition = {

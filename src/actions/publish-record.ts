@@ -1,0 +1,132 @@
+import type { BuildRecord, RecordedBase, RecordedImage } from "../cache/build-record.ts";
+import { LISTING_MEDIA_TYPE, recordArtifact } from "../cache/record-artifact.ts";
+import { writeRecord } from "../cache/registry-record.ts";
+import { type CambiumLock, writeCambiumLock } from "../ecosystems/cambium-lock.ts";
+import { BASE_FILES } from "../ecosystems/read-base.ts";
+import { messageOf } from "../errors.ts";
+import type { Definition } from "../graph/definition.ts";
+import type { BlobSource } from "../image/image.ts";
+import { formatReference, type Reference } from "../image/reference.ts";
+import { type Descriptor, type Digest, digestOf } from "../layer/digest.ts";
+import { LAYOUT_VERSIONS } from "../layout-versions.ts";
+import { formatPlatform } from "../platform.ts";
+import { openRepository } from "../registry/repository.ts";
+import type { BaseDocuments } from "../solve/base-documents.ts";
+import type { Workbench } from "../solve/workbench.ts";
+import { encodeSegments } from "../store/segment-codec.ts";
+import type { Store } from "../store/store.ts";
+import { type ImageRecord, imageRecord } from "./image-record.ts";
+import type { ImageResult } from "./results.ts";
+
+/** What was built, for its record. */
+export type Built = {
+  readonly definition: Definition;
+  readonly lock: CambiumLock;
+  readonly images: readonly ImageResult[];
+};
+
+/**
+ * Puts the build record beside a pushed image, unless this store knows it to be there. A registry that refuses it, as one
+ * may that takes images only, is a warning: the image is pushed.
+ */
+export async function publishRecord(
+  built: Built,
+  root: Descriptor,
+  reference: Reference,
+  bench: Workbench,
+): Promise<void> {
+  const { store, registries, emit, signal } = bench;
+  const place = `${reference.registry}/${reference.repository}@${root.digest}`;
+  const keys = built.images.map(({ digest }) => imageRecord(store, digest)?.key).join(" ");
+  if (store.records.get("published", place) === keys) return;
+  const listings = new Map<Digest, BlobSource>();
+  const record = buildRecord(built, store, listings);
+  if (record === undefined) return;
+  const descriptors = [...listings.values()].map(({ descriptor }) => descriptor);
+  const artifact = recordArtifact(record, descriptors, root);
+  try {
+    const repository = openRepository(reference, registries, "push");
+    await writeRecord(repository, root.digest, artifact, [...listings.values()]);
+    store.records.put("published", place, keys);
+  } catch (error) {
+    signal.throwIfAborted();
+    const message = `the build record of ${formatReference(reference)} was not pushed: ${messageOf(error)}`;
+    emit({ type: "warning", code: "RECORD_UNWRITABLE", message });
+  }
+}
+
+/** Undefined when an image was built before records were kept: its next change brings one. */
+function buildRecord(
+  { definition, lock, images }: Built,
+  store: Store,
+  listings: Map<Digest, BlobSource>,
+): BuildRecord | undefined {
+  const recorded: RecordedImage[] = [];
+  for (const image of images) {
+    const record = imageRecord(store, image.digest);
+    if (record === undefined) return undefined;
+    const layers = record.layers.map(({ key, descriptor, diffId, segments }) => {
+      const found = segments.map((id) => store.segments.get(id));
+      if (!found.every((segment) => segment !== undefined)) return undefined;
+      const listing = listingBlob(store, descriptor.digest, () => encodeSegments(found));
+      listings.set(listing.descriptor.digest, listing);
+      return { key, descriptor, diffId, listing: listing.descriptor };
+    });
+    if (!layers.every((layer) => layer !== undefined)) return undefined;
+    recorded.push({
+      platform: formatPlatform(image.platform),
+      ...{ key: record.key, created: record.created, digest: image.digest, result: record.result, layers },
+      files: record.files,
+      generated: generatedOf(record, store),
+    });
+  }
+  return {
+    version: 1,
+    layoutVersions: LAYOUT_VERSIONS,
+    definition,
+    lock: writeCambiumLock(lock, { urls: true }),
+    images: recorded,
+    bases: recordedBases(lock, store, listings),
+  };
+}
+
+function generatedOf({ generatedKey }: ImageRecord, store: Store): RecordedImage["generated"] {
+  if (generatedKey === undefined) return [];
+  const ids = store.records.get("generated", generatedKey);
+  return ids === undefined ? [] : [{ key: generatedKey, ids } as RecordedImage["generated"][number]];
+}
+
+function recordedBases(
+  { base }: CambiumLock,
+  store: Store,
+  listings: Map<Digest, BlobSource>,
+): RecordedBase[] {
+  if (base === undefined) return [];
+  return Object.values(base.targets).flatMap(({ digest }): RecordedBase[] => {
+    const documents = store.records.get("base", digest) as BaseDocuments | undefined;
+    if (documents === undefined) return [];
+    const blobs = documents.layers.flatMap(({ diffId, descriptor }) => {
+      const bytes = store.listings.bytes(diffId, BASE_FILES.id);
+      if (bytes === undefined) return [];
+      const listing = listingBlob(store, `base ${descriptor.digest}`, () => bytes);
+      listings.set(listing.descriptor.digest, listing);
+      return [{ diffId, descriptor: listing.descriptor }];
+    });
+    return [{ digest, reference: base.reference, documents, listings: blobs }];
+  });
+}
+
+/** A listing as a blob of the store, made once: packing one takes longer than asking whether it is there. */
+function listingBlob(store: Store, of: string, encode: () => Uint8Array): BlobSource {
+  const known = store.records.get("listing-blob", of) as Descriptor | undefined;
+  if (known !== undefined && store.blobs.has(known.digest)) return source(store, known);
+  const bytes = encode();
+  const descriptor = { mediaType: LISTING_MEDIA_TYPE, digest: digestOf(bytes), size: bytes.byteLength };
+  store.blobs.put(bytes);
+  store.records.put("listing-blob", of, descriptor);
+  return source(store, descriptor);
+}
+
+function source(store: Store, descriptor: Descriptor): BlobSource {
+  return { descriptor, bytes: () => store.blobs.stream(descriptor.digest) };
+}

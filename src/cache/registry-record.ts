@@ -1,0 +1,92 @@
+import { CambiumError, messageOf } from "../errors.ts";
+import type { Emit } from "../events.ts";
+import type { BlobSource } from "../image/image.ts";
+import { formatReference, type Reference } from "../image/reference.ts";
+import type { Descriptor, Digest } from "../layer/digest.ts";
+import type { RegistryAccess } from "../registry/access.ts";
+import { referrersTag } from "../registry/read-listings.ts";
+import { openRepository, type Repository } from "../registry/repository.ts";
+import type { BuildRecord } from "./build-record.ts";
+import { type RecordArtifact, recordFrom, recordRow, withRecord } from "./record-artifact.ts";
+
+/** A record that was found, and the repository that has its listings and layers. */
+export type FoundRecord = { readonly record: BuildRecord; readonly repository: Reference };
+
+/**
+ * The build record beside an image, by the image's tag or digest; undefined: there is none. Whatever is wrong with it is
+ * a warning: a build can do without.
+ */
+export async function readRecord(
+  reference: Reference,
+  access: RegistryAccess,
+  emit: Emit,
+): Promise<FoundRecord | undefined> {
+  try {
+    const repository = openRepository(reference, access);
+    const root = reference.digest ?? (await repository.manifestDigest(reference.tag ?? "latest"));
+    if (root === undefined) return undefined;
+    const manifest = await recordManifest(repository, root as Digest);
+    if (manifest === undefined) return undefined;
+    const record = recordFrom(manifest);
+    if (record === undefined) {
+      warn(reference, "it is damaged, or of another version of Cambium", emit);
+      return undefined;
+    }
+    return { record, repository: reference };
+  } catch (error) {
+    access.signal?.throwIfAborted();
+    warn(reference, messageOf(error), emit);
+    return undefined;
+  }
+}
+
+/** The fallback tag first: it has the record itself, where the API of newer registries would be two requests more. */
+async function recordManifest(repository: Repository, root: Digest): Promise<Uint8Array | undefined> {
+  const index = await repository.manifest(referrersTag(root));
+  const row = index === undefined ? undefined : recordRow(index.bytes);
+  if (row === undefined) return undefined;
+  const manifest = row.manifest ?? (await repository.manifest(row.digest))?.bytes;
+  if (manifest === undefined) throw new CambiumError("MANIFEST_UNKNOWN", `there is no ${row.digest}`);
+  return manifest;
+}
+
+function warn(reference: Reference, problem: string, emit: Emit): void {
+  const message = `the build record of ${formatReference(reference)} is not used: ${problem}`;
+  emit({ type: "warning", code: "RECORD_UNREADABLE", message });
+}
+
+/**
+ * Puts a build record beside an image: listings, record, then the index at the fallback tag, which takes the place of
+ * an earlier record and leaves other tools' referrers.
+ * @throws CambiumError as `Repository`.
+ */
+export async function writeRecord(
+  repository: Repository,
+  root: Digest,
+  artifact: RecordArtifact,
+  listings: readonly BlobSource[],
+): Promise<void> {
+  const { config, manifest } = artifact;
+  await Promise.all([
+    ...listings.map((listing) => repository.uploadBlob(listing)),
+    repository.uploadBlob({ descriptor: config.descriptor, bytes: () => once(config.bytes) }),
+  ]);
+  await repository.putManifest(manifest, manifest.descriptor.digest);
+  const tag = referrersTag(root);
+  const before = await repository.manifest(tag);
+  await repository.putManifest(withRecord(before?.bytes, artifact), tag);
+}
+
+/** A config or a listing as bytes, held to its digest. */
+export async function readSmallBlob(
+  repository: Repository,
+  descriptor: Pick<Descriptor, "digest" | "size">,
+): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of repository.blob(descriptor)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

@@ -1,0 +1,49 @@
+import { CambiumError } from "../../errors.ts";
+import type { Spec } from "../spec/schema.ts";
+import { chooseSuite, meetsStatement, type PythonStatement } from "./suite.ts";
+
+/** `python`: `X.Y`, absent where only the image itself can tell. `explanation` is for one line of `plan`. */
+export type ChosenBase = {
+  readonly base: Pick<Spec, "debian" | "from">;
+  readonly python?: string;
+  readonly explanation: string;
+  readonly notices: readonly string[];
+};
+
+/** The Pythons that the official images have, newest first. */
+const OFFICIAL_PYTHONS = ["3.14", "3.13", "3.12", "3.11", "3.10", "3.9"];
+
+/** The slim one has glibc and certificates, and a third of the default one's size. */
+export function officialPython(python: string): string {
+  return `python:${python}-slim`;
+}
+
+/**
+ * The base that was named; else computed Debian of the newest release whose Python the project allows; else, where no
+ * release has it, the official image of that Python.
+ * @throws CambiumError `PYTHON_UNAVAILABLE`, `SPECIFIER_SYNTAX`.
+ */
+export function chooseBase(
+  stated: readonly PythonStatement[],
+  explicit: Pick<Spec, "debian" | "from">,
+): ChosenBase {
+  if (explicit.from !== undefined)
+    return { base: { from: explicit.from }, explanation: explicit.from, notices: [] };
+  const named = typeof explicit.debian === "string" ? { suite: explicit.debian } : explicit.debian;
+  try {
+    const { suite, python, reason, notices } = chooseSuite(stated, named?.suite);
+    const explanation = `Debian ${suite} with Python ${python} (${reason})`;
+    return { base: { debian: { ...named, suite } }, python, explanation, notices };
+  } catch (error) {
+    const isUnavailable = error instanceof CambiumError && error.code === "PYTHON_UNAVAILABLE";
+    // Any patch release of a minor version may come, so the highest stands for it.
+    const python = OFFICIAL_PYTHONS.find((minor) =>
+      stated.every((statement) => meetsStatement(`${minor}.99`, statement)),
+    );
+    if (!isUnavailable || named !== undefined || python === undefined) throw error;
+    const from = officialPython(python);
+    const reason = stated.map(({ value, where }) => `${where}: ${value}`).join(", ");
+    const notice = `No Debian release has the Python that is asked for (${reason}): the base is ${from}. Name another with --base.`;
+    return { base: { from }, python, explanation: `${from} (${reason})`, notices: [notice] };
+  }
+}

@@ -1,0 +1,55 @@
+import type { LockedBase } from "../ecosystems/locked-base.ts";
+import { BASE_FILES, type Base, readBase } from "../ecosystems/read-base.ts";
+import type { ImageUnderneath } from "../image/image.ts";
+import type { ImageTree } from "../image/image-tree.ts";
+import type { BaseSettings } from "../image/inherit.ts";
+import type { Digest } from "../layer/digest.ts";
+import type { Platform } from "../platform.ts";
+import { type BaseDocuments, baseDocuments } from "./base-documents.ts";
+import { baseTree } from "./base-listings.ts";
+import { lazyLayer } from "./lazy-layers.ts";
+import type { Workbench } from "./workbench.ts";
+
+/** An image of a registry as something to build on. Its layers' bytes are fetched only when they are read. */
+export type BaseImage = {
+  readonly reference: string;
+  /** Of the manifest. */
+  readonly digest: Digest;
+  readonly underneath: ImageUnderneath;
+  readonly settings: BaseSettings;
+  readonly tree: ImageTree;
+  readonly facts: Base;
+};
+
+/**
+ * Opens the image that the lock pins; nothing is fetched that this store has read before.
+ * @throws CambiumError as `baseDocuments`, `baseTree` and `readBase`.
+ */
+export async function openBaseImage(
+  locked: LockedBase,
+  platform: Platform,
+  bench: Workbench,
+): Promise<BaseImage> {
+  const target = locked.targets[platform.architecture];
+  if (target === undefined) throw new TypeError(`the lock has no base for ${platform.architecture}`);
+  const documents = await baseDocuments(locked.reference, target.digest, platform, bench);
+  return baseImage(locked.reference, documents, platform, bench);
+}
+
+/** As `openBaseImage`, of documents that are at hand. */
+export async function baseImage(
+  reference: string,
+  { digest, config, layers }: BaseDocuments,
+  platform: Platform,
+  bench: Workbench,
+): Promise<BaseImage> {
+  const tree = await baseTree(layers, BASE_FILES, reference, bench);
+  return {
+    reference,
+    digest,
+    underneath: { config, layers: layers.map((layer) => lazyLayer(layer, bench)) },
+    settings: config.config,
+    tree,
+    facts: readBase(tree, config, platform, reference),
+  };
+}

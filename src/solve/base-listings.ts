@@ -1,0 +1,43 @@
+import { createGate } from "../fetch/gate.ts";
+import type { ImageTree } from "../image/image-tree.ts";
+import { mergeListings } from "../image/merge-listings.ts";
+import { readLayer } from "../image/read-layer.ts";
+import type { LayerRecord } from "../layer/layer.ts";
+import type { LayerListing, WantedFiles } from "../layer/listing.ts";
+import { fetchLayer, lazyLayer } from "./lazy-layers.ts";
+import { step, type Workbench } from "./workbench.ts";
+
+/** Layers are read one after the other per core, but fetched side by side. */
+const CONCURRENCY = 3;
+
+/**
+ * The file tree of an image, from what is known of its layers; only a layer that was never read is fetched.
+ * @throws CambiumError as `readLayer`, `mergeListings` and `Repository.blob`.
+ */
+export async function baseTree(
+  layers: readonly LayerRecord[],
+  wanted: WantedFiles,
+  where: string,
+  bench: Workbench,
+): Promise<ImageTree> {
+  const known = layers.map(({ diffId }) => bench.store.listings.get(diffId, wanted.id));
+  const missing = layers.filter((_, i) => known[i] === undefined);
+  if (missing.length === 0) return mergeListings(known as LayerListing[], where);
+  return step(bench, `base ${where}`, async () => {
+    const gate = createGate(CONCURRENCY);
+    const read = new Map<string, LayerListing>();
+    await Promise.all(
+      missing.map((layer) =>
+        gate(async () => {
+          await fetchLayer(layer, bench);
+          const listing = await readLayer(lazyLayer(layer, bench), wanted, { signal: bench.signal });
+          bench.store.listings.put(listing);
+          read.set(layer.diffId, listing);
+        }),
+      ),
+    );
+    const listings = layers.map(({ diffId }, i) => known[i] ?? read.get(diffId)!);
+    const detail = `${missing.length} of ${layers.length} layers read`;
+    return { value: mergeListings(listings, where), outcome: "done", detail };
+  });
+}
