@@ -3,7 +3,7 @@ import { type CambiumLock, readCambiumLock, writeCambiumLock } from "../ecosyste
 import { environmentError, messageOf } from "../errors.ts";
 import { parsePlatform } from "../platform.ts";
 import { obtainLock } from "../solve/lock.ts";
-import { lockRequest, openProject } from "./prepare.ts";
+import { assertPython, lockRequest, withOpenProject } from "./prepare.ts";
 import type { LockChange, LockResult } from "./results.ts";
 import { withSession } from "./session.ts";
 import type { LockSettings } from "./settings.ts";
@@ -16,14 +16,14 @@ const EVERYWHERE = ["linux/amd64", "linux/arm64"].map((text) => parsePlatform(te
  */
 export async function lock(settings: LockSettings): Promise<LockResult> {
   return withSession(settings, async (session) => {
-    const opened = await openProject(settings, session);
-    const request = {
-      ...lockRequest({ ...settings, locked: false }, opened),
-      optionalPlatforms: EVERYWHERE,
-    };
-    const path = settings.output ?? request.lockPath;
+    const { path, made } = await withOpenProject(settings, session, async (its, opened) => {
+      const request = { ...lockRequest({ ...its, locked: false }, opened), optionalPlatforms: EVERYWHERE };
+      const lockPath = settings.output ?? request.lockPath;
+      const { lock } = await obtainLock({ ...request, lockPath }, opened.index, session.bench);
+      assertPython(opened.project, lock);
+      return { path: lockPath, made: lock };
+    });
     const before = existsSync(path) ? readFileSync(path, "utf8") : undefined;
-    const { lock: made } = await obtainLock({ ...request, lockPath: path }, opened.index, session.bench);
     const text = writeCambiumLock(made, { urls: settings.urls });
     const result = {
       path,

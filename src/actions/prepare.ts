@@ -31,7 +31,7 @@ export type Prepared = {
 };
 
 /** Reads the project; enough for what follows to be decided without network. */
-export async function openProject(settings: ProjectSettings, session: Session) {
+async function openProject(settings: ProjectSettings, session: Session) {
   const { bench } = session;
   const project = await loadProject(settings);
   const { definition, context } = project.loaded;
@@ -71,26 +71,39 @@ export function lockRequest(settings: ProjectSettings, { project, inputs }: Open
 }
 
 /**
- * Reads the project and settles what to install. Where the base is left open and nothing says where Debian is, the
- * official image of the same Python takes its place.
+ * Opens the project for `work`. Where the base is left open and nothing says where Debian is, `work` is given the
+ * official image of the same Python instead.
  */
+export async function withOpenProject<Settings extends ProjectSettings, T>(
+  settings: Settings,
+  session: Session,
+  work: (settings: Settings, opened: OpenedProject) => Promise<T>,
+): Promise<T> {
+  const opened = await openProject(settings, session);
+  try {
+    return await work(settings, opened);
+  } catch (error) {
+    const { loaded, debianMirror } = opened.project;
+    const isOpen = !loaded.settings.isBaseSet && debianMirror === undefined;
+    const isMirrorUnknown = error instanceof CambiumError && error.code === "MIRROR_UNKNOWN";
+    if (!isMirrorUnknown || !isOpen || loaded.python === undefined) throw error;
+    const base = officialPython(loaded.python);
+    const message = `No Debian mirror is known here, so the base is ${base} (--debian-mirror or --base name another).`;
+    session.bench.emit({ type: "notice", message });
+    const other = { ...settings, base };
+    return work(other, await openProject(other, session));
+  }
+}
+
+/** Reads the project and settles what to install. */
 export async function prepare(
   settings: ProjectSettings,
   session: Session,
   recordedFor?: (project: Project) => Promise<RecordedBuild | undefined>,
 ): Promise<Prepared> {
-  const opened = await openProject(settings, session);
-  try {
-    return await settle(settings, opened, session, await recordedFor?.(opened.project));
-  } catch (error) {
-    const { python, settings: stated } = opened.project.loaded;
-    const isMirrorUnknown = error instanceof CambiumError && error.code === "MIRROR_UNKNOWN";
-    if (!isMirrorUnknown || stated.isBaseSet || python === undefined) throw error;
-    const base = officialPython(python);
-    const message = `No Debian mirror is known here, so the base is ${base} (--debian-mirror or --base name another).`;
-    session.bench.emit({ type: "notice", message });
-    return prepare({ ...settings, base }, session, recordedFor);
-  }
+  return withOpenProject(settings, session, async (its, opened) =>
+    settle(its, opened, session, await recordedFor?.(opened.project)),
+  );
 }
 
 async function settle(
@@ -125,7 +138,7 @@ async function settle(
 }
 
 /** A computed base was chosen by what the project says of its Python; of an image it is known only now. */
-function assertPython({ loaded, platforms }: Project, lock: CambiumLock): void {
+export function assertPython({ loaded, platforms }: Project, lock: CambiumLock): void {
   if (lock.base === undefined || loaded.definition.python === undefined) return;
   for (const platform of platforms) {
     const { version } = pythonTarget(lock, platform);
