@@ -1,5 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { CHUNK_BYTES, freeBytes, giveBackChunk, takeChunk } from "../layer/chunks.ts";
+import { collectOften } from "../layer/collect-often.ts";
 import { type Digest, Hasher } from "../layer/digest.ts";
 import { storeError } from "../store/io-error.ts";
 
@@ -45,6 +46,7 @@ export class Spool {
   add(chunk: Uint8Array): Promise<void> | undefined {
     this.#hash.update(chunk);
     this.size += chunk.byteLength;
+    collectOften(chunk.byteLength);
     if (this.#batchBytes + chunk.byteLength >= CHUNK_BYTES) return this.#fill(chunk);
     this.#gather(chunk);
     freeBytes(chunk);

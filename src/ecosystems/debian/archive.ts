@@ -149,9 +149,9 @@ function arMembers(bytes: Uint8Array, where: string): DebMember[] {
   return members;
 }
 
-/** The reader takes its source in chunks; 1 MB views of what is in memory cost nothing. */
+/** One chunk, so that contents are views of it and not copies. */
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += 1 << 20) yield bytes.subarray(at, at + (1 << 20));
+  yield bytes;
 }
 
 function invalid(where: string, reason: string): CambiumError {
