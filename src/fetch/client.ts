@@ -228,7 +228,8 @@ async function exchange(
       headers: { ...headers },
       body: options.body ?? null,
       signal: options.signal ?? null,
-      highWaterMark: 1 << 20,
+      // As much of each of 8 downloads may wait to be taken, and becomes garbage that has grown old meanwhile.
+      highWaterMark: 1 << 18,
       ...(options.answerTimeoutMs === undefined ? {} : { headersTimeout: options.answerTimeoutMs }),
     });
     return {
