@@ -25,7 +25,7 @@ export function svgOf(lines: readonly (readonly TextRun[])[], columns: number, t
 <title>${escaped(title)}</title>
 <rect width="${width}" height="${height}" rx="9" fill="#0f1620"/>
 ${dots.join("")}
-<g font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="14" xml:space="preserve">
+<g font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="14">
 ${lines.flatMap((line, at) => lineText(line, at)).join("\n")}
 </g>
 </svg>
@@ -42,8 +42,13 @@ function lineText(line: readonly TextRun[], at: number): string[] {
     column += length;
     if (run.text.trim() === "") return [];
     const box = `x="${x.toFixed(1)}" y="${y.toFixed(1)}" textLength="${(length * cellWidth).toFixed(1)}"`;
-    return [`<text ${box} ${looks(run.style)}>${escaped(run.text)}</text>`];
+    return [`<text ${box} ${looks(run.style)}>${unbroken(escaped(run.text))}</text>`];
   });
+}
+
+/** Browsers fold spaces, whatever xml:space says: Chromium no longer reads it. */
+function unbroken(text: string): string {
+  return text.replaceAll(" ", "\u00a0");
 }
 
 function looks(style: CellStyle): string {

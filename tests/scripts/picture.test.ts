@@ -38,5 +38,7 @@ test("colours, bold and dim become runs", () => {
 test("text is escaped, and each run stands in its column", () => {
   const svg = svgOf(screenOf("  \u001b[31m<a & b>\u001b[39m", 20), 20, "<title>");
   expect(svg).toContain("<title>&lt;title&gt;</title>");
-  expect(svg).toContain('<text x="34.8" y="49.2" textLength="58.8" fill="#ff6b6b">&lt;a &amp; b&gt;</text>');
+  expect(svg).toContain(
+    '<text x="34.8" y="49.2" textLength="58.8" fill="#ff6b6b">&lt;a\u00a0&amp;\u00a0b&gt;</text>',
+  );
 });
