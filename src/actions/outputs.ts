@@ -110,8 +110,13 @@ async function pushTo(
   const { publishRecord } = await import("./publish-record.ts");
   const results: OutputResult[] = [];
   for (const reference of places) {
-    const { digest } = await pushImage(set, reference, bench.registries);
-    await publishRecord(built, rootOf(set).descriptor, reference, bench);
+    const push = pushImage(set, reference, bench.registries);
+    const isPushed = push.then(
+      () => true,
+      () => false,
+    );
+    await publishRecord(built, rootOf(set).descriptor, reference, bench, isPushed);
+    const { digest } = await push;
     results.push({ type: "registry", where: familiarReference(reference), digest });
   }
   return results;

@@ -1,6 +1,6 @@
 import type { BuildRecord, RecordedBase, RecordedImage } from "../cache/build-record.ts";
 import { LISTING_MEDIA_TYPE, recordArtifact } from "../cache/record-artifact.ts";
-import { writeRecord } from "../cache/registry-record.ts";
+import { uploadRecord } from "../cache/registry-record.ts";
 import { type CambiumLock, writeCambiumLock } from "../ecosystems/cambium-lock.ts";
 import { BASE_FILES } from "../ecosystems/read-base.ts";
 import { messageOf } from "../errors.ts";
@@ -8,6 +8,7 @@ import type { Definition } from "../graph/definition.ts";
 import type { BlobSource } from "../image/image.ts";
 import { formatReference, type Reference } from "../image/reference.ts";
 import { type Descriptor, type Digest, digestOf } from "../layer/digest.ts";
+import type { SegmentId } from "../layer/segment.ts";
 import { LAYOUT_VERSIONS } from "../layout-versions.ts";
 import { formatPlatform } from "../platform.ts";
 import { openRepository } from "../registry/repository.ts";
@@ -26,14 +27,16 @@ export type Built = {
 };
 
 /**
- * Puts the build record beside a pushed image, unless this store knows it to be there. A registry that refuses it, as one
- * may that takes images only, is a warning: the image is pushed.
+ * Puts the build record beside an image that is being pushed, unless this store knows it to be there: its blobs go with
+ * the image's, its manifest after the image's. A registry that refuses it, as one may that takes images only, is a
+ * warning: the image is pushed.
  */
 export async function publishRecord(
   built: Built,
   root: Descriptor,
   reference: Reference,
   bench: Workbench,
+  isPushed: Promise<boolean>,
 ): Promise<void> {
   const { store, registries, emit, signal } = bench;
   const place = `${reference.registry}/${reference.repository}@${root.digest}`;
@@ -46,7 +49,9 @@ export async function publishRecord(
   const artifact = recordArtifact(record, descriptors, root);
   try {
     const repository = openRepository(reference, registries, "push");
-    await writeRecord(repository, root.digest, artifact, [...listings.values()]);
+    const publish = await uploadRecord(repository, root.digest, artifact, [...listings.values()]);
+    if (!(await isPushed)) return;
+    await publish();
     store.records.put("published", place, keys);
   } catch (error) {
     signal.throwIfAborted();
@@ -66,9 +71,8 @@ function buildRecord(
     const record = imageRecord(store, image.digest);
     if (record === undefined) return undefined;
     const layers = record.layers.map(({ key, descriptor, diffId, segments }) => {
-      const found = segments.map((id) => store.segments.get(id));
-      if (!found.every((segment) => segment !== undefined)) return undefined;
-      const listing = listingBlob(store, descriptor.digest, () => encodeSegments(found));
+      const listing = listingBlob(store, descriptor.digest, () => encodedSegments(store, segments));
+      if (listing === undefined) return undefined;
       listings.set(listing.descriptor.digest, listing);
       return { key, descriptor, diffId, listing: listing.descriptor };
     });
@@ -90,6 +94,12 @@ function buildRecord(
   };
 }
 
+/** Undefined when the store lost one of them. */
+function encodedSegments(store: Store, ids: readonly SegmentId[]): Uint8Array | undefined {
+  const found = ids.map((id) => store.segments.get(id));
+  return found.every((segment) => segment !== undefined) ? encodeSegments(found) : undefined;
+}
+
 function generatedOf({ generatedKey }: ImageRecord, store: Store): RecordedImage["generated"] {
   if (generatedKey === undefined) return [];
   const ids = store.records.get("generated", generatedKey);
@@ -106,9 +116,9 @@ function recordedBases(
     const documents = store.records.get("base", digest) as BaseDocuments | undefined;
     if (documents === undefined) return [];
     const blobs = documents.layers.flatMap(({ diffId, descriptor }) => {
-      const bytes = store.listings.bytes(diffId, BASE_FILES.id);
-      if (bytes === undefined) return [];
-      const listing = listingBlob(store, `base ${descriptor.digest}`, () => bytes);
+      const encode = () => store.listings.bytes(diffId, BASE_FILES.id);
+      const listing = listingBlob(store, `base ${descriptor.digest}`, encode);
+      if (listing === undefined) return [];
       listings.set(listing.descriptor.digest, listing);
       return [{ diffId, descriptor: listing.descriptor }];
     });
@@ -117,10 +127,11 @@ function recordedBases(
 }
 
 /** A listing as a blob of the store, made once: packing one takes longer than asking whether it is there. */
-function listingBlob(store: Store, of: string, encode: () => Uint8Array): BlobSource {
+function listingBlob(store: Store, of: string, encode: () => Uint8Array | undefined): BlobSource | undefined {
   const known = store.records.get("listing-blob", of) as Descriptor | undefined;
   if (known !== undefined && store.blobs.has(known.digest)) return source(store, known);
   const bytes = encode();
+  if (bytes === undefined) return undefined;
   const descriptor = { mediaType: LISTING_MEDIA_TYPE, digest: digestOf(bytes), size: bytes.byteLength };
   store.blobs.put(bytes);
   store.records.put("listing-blob", of, descriptor);

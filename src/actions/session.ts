@@ -42,7 +42,11 @@ export async function withSession<T>(
   try {
     const isForgetful = settings.noCache === true;
     const describedLayers = new Set<Digest>();
-    const bench = { store, client, registries, pool, lease, emit, signal, env, isForgetful, describedLayers };
+    const openBases = new Map();
+    const bench = {
+      ...{ store, client, registries, pool, lease, emit, signal, env, isForgetful },
+      ...{ describedLayers, openBases },
+    };
     return await work({ bench, http });
   } finally {
     await pool.close();

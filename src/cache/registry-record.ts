@@ -56,25 +56,27 @@ function warn(reference: Reference, problem: string, emit: Emit): void {
 }
 
 /**
- * Puts a build record beside an image: listings, record, then the index at the fallback tag, which takes the place of
- * an earlier record and leaves other tools' referrers.
- * @throws CambiumError as `Repository`.
+ * Uploads the blobs of an image's build record. What it gives puts the record beside the image: its manifest, then the
+ * index at the fallback tag, which takes the place of an earlier record and leaves other tools' referrers.
+ * @throws CambiumError as `Repository`, both.
  */
-export async function writeRecord(
+export async function uploadRecord(
   repository: Repository,
   root: Digest,
   artifact: RecordArtifact,
   listings: readonly BlobSource[],
-): Promise<void> {
+): Promise<() => Promise<void>> {
   const { config, manifest } = artifact;
-  await Promise.all([
-    ...listings.map((listing) => repository.uploadBlob(listing)),
-    repository.uploadBlob({ descriptor: config.descriptor, bytes: () => once(config.bytes) }),
-  ]);
-  await repository.putManifest(manifest, manifest.descriptor.digest);
-  const tag = referrersTag(root);
-  const before = await repository.manifest(tag);
-  await repository.putManifest(withRecord(before?.bytes, artifact), tag);
+  const document = { descriptor: config.descriptor, bytes: () => once(config.bytes) };
+  await Promise.all([...listings, document].map((blob) => repository.uploadBlob(blob)));
+  return async () => {
+    const tag = referrersTag(root);
+    const [before] = await Promise.all([
+      repository.manifest(tag),
+      repository.putManifest(manifest, manifest.descriptor.digest),
+    ]);
+    await repository.putManifest(withRecord(before?.bytes, artifact), tag);
+  };
 }
 
 /** A config or a listing as bytes, held to its digest. */

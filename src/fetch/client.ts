@@ -230,6 +230,9 @@ async function exchange(
       signal: options.signal ?? null,
       // As much of each of 8 downloads may wait to be taken, and becomes garbage that has grown old meanwhile.
       highWaterMark: 1 << 18,
+      // undici by itself gives a connection up after HEAD, for servers that send a body all the same. A push asks HEAD for
+      // each layer: a new connection, over TLS 2 to 3 round trips, for each of them.
+      reset: false,
       ...(options.answerTimeoutMs === undefined ? {} : { headersTimeout: options.answerTimeoutMs }),
     });
     return {

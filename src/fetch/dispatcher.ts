@@ -49,9 +49,7 @@ async function create(
   env: Env,
   settings: ConnectionSettings,
 ): Promise<Dispatcher> {
-  // By its default export: that is all a bundler gives of CommonJS imported this way.
-  const { default: undici } = await import("undici");
-  const { Agent, EnvHttpProxyAgent } = undici;
+  const { Agent } = await import("./undici.ts");
   const tls = protocol === "https:" ? await tlsOptions(env, settings.acceptsAnyCertificate === true) : {};
   const options = {
     connections: settings.connections,
@@ -63,6 +61,7 @@ async function create(
   };
   const proxy = isDirect ? undefined : proxyFor(protocol, env);
   if (proxy === undefined) return new Agent(options);
+  const { default: EnvHttpProxyAgent } = await import("undici/lib/dispatcher/env-http-proxy-agent.js");
   return new EnvHttpProxyAgent({
     ...options,
     requestTls: tls,

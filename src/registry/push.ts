@@ -64,8 +64,9 @@ class Push {
   async run(set: ImageSet, root: Blob, tag: string | undefined): Promise<void> {
     const { digest } = root.descriptor;
     if (tag !== undefined && (await this.#hasManifest(tag, digest))) return;
-    if (!(await this.#hasManifest(digest, digest))) {
-      await this.#uploadBlobs(set);
+    const [isThere, missing] = await Promise.all([this.#hasManifest(digest, digest), this.#missing(set)]);
+    if (!isThere) {
+      await this.#sendBlobs(missing);
       for (const { manifest } of set.images) {
         if (set.index !== undefined) await this.#putManifest(manifest, manifest.descriptor.digest);
       }
@@ -74,13 +75,21 @@ class Push {
     if (tag !== undefined) await this.#putManifest(root, tag);
   }
 
+  async #missing(set: ImageSet): Promise<Upload[]> {
+    const blobs = blobsOf(set);
+    const there = await Promise.all(
+      blobs.map(({ descriptor }) => this.#repository.hasBlob(descriptor.digest)),
+    );
+    return blobs.filter((_, i) => there[i] === false);
+  }
+
   /** The first failure keeps further uploads from beginning; those that run end before the error is out. */
-  async #uploadBlobs(set: ImageSet): Promise<void> {
+  async #sendBlobs(blobs: readonly Upload[]): Promise<void> {
     const gate = createGate(CONCURRENCY);
     let failure: { readonly error: unknown } | undefined;
-    const uploads = blobsToSend(set).map((blob) =>
+    const uploads = blobs.map((blob) =>
       gate(async () => {
-        if (failure === undefined) await this.#upload(blob);
+        if (failure === undefined) await this.#send(blob);
       }).catch((error: unknown) => {
         failure ??= { error };
       }),
@@ -89,8 +98,8 @@ class Push {
     if (failure !== undefined) throw failure.error;
   }
 
-  async #upload(blob: Upload): Promise<void> {
-    if ((await this.#repository.uploadBlob(blob)) !== "sent") return;
+  async #send(blob: Upload): Promise<void> {
+    if ((await this.#repository.sendBlob(blob)) !== "sent") return;
     this.sentBytes += blob.descriptor.size;
     if (blob.isLayer) this.uploadedLayers += 1;
   }
@@ -108,7 +117,7 @@ class Push {
 type Upload = BlobSource & { readonly isLayer: boolean };
 
 /** Layers, large ones first so that the last upload is a short one, then configs; each digest once. */
-function blobsToSend(set: ImageSet): Upload[] {
+function blobsOf(set: ImageSet): Upload[] {
   const found = new Map<string, Upload>();
   for (const { layers } of set.images) {
     for (const layer of layers) {

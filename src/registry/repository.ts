@@ -30,7 +30,10 @@ export type Repository = {
   /** What a tag or digest leads to at the registry itself, without the manifest. */
   manifestDigest(reference: string): Promise<string | undefined>;
   hasBlob(digest: Digest): Promise<boolean>;
+  /** Brings a blob that it may have. */
   uploadBlob(blob: BlobSource): Promise<UploadOutcome>;
+  /** Brings a blob that it was just found to lack. */
+  sendBlob(blob: BlobSource): Promise<UploadOutcome>;
   putManifest(manifest: Blob, reference: string): Promise<PutManifest>;
   deleteManifest(digest: Digest): Promise<boolean>;
 };
@@ -59,6 +62,7 @@ export function openRepository(
     manifestDigest: (tagOrDigest) => manifestDigest(origin, tagOrDigest),
     hasBlob: (digest) => hasBlob(origin, digest),
     uploadBlob: (blob) => uploadBlob(origin, blob),
+    sendBlob: (blob) => uploadBlob(origin, blob, { isMissing: true }),
     putManifest: (manifest, tagOrDigest) => putManifest(origin, manifest, tagOrDigest),
     deleteManifest: (digest) => deleteManifest(origin, digest),
   };

@@ -27,7 +27,10 @@ export async function hasBlob(client: RepositoryClient, digest: Digest): Promise
   const request = { method: "HEAD" as const, url: `blobs/${digest}`, what: `blob ${digest}` };
   const answer = await client.request(request, [200, 404]);
   await answer.discard();
-  return answer.status === 200;
+  if (answer.status !== 200) return false;
+  const { registry, repository } = client.endpoint;
+  client.access.blobHomes.note(registry, repository, digest);
+  return true;
 }
 
 /**
@@ -37,34 +40,41 @@ export async function hasBlob(client: RepositoryClient, digest: Digest): Promise
  * @throws CambiumError `DIGEST_INVALID`, `SIZE_INVALID`, `BLOB_UPLOAD_INVALID`, `BLOB_UPLOAD_UNKNOWN`, and as
  *   `RepositoryClient`; what `blob.bytes` throws.
  */
-export async function uploadBlob(client: RepositoryClient, blob: BlobSource): Promise<UploadOutcome> {
+export async function uploadBlob(
+  client: RepositoryClient,
+  blob: BlobSource,
+  { isMissing = false }: { readonly isMissing?: boolean } = {},
+): Promise<UploadOutcome> {
   const { uploads } = client.access;
   const key = `${client.name}@${blob.descriptor.digest}`;
+  let isStillMissing = isMissing;
   // Somebody else of this session may be at it; if that fails, with an error of its own, this one tries.
-  for (let other = uploads.get(key); other !== undefined; other = uploads.get(key))
+  for (let other = uploads.get(key); other !== undefined; other = uploads.get(key)) {
     await other.catch(() => undefined);
-  const running = uploadIfMissing(client, blob);
+    isStillMissing = false;
+  }
+  const running = isStillMissing ? upload(client, blob) : uploadIfMissing(client, blob);
   uploads.set(key, running);
   return running.finally(() => uploads.delete(key));
 }
 
 async function uploadIfMissing(client: RepositoryClient, blob: BlobSource): Promise<UploadOutcome> {
+  return (await hasBlob(client, blob.descriptor.digest)) ? "present" : upload(client, blob);
+}
+
+async function upload(client: RepositoryClient, blob: BlobSource): Promise<UploadOutcome> {
   const { digest, size } = blob.descriptor;
   const { registry, repository } = client.endpoint;
   const { blobHomes, emit, signal, retryPolicy } = client.access;
-  if (await hasBlob(client, digest)) {
-    blobHomes.note(registry, repository, digest);
-    return "present";
-  }
   emit({ type: "upload-started", id: digest, name: digest, sizeBytes: size });
-  const upload = new Upload(client, blob, blobHomes.elsewhere(registry, repository, digest));
+  const attempts = new Upload(client, blob, blobHomes.elsewhere(registry, repository, digest));
   const tell = (reason: string, waitMs: number) =>
     emit({ type: "upload-retry", id: digest, name: `${client.name}: blob ${digest}`, reason, waitMs });
   const outcome = await withRetries(
     retryPolicy,
     { signal, tell },
-    (number) => upload.attempt(number > 0),
-    () => upload.offset,
+    (number) => attempts.attempt(number > 0),
+    () => attempts.offset,
   );
   emit({ type: "upload-done", id: digest, sentBytes: outcome === "sent" ? size : 0 });
   blobHomes.note(registry, repository, digest);

@@ -37,7 +37,19 @@ export async function openBaseImage(
 }
 
 /** As `openBaseImage`, of documents that are at hand. */
-export async function baseImage(
+export function baseImage(
+  reference: string,
+  documents: BaseDocuments,
+  platform: Platform,
+  bench: Workbench,
+): Promise<BaseImage> {
+  const key = `${reference}@${documents.digest}`;
+  const open = bench.openBases.get(key) ?? readBaseImage(reference, documents, platform, bench);
+  bench.openBases.set(key, open);
+  return open;
+}
+
+async function readBaseImage(
   reference: string,
   { digest, config, layers }: BaseDocuments,
   platform: Platform,

@@ -4,6 +4,7 @@ import type { Digest } from "../layer/digest.ts";
 import type { RegistryAccess } from "../registry/access.ts";
 import type { Lease } from "../store/lease.ts";
 import type { Store } from "../store/store.ts";
+import type { BaseImage } from "./base-image.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
 /** What every step of a build works with; made once, closed at its end. */
@@ -21,6 +22,8 @@ export type Workbench = {
   readonly isForgetful: boolean;
   /** Keys of layers that were described in this build, for the summary: all others were known before. */
   readonly describedLayers: Set<Digest>;
+  /** Images of registries that were opened in this build, by reference and manifest digest: merging listings takes 20 ms. */
+  readonly openBases: Map<string, Promise<BaseImage>>;
 };
 
 /** Runs one step of the build and tells its beginning and end; `work` says how it went. */

@@ -6,7 +6,7 @@ import {
   type RecordArtifact,
   recordArtifact,
 } from "../../src/cache/record-artifact.ts";
-import { readRecord, writeRecord } from "../../src/cache/registry-record.ts";
+import { readRecord, uploadRecord } from "../../src/cache/registry-record.ts";
 import { blobOf } from "../../src/image/manifest.ts";
 import { INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE } from "../../src/image/media-types.ts";
 import { parseReference } from "../../src/image/reference.ts";
@@ -171,9 +171,9 @@ describe.runIf(needs("docker-registry"))("an unusable record is a warning, and t
 
   test.for(damages)("$name", async ({ record, isOfListing }) => {
     const [document, blobs] = await record(good);
-    const tag = await tagWith((repository) => {
+    const tag = await tagWith(async (repository) => {
       const artifact: RecordArtifact = recordArtifact(document as BuildRecord, [], root);
-      return writeRecord(repository, root.digest, artifact, blobs);
+      await (await uploadRecord(repository, root.digest, artifact, blobs))();
     });
     await expectRight(tag, [isOfListing ? [] : UNREADABLE, UNREADABLE]);
   });

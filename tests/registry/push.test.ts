@@ -61,10 +61,9 @@ test("a changed image sends its new layer only; another tag of the same image se
 
   await registry.forget();
   await pushImage(changed, parseReference(`${repository}:3`, "test"), access);
-  const paths = (await registry.accesses()).map(
-    ({ method, path }) => `${method} ${path.replace(/sha256:.*/, "…")}`,
-  );
-  expect(paths).toEqual(["HEAD /v2/app/manifests/3", "HEAD /v2/app/manifests/…", "PUT /v2/app/manifests/3"]);
+  const requests = await registry.accesses();
+  const writes = requests.filter(({ method }) => method !== "HEAD");
+  expect(writes.map(({ method, path }) => `${method} ${path}`)).toEqual(["PUT /v2/app/manifests/3"]);
 });
 
 test("two platforms become an index; the tag comes after everything it needs", async () => {

@@ -67,13 +67,12 @@ async function request(
   socketPath: string,
   options: Request,
 ): Promise<{ readonly status: number; readonly text: string }> {
-  // By its default export: that is all a bundler gives of CommonJS imported this way.
-  const { default: undici } = await import("undici");
+  const { Agent } = await import("../../fetch/undici.ts");
   // Unpacking gigabytes takes minutes in which a daemon says nothing; the signal is what ends it.
-  const client = new undici.Client("http://localhost", { socketPath, headersTimeout: 0, bodyTimeout: 0 });
+  const client = new Agent({ connect: { socketPath }, headersTimeout: 0, bodyTimeout: 0 });
   try {
     const headers = options.body === undefined ? {} : { "content-type": "application/x-tar" };
-    const answer = await client.request({ ...options, headers });
+    const answer = await client.request({ ...options, origin: "http://localhost", headers });
     return { status: answer.statusCode, text: await textOf(answer.body) };
   } finally {
     await client.destroy();
