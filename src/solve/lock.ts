@@ -8,6 +8,7 @@ import { formatPlatform, type Platform } from "../platform.ts";
 import type { IndexAccess } from "./index-access.ts";
 import { inputsDigest, pythonInputsDigest } from "./inputs-digest.ts";
 import { answersSystem, type BaseRequest, obtainBase, obtainDebian } from "./lock-base.ts";
+import { mirrorsOf } from "./mirrors.ts";
 import type { PythonInputs } from "./python-inputs.ts";
 import { pythonTarget } from "./python-target.ts";
 import { step, type Workbench } from "./workbench.ts";
@@ -61,8 +62,12 @@ export async function obtainLock(
     rememberLock(last, inputs, request, bench);
     return { lock: last, outdatesFile: false };
   }
+  const previous = file ?? stored ?? last;
+  // Asked before the step begins: where no mirror is known, a project that leaves its base open takes another one, and
+  // nothing has failed.
+  if (request.definition.base.kind === "debian" && previous?.debian === undefined) mirrorsOf(request);
   const lock = await step(bench, "resolve", async () => {
-    const resolved = await resolveLock(request, inputs, file ?? stored ?? last, index, bench);
+    const resolved = await resolveLock(request, inputs, previous, index, bench);
     return { value: resolved, outcome: "done", detail: contentsOf(resolved) };
   });
   rememberLock(lock, inputs, request, bench);

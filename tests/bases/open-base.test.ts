@@ -36,6 +36,7 @@ describe.runIf(needs("docker-registry", "root"))("a base that is left open", () 
     expect(built).toMatchObject({ exitCode: 0 });
     expect(built.stderr).toContain("No Debian mirror is known here, so the base is python:3.13-slim");
     expect(built.stderr).toContain("base docker.io/library/python:3.13-slim");
+    expect(built.stderr).not.toContain("failed");
 
     const locked = await machine.run(["lock", project, ...flags()], { wrapper: withoutApt, env });
     expect(locked).toMatchObject({ exitCode: 0 });
