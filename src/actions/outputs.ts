@@ -3,7 +3,7 @@ import { type Image, type ImageSet, imageSet, rootOf } from "../image/image.ts";
 import { familiarReference, parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import type { Digest } from "../layer/digest.ts";
 import { machinePlatform } from "../platform.ts";
-import { withLazyLayers } from "../solve/lazy-layers.ts";
+import { notePushed, withLazyLayers } from "../solve/lazy-layers.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import type { Store } from "../store/store.ts";
 import { loadImageSet, rememberImage } from "../store/stored-image.ts";
@@ -116,7 +116,8 @@ async function pushTo(
       () => false,
     );
     await publishRecord(built, rootOf(set).descriptor, reference, bench, isPushed);
-    const { digest } = await push;
+    const { digest, sentBytes } = await push;
+    if (sentBytes > 0) notePushed(bench.store, set, reference);
     results.push({ type: "registry", where: familiarReference(reference), digest });
   }
   return results;

@@ -23,6 +23,18 @@ function originOf(store: Store, digest: Digest): Origin | undefined {
   return store.records.get("origin", digest) as Origin | undefined;
 }
 
+/**
+ * Remembers that a repository has the layers of an image that was pushed to it: another repository of its registry can
+ * have them mounted. They are still to be had here, so it is no origin: a registry that is gone must not matter.
+ */
+export function notePushed(store: Store, set: ImageSet, { registry, repository }: Origin): void {
+  const layers = set.images.flatMap((image) => image.layers);
+  store.records.transaction(() => {
+    for (const { descriptor } of layers)
+      store.records.put("pushed", descriptor.digest, { registry, repository });
+  });
+}
+
 /** Whether it is known where the layer can be had. */
 export function hasOrigin(store: Store, digest: Digest): boolean {
   return originOf(store, digest) !== undefined;
@@ -65,9 +77,10 @@ export async function fetchLayer({ descriptor }: LayerRecord, bench: Bench): Pro
 export function withLazyLayers(set: ImageSet, bench: Bench): ImageSet {
   for (const { layers } of set.images) {
     for (const { descriptor } of layers) {
-      const origin = originOf(bench.store, descriptor.digest);
-      if (origin !== undefined) {
-        bench.registries.blobHomes.note(origin.registry, origin.repository, descriptor.digest);
+      const pushed = bench.store.records.get("pushed", descriptor.digest) as Origin | undefined;
+      for (const home of [originOf(bench.store, descriptor.digest), pushed]) {
+        if (home !== undefined)
+          bench.registries.blobHomes.note(home.registry, home.repository, descriptor.digest);
       }
     }
   }

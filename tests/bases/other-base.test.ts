@@ -92,6 +92,24 @@ describe.runIf(needs("docker-registry", "skopeo", "umoci", "runc", "root"))(
       expect(onSecond.warnings).toEqual([]);
     });
 
+    test("another repository of the registry has the layers mounted: none is sent, none read", async () => {
+      await world.forget();
+      const pushed = await machine.build(
+        project,
+        "--base",
+        first,
+        "-t",
+        `${world.registry.address}/team/app:1`,
+        "--push",
+      );
+      expect(digests(pushed)).toEqual(digests(onFirst));
+      const layers = pushed.layers.map(({ digest }) => digest);
+      const sent = pushed.events.filter(({ type, sentBytes }) => type === "upload-done" && sentBytes !== 0);
+      expect(sent.filter(({ id }) => layers.some((digest) => digest === id))).toEqual([]);
+      const posts = (await world.registry.accesses()).filter(({ method }) => method === "POST");
+      expect(posts.filter(({ status }) => status === 201)).toHaveLength(new Set(layers).size);
+    });
+
     test("the package layers are those on computed Debian", async () => {
       using place = await workplace();
       const { "app.py": _, ...files } = await requirementsFiles(requirements);
