@@ -16,6 +16,8 @@ export type TestBuildKit = AsyncDisposable & {
     files?: Readonly<Record<string, string>>,
     env?: Readonly<Record<string, string>>,
   ): Promise<string>;
+  /** Solves a graph of LLB and writes the result where `output` says. */
+  solve(definition: Uint8Array, output: string): Promise<void>;
   /** Builds the Dockerfile of a folder with further arguments of `buildctl build`; gives the log. */
   buildFolder(context: string, args: readonly string[]): Promise<string>;
 };
@@ -42,6 +44,25 @@ export async function startBuildKit(): Promise<TestBuildKit> {
       for (const [name, text] of Object.entries({ Dockerfile: dockerfile, ...files }))
         writeFileSync(`${context}/${name}`, text);
       return buildFolder(address, context, ["--output", output], env);
+    },
+    solve: async (definition, output) => {
+      count += 1;
+      const path = folder.at(`definition-${count}`);
+      writeFileSync(path, definition);
+      const script = 'exec "$0" "$@" <"$DEFINITION"';
+      const args = [
+        toolOf("buildctl"),
+        "--addr",
+        address,
+        "build",
+        "--progress",
+        "plain",
+        "--output",
+        output,
+      ];
+      const env = { ...process.env, DEFINITION: path };
+      const { exitCode, stderr } = await runProcess("/bin/sh", ["-c", script, ...args], { env });
+      if (exitCode !== 0) throw new Error(`buildctl: exit code ${exitCode}\n${stderr}`);
     },
     buildFolder: (context, args) => buildFolder(address, context, args),
     [Symbol.asyncDispose]: async () => {
