@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../scripts/paths.ts";
 import { runProcess } from "../scripts/process.ts";
+import { findCommand } from "../scripts/tools.ts";
 import { bench as addOne } from "./add-one.ts";
 import { bench as cold } from "./cold.ts";
 import { machineLine } from "./harness.ts";
@@ -19,6 +20,7 @@ import type { Bench } from "./result.ts";
 import { bench as transcode } from "./transcode.ts";
 
 const benches: readonly Bench[] = [transcode, cold, noOp, addOne, memory, heavy, ...registry];
+const tools = ["uv", "runc", "docker-registry", "skopeo", "umoci"];
 const order = benches.map(({ name }) => name);
 
 process.exitCode = await main(process.argv.slice(2));
@@ -62,5 +64,14 @@ async function versionsHere(): Promise<string[]> {
     await first("gzip", "--version"),
     await first("tar", "--version"),
     (await first("unzip", "-v")).replace(/ of .*/, ""),
+    ...(await Promise.all(tools.map(versionOf))).flatMap((version) => version ?? []),
   ];
+}
+
+/** `runc 1.1.5`; nothing for what is not here, since only some benches need it. BuildKit's own build names no version. */
+async function versionOf(tool: string): Promise<string | undefined> {
+  const path = findCommand(tool);
+  if (path === undefined) return undefined;
+  const { stdout } = await runProcess(path, ["--version"]);
+  return `${tool} ${/\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? "of an unknown version"}`;
 }
