@@ -188,10 +188,10 @@ function peerArm(peer: Peer, place: Place, places: AsyncDisposableStack): Arm {
   };
   // What the machine before leaves for a fresh one is exported untimed: the timed run only takes it.
   const push = async (cache: "import" | "export" | "none") => {
-    const place = `type=registry,ref=${registry!.address}/cache:1`;
+    const kept = `type=registry,ref=${registry!.address}/cache:1`;
     const cacheArgs = {
-      import: ["--import-cache", place],
-      export: ["--export-cache", `${place},mode=max`],
+      import: ["--import-cache", kept],
+      export: ["--export-cache", `${kept},mode=max`],
       none: [],
     };
     const output = `type=image,name=${registry!.address}/app:1,push=true`;
