@@ -28,7 +28,8 @@ export async function startBuildKit(): Promise<TestBuildKit> {
   const address = `unix://${folder.at("socket")}`;
   const log = folder.at("log");
   const config = folder.at("buildkitd.toml");
-  writeFileSync(config, "[worker.containerd]\nenabled = false\n");
+  // Its collector would take cache away as soon as the disk is rather full.
+  writeFileSync(config, "[worker.containerd]\nenabled = false\n[worker.oci]\ngc = false\n");
   const script = 'exec "$0" "$@" >"$LOG" 2>&1';
   const options = ["--config", config, "--root", folder.at("root"), "--addr", address];
   const child = spawn("/bin/sh", ["-c", script, toolOf("buildkitd"), ...options], {
