@@ -3,14 +3,12 @@ import type { Layer } from "../../src/layer/layer.ts";
 import type { Platform } from "../../src/platform.ts";
 import { pylockText } from "../support/base-store.ts";
 import type { DistributionFile } from "../support/distributions.ts";
-import { type ElfFields, elfOf } from "../support/elf.ts";
 import { ARM64 } from "../support/images.ts";
 import { layerOf } from "../support/layers.ts";
 import { needs } from "../support/needs.ts";
 import { lockedWheel } from "../support/project.ts";
 import { expectFailure } from "../support/reference.ts";
-import { type BaseWorld, moduleWheel, startBaseWorld } from "../support/registry-bases.ts";
-import { wheel, wheelFilename } from "../support/wheel.ts";
+import { type BaseWorld, binaryWheel, moduleWheel, startBaseWorld } from "../support/registry-bases.ts";
 
 /** A program that is none, but has CPython's version in itself as a real one has. */
 const python = (version: string) => `\x7fELF\0libc\0${version}\0`;
@@ -35,17 +33,6 @@ const musl = [
   { path: "lib/ld-musl-x86_64.so.1", file: "\x7fELF\0musl libc (x86_64)\0" + "1.2.5\0", mode: 0o755 },
 ] as const;
 
-/** Extension modules with what they need, and libraries that come along. */
-const binaryWheel = (name: string, files: Readonly<Record<string, ElfFields>>): DistributionFile => {
-  const tag = "cp311-abi3-manylinux_2_17_x86_64";
-  const members = Object.entries(files).map(([path, fields]) => [path, elfOf(fields)] as const);
-  const wheelFile = `Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: ${tag}\n`;
-  return {
-    filename: wheelFilename({ name }, tag),
-    bytes: wheel(Object.fromEntries(members), { name, wheelFile }),
-  };
-};
-/** What the second needs, the first has. */
 const graphics = [
   binaryWheel("graphics", {
     "graphics/graphics.abi3.so": { needed: ["libGL.so.1", "libcodec-1a2b.so.4", "libc.so.6"] },
