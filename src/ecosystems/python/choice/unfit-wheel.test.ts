@@ -2,9 +2,10 @@ import { describe, expect, test } from "vitest";
 import { AMD64, ARM64 } from "../../../../tests/support/images.ts";
 import { digestOf } from "../../../layer/digest.ts";
 import { parseProjectName } from "../name.ts";
+import { wantedRequirement } from "../requirements/wanted.ts";
 import type { PythonTarget } from "../target.ts";
 import type { MissingWheel } from "./missing-wheel.ts";
-import { unfitWheels } from "./unfit-wheel.ts";
+import { assertWheelsFit, unfitWheels } from "./unfit-wheel.ts";
 import type { UniversalDistribution } from "./universal-lock.ts";
 
 const bookworm: PythonTarget = { version: "3.11.2", platform: AMD64, glibc: [2, 36] };
@@ -91,4 +92,22 @@ test("a release of which there is another file, or none, or one that is no wheel
   ]) {
     expect(unfitWheels([given, other], "base")).toBeUndefined();
   }
+});
+
+test("a requirement that is a wheel by path or URL is refused too, where its marker holds", () => {
+  const filename = "a-1-cp312-cp312-manylinux_2_17_x86_64.whl";
+  const assertFit = (text: string) =>
+    assertWheelsFit([wantedRequirement(text, "requirements.txt:1", [])], bookworm, "base b:1");
+  for (const url of [`file:///srv/${filename}`, `https://files.example/${filename}#sha256=0`]) {
+    expect(() => assertFit(`a @ ${url}`)).toThrow(
+      expect.objectContaining({
+        code: "BASE_PYTHON",
+        message: `requirements.txt:1: base b:1 (Python 3.11.2, glibc 2.36, linux/amd64) cannot take ${filename}: only for CPython 3.12`,
+      }),
+    );
+    assertFit(`a @ ${url} ; python_version == '3.12'`);
+  }
+  assertFit("a @ file:///srv/a-1-cp311-cp311-manylinux_2_17_x86_64.whl");
+  assertFit("a @ https://files.example/a-1.tar.gz");
+  assertFit("a==1");
 });

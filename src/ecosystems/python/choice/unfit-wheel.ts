@@ -1,5 +1,9 @@
 import { CambiumError } from "../../../errors.ts";
 import { formatPlatform } from "../../../platform.ts";
+import { filenameOf } from "../requirements/requirement-location.ts";
+import type { WantedRequirement } from "../requirements/wanted.ts";
+import { evaluateMarker, markerEnvironment } from "../standards/marker.ts";
+import { compatibleTags, rankWheel } from "../standards/tags.ts";
 import { parseWheelFilename } from "../standards/wheel-filename.ts";
 import type { PythonTarget } from "../target.ts";
 import { type Mismatch, mismatchOf } from "./mismatch.ts";
@@ -8,6 +12,9 @@ import type { UniversalDistribution } from "./universal-lock.ts";
 
 /** Wheels named in one message; a thousand of another Python are one mistake. */
 const MAX_SHOWN = 8;
+
+/** A wheel's file name, and why a target cannot install it. */
+type UnfitWheel = Mismatch & { readonly filename: string };
 
 /**
  * The refusal of wheels that were given: a lock that has this one file of a release and no other leaves nothing to
@@ -18,17 +25,36 @@ const MAX_SHOWN = 8;
 export function unfitWheels(missing: readonly MissingWheel[], base: string): CambiumError | undefined {
   const [first] = missing as [MissingWheel];
   const { target, where } = first;
-  const unfit = missing.map(({ distribution }) => unfitWheel(distribution, target));
+  const unfit = missing.map(({ distribution }) => unfitRelease(distribution, target));
   if (!unfit.every((one) => one !== undefined)) return undefined;
-  const shown = unfit.slice(0, MAX_SHOWN).map(({ filename, text }) => `${filename}: ${text}`);
-  const more = unfit.length > MAX_SHOWN ? `; and ${unfit.length - MAX_SHOWN} more` : "";
-  return refusal(unfit[0]!.cause, `${where}: ${base} (${describe(target)})`, `${shown.join("; ")}${more}`);
+  return refusal(unfit, target, where, base);
 }
 
-function unfitWheel(
+/**
+ * Refuses requirements that are a wheel by path or URL which a target cannot install, before anything is resolved.
+ * @throws CambiumError `BASE_PYTHON`, `BASE_ABI`, `BASE_LIBC_VERSION`, `BASE_LIBC`, `BASE_MACHINE`, `BASE_PLATFORM`.
+ */
+export function assertWheelsFit(
+  requirements: readonly WantedRequirement[],
+  target: PythonTarget,
+  base: string,
+): void {
+  const environment = markerEnvironment(target);
+  const tags = compatibleTags(target);
+  for (const { requirement, where } of requirements) {
+    const { url, marker } = requirement;
+    if (url === undefined || (marker !== undefined && !evaluateMarker(marker, environment))) continue;
+    const filename = filenameOf(url);
+    const wheel = filename.endsWith(".whl") ? parseWheelFilename(filename) : undefined;
+    if (wheel === undefined || rankWheel(wheel, tags) !== undefined) continue;
+    throw refusal([{ filename, ...mismatchOf(wheel, target) }], target, where, base);
+  }
+}
+
+function unfitRelease(
   { wheels, sdist, needsBuild }: UniversalDistribution,
   target: PythonTarget,
-): (Mismatch & { readonly filename: string }) | undefined {
+): UnfitWheel | undefined {
   const [only, ...others] = wheels;
   if (only === undefined || others.length > 0 || sdist !== undefined || needsBuild !== undefined)
     return undefined;
@@ -41,11 +67,22 @@ function unfitWheel(
   }
 }
 
+function refusal(
+  unfit: readonly UnfitWheel[],
+  target: PythonTarget,
+  where: string,
+  base: string,
+): CambiumError {
+  const shown = unfit.slice(0, MAX_SHOWN).map(({ filename, text }) => `${filename}: ${text}`);
+  const more = unfit.length > MAX_SHOWN ? `; and ${unfit.length - MAX_SHOWN} more` : "";
+  return errorFor(unfit[0]!.cause, `${where}: ${base} (${describe(target)})`, `${shown.join("; ")}${more}`);
+}
+
 function describe({ version, platform, glibc }: PythonTarget): string {
   return `Python ${version}, glibc ${glibc.join(".")}, ${formatPlatform(platform)}`;
 }
 
-function refusal(cause: Mismatch["cause"], base: string, wheels: string): CambiumError {
+function errorFor(cause: Mismatch["cause"], base: string, wheels: string): CambiumError {
   switch (cause) {
     case "python":
       return new CambiumError("BASE_PYTHON", `${base} cannot take ${wheels}`, {
