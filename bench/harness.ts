@@ -9,6 +9,10 @@ export type Arm = {
   readonly prepare?: (round: number) => Promise<void> | void;
   /** What the command came to, if memory is of interest. */
   readonly run: (round: number) => Promise<Ran | undefined> | Promise<void> | void;
+  /** After a run, untimed: looks at what it left, and makes room for the next arm. */
+  readonly finish?: (round: number) => Promise<void> | void;
+  /** Takes part in so many rounds, if that is fewer than the others': for arms that take minutes. */
+  readonly rounds?: number;
 };
 
 /** Of one arm: everything in the order of the rounds, and what is made of it. */
@@ -22,6 +26,8 @@ export type Measurement = {
   readonly peakRssBytes: readonly number[];
   readonly peakTreeRssBytes: readonly number[];
 };
+
+const ROUNDS = 5;
 
 export type MeasureOptions = {
   readonly rounds?: number;
@@ -38,13 +44,14 @@ export type MeasureOptions = {
  * every second round.
  */
 export async function measure(arms: readonly Arm[], options: MeasureOptions = {}): Promise<Measurement[]> {
-  const rounds = options.rounds ?? 5;
+  const rounds = options.rounds ?? ROUNDS;
   const first = options.warmsUp === false ? 1 : 0;
   const seen = new Map<Arm, { timesMs: number[]; ran: Ran[] }>(
     arms.map((arm) => [arm, { timesMs: [], ran: [] }]),
   );
   for (let round = first; round <= rounds; round++) {
     for (const arm of round % 2 === 0 ? arms : arms.toReversed()) {
+      if (round > (arm.rounds ?? rounds)) continue;
       await arm.prepare?.(round);
       await options.settle?.();
       const startedMs = performance.now();
@@ -53,6 +60,7 @@ export async function measure(arms: readonly Arm[], options: MeasureOptions = {}
       options.say?.(
         `${round === 0 ? "warm-up" : `round ${round}`} ${arm.name}: ${(elapsedMs / 1000).toFixed(3)} s`,
       );
+      await arm.finish?.(round);
       if (round === 0) continue;
       seen.get(arm)?.timesMs.push(elapsedMs);
       if (ran !== undefined) seen.get(arm)?.ran.push(ran);
@@ -64,9 +72,13 @@ export async function measure(arms: readonly Arm[], options: MeasureOptions = {}
   });
 }
 
+/** Where set, no bench makes more rounds: to see whether it works. */
+const mostRounds = Number(process.env.BENCH_ROUNDS ?? Number.POSITIVE_INFINITY);
+
 /** `measure` for benches: on stderr as it goes, and each run begins with nothing left to be written to disk. */
 export function measureCommands(arms: readonly Arm[], options: MeasureOptions = {}): Promise<Measurement[]> {
-  return measure(arms, { settle: settleDisk, say: (line) => console.error(`  ${line}`), ...options });
+  const rounds = Math.min(options.rounds ?? ROUNDS, mostRounds);
+  return measure(arms, { settle: settleDisk, say: (line) => console.error(`  ${line}`), ...options, rounds });
 }
 
 export function measurementOf(
@@ -93,9 +105,15 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** How many times faster `fast` is: of the medians, and the least and most of single rounds, which ran side by side. */
+/**
+ * How many times faster `fast` is: of the medians, and the least and most of single rounds, which ran side by side. Of
+ * arms with unequal rounds, the least and most that any two runs come to.
+ */
 export function ratio(fast: Measurement, slow: Measurement): { value: number; least: number; most: number } {
-  const each = fast.timesMs.map((ms, round) => (slow.timesMs[round] ?? Number.NaN) / ms);
+  const isPaired = fast.timesMs.length === slow.timesMs.length;
+  const each = fast.timesMs.flatMap((ms, round) =>
+    (isPaired ? [slow.timesMs[round]!] : slow.timesMs).map((slowMs) => slowMs / ms),
+  );
   return { value: slow.medianMs / fast.medianMs, least: Math.min(...each), most: Math.max(...each) };
 }
 

@@ -1,107 +1,86 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startBuildKit, type TestBuildKit } from "../tests/support/buildkit.ts";
-import { startDockerRegistry } from "../tests/support/docker-registry.ts";
+import { startDockerRegistry, type TestRegistry } from "../tests/support/docker-registry.ts";
+import type { Sides } from "./comparison.ts";
+import { measureImport } from "./first-import.ts";
 import { copyStore, emptyFolder, workFolder } from "./folders.ts";
 import { type Arm, type Measurement, measureCommands } from "./harness.ts";
 import { type Peer, writePeer } from "./peers.ts";
-import { build, openSite, type Site } from "./project.ts";
-import { type Bench, type BenchResult, type Figure, ratioFigure, timeFigure } from "./result.ts";
-import { requirementsS, setS } from "./wheel-sets.ts";
+import { build, command, openSite, type Site } from "./project.ts";
+import type { Bench, BenchResult } from "./result.ts";
+import { type Row, type RowGroup, rowGroups } from "./rows.ts";
 
 const ROUNDS = 3;
-const ADDED = "six==1.17.0";
 
 /** DESIGN §7: whole builds with push, against a Dockerfile with pip and one with uv and a cache mount. */
-export const bench: Bench = { name: "registry", run: registry };
+export const benches: readonly Bench[] = rowGroups.map((group) => ({
+  name: group.name,
+  run: () => compare(group),
+}));
 
 type Place = {
+  readonly group: RowGroup;
   readonly site: Site;
   readonly work: string;
   /** Builds the bases, so that no arm's store has seen them. */
   readonly basesStore: string;
-  /** What is to be stopped at the end of a row. */
-  readonly places: AsyncDisposableStack;
+  /** Times of first imports as they come, by side. */
+  readonly imports: Map<keyof Sides, Measurement>;
 };
 
-/** One row: what each side starts from, and what then changes. */
-type Scenario = {
-  readonly name: string;
-  readonly requirements: readonly string[];
-  readonly base: string;
-  /** The machine has built the project before; else it is fresh, and only the registry knows. */
-  readonly isWarm: boolean;
-  /** Somebody has built it. */
-  readonly isBuilt: boolean;
-};
-
-const more = [...requirementsS, ADDED];
-const scenarios: readonly Scenario[] = [
-  { name: "S cold", requirements: requirementsS, base: "base:1", isWarm: false, isBuilt: false },
-  { name: "S no-op", requirements: requirementsS, base: "base:1", isWarm: true, isBuilt: true },
-  { name: "S + six", requirements: more, base: "base:1", isWarm: true, isBuilt: true },
-  { name: "S other base", requirements: requirementsS, base: "base:2", isWarm: true, isBuilt: true },
-  { name: "S fresh machine", requirements: requirementsS, base: "base:1", isWarm: false, isBuilt: true },
-  { name: "S fresh machine + six", requirements: more, base: "base:1", isWarm: false, isBuilt: true },
+const notes = [
+  "BuildKit 0.32.2 with runc and overlayfs, docker-registry and the package index on loopback; the same prebuilt base in the registry for all; installers lie beside the project, so nobody installs an installer. Each arm has a registry and a daemon or store of its own, and is gone when the next one starts. A fresh machine of BuildKit's imports a registry cache (`mode=max`) that the first build exported, and exports none itself; Cambium's asks the build record beside the tag, and pushes one with a changed image. Its store has uv and the base's listing only where the machine is warm; a cold one has uv and uv's knowledge of the index, as the other arms' contexts have it.",
+  "Locked: before the clock starts, a machine that knows nothing of this one has written `cambium.lock` for what is built, and `cambium build --locked` is timed. The peers' Dockerfiles know no lock: they are measured once, and that measurement stands in both rows. H has six already, by astunparse, which tensorflow needs; the rows with colorama add a package that H lacks, beside the peers' same run with six.",
+  "No side makes bytecode. First import: `python -c` with an import of all that the set names, in a container from the image that each side pushed for the cold row, with `PYTHONDONTWRITEBYTECODE=1`; umoci unpacks all images and runc runs them, start and end of the container included. The other rows' images have the same files but for the package that is added, so the set's figures stand beside each.",
 ];
 
-async function registry(): Promise<BenchResult> {
-  using work = workFolder("registry");
-  await using site = await openSite(work.path, [setS.name]);
-  const figures: Figure[] = [];
-  const measurements: Measurement[] = [];
+async function compare(group: RowGroup): Promise<BenchResult> {
+  using work = workFolder(group.name);
+  await using site = await openSite(work.path, [group.set.wheels.name]);
   const basesStore = join(work.path, "bases-store");
   await copyStore(site.preparedStore, basesStore);
-  for (const scenario of scenarios) {
-    await using places = new AsyncDisposableStack();
-    const place = { site, basesStore, work: work.path, places };
-    const arms = [
-      cambiumArm(scenario, place),
-      peerArm("uv", scenario, place),
-      peerArm("pip", scenario, place),
-    ];
-    const [own, uv, pip] = await measureCommands(arms, { rounds: ROUNDS, warmsUp: false });
-    measurements.push(own!, uv!, pip!);
-    figures.push(...figuresOf(scenario.name, own!, uv!, pip!));
-  }
+  const imports: Place["imports"] = new Map();
+  await using places = new AsyncDisposableStack();
+  const place: Place = { group, site, work: work.path, basesStore, imports };
+  const arms = [
+    ...group.rows.map((row) => cambiumArm(row, place, places)),
+    peerArm("uv", place, places),
+    peerArm("pip", place, places),
+  ];
+  const measurements = await measureCommands(arms, { rounds: ROUNDS, warmsUp: false });
+  const [uv, pip] = measurements.slice(group.rows.length);
+  const rows = group.rows.map(({ name }, at) => ({ name, own: measurements[at]!, pip: pip!, uv: uv! }));
   return {
-    name: "registry",
+    name: group.name,
     title: "Whole builds with push",
-    notes: [
-      "BuildKit 0.32.2 with runc and overlayfs, docker-registry and the package index on loopback; the same prebuilt base in the registry for all; installers lie beside the project, so nobody installs an installer. Each arm has a registry and a daemon or store of its own. A fresh machine of BuildKit's imports a registry cache (`mode=max`) that the first build exported, and exports none itself; Cambium's asks the build record beside the tag, and pushes one with a changed image. Its store has uv and the base's listing only where the machine is warm; a cold one has uv and uv's knowledge of the index, as the other arms' contexts have it.",
-      "No side makes bytecode. Time to first import is not measured here.",
-    ],
-    figures,
-    measurements,
+    notes,
+    figures: [],
+    measurements: [...measurements, ...imports.values()],
+    comparison: {
+      set: group.set.name,
+      rows,
+      ...(group.timesImport === true ? { imports: sidesOf(imports) } : {}),
+    },
   };
 }
 
-/** The bounds of DESIGN §7 and of the issue, where the row has one. */
-function figuresOf(name: string, own: Measurement, uv: Measurement, pip: Measurement): Figure[] {
-  const least: Readonly<Record<string, number>> = { "S other base": 20, "S fresh machine + six": 8 };
-  const most: Readonly<Record<string, number>> = {
-    "S cold": 5000,
-    "S no-op": 150,
-    "S + six": 1200,
-    "S other base": 300,
+function sidesOf(imports: Place["imports"]): Sides {
+  const of = (side: keyof Sides): Measurement => {
+    const found = imports.get(side);
+    if (found === undefined) throw new Error(`nobody timed the first import of ${side}`);
+    return found;
   };
-  const figures = [
-    timeFigure(`${name}, with push`, own, most[name]),
-    ratioFigure(`${name}: against BuildKit + uv + cache mount`, own, uv, least[name]),
-    ratioFigure(`${name}: against BuildKit + pip`, own, pip),
-  ];
-  if (name !== "S fresh machine") return figures;
-  const slowerMs = own.medianMs - uv.medianMs;
-  return [
-    ...figures,
-    {
-      claim: `${name}: slower than BuildKit + uv + cache mount by`,
-      measured: `${slowerMs.toFixed(0)} ms`,
-      spread: "of the medians",
-      bound: "≤ 150 ms",
-      isMet: slowerMs <= 150,
-    },
-  ];
+  return { own: of("own"), pip: of("pip"), uv: of("uv") };
+}
+
+/** Times the first import in what an arm has pushed, once. */
+async function timeImport(side: keyof Sides, arm: string, registry: TestRegistry, place: Place) {
+  const { group, imports, work } = place;
+  if (group.timesImport !== true || imports.has(side)) return;
+  const folder = emptyFolder(join(work, "import"));
+  const name = `first import, ${arm}`;
+  imports.set(side, await measureImport(name, `${registry.address}/app:1`, group.set.imports, folder));
 }
 
 /** A registry with both bases in it. */
@@ -120,6 +99,10 @@ async function registryWithBases({ site, basesStore }: Place, folder: string) {
   return registry;
 }
 
+function requirementsOf({ set }: RowGroup, added?: string): readonly string[] {
+  return added === undefined ? set.requirements : [...set.requirements, added];
+}
+
 function writeCambium(folder: string, requirements: readonly string[], base: string): string {
   emptyFolder(folder);
   writeFileSync(join(folder, "requirements.txt"), `${requirements.join("\n")}\n`);
@@ -131,44 +114,70 @@ function writeCambium(folder: string, requirements: readonly string[], base: str
   return folder;
 }
 
-function cambiumArm(scenario: Scenario, place: Place): Arm {
-  const { site, work } = place;
+function cambiumArm(row: Row, place: Place, places: AsyncDisposableStack): Arm {
+  const { group, site, work } = place;
+  const name = `${row.name}, Cambium`;
   const folder = join(work, "cambium");
   const store = join(folder, "store");
   const built = join(folder, "built-store");
   const project = join(folder, "project");
-  let registry: Awaited<ReturnType<typeof registryWithBases>> | undefined;
-  place.places.defer(async () => registry?.[Symbol.asyncDispose]());
-  const push = (to: string) =>
-    build(site, "bundle", project, to, { args: ["-t", `${registry!.address}/app:1`, "--push"] });
+  let registry: TestRegistry | undefined;
+  const clear = async () => {
+    await registry?.[Symbol.asyncDispose]();
+    registry = undefined;
+    emptyFolder(folder);
+  };
+  places.defer(clear);
+  const push = (to: string) => {
+    const how = row.isLocked === true ? ["--locked"] : [];
+    return build(site, "bundle", project, to, {
+      args: ["-t", `${registry!.address}/app:1`, "--push", ...how],
+    });
+  };
+  const write = async (requirements: readonly string[], base: string) => {
+    writeCambium(project, requirements, `${registry!.address}/${base}`);
+    if (row.isLocked !== true) return;
+    const elsewhere = join(folder, "elsewhere");
+    await copyStore(site.preparedStore, elsewhere);
+    await command(site, "bundle", ["lock", project], elsewhere);
+  };
   return {
-    name: `${scenario.name}, Cambium`,
+    name,
     async prepare() {
-      await registry?.[Symbol.asyncDispose]();
-      emptyFolder(folder);
+      await clear();
       registry = await registryWithBases(place, folder);
       await copyStore(site.preparedStore, built);
-      if (scenario.isBuilt) {
-        writeCambium(project, requirementsS, `${registry.address}/base:1`);
+      if (group.isBuilt) {
+        await write(requirementsOf(group), "base:1");
         await push(built);
       }
-      await copyStore(scenario.isWarm ? built : site.preparedStore, store);
-      writeCambium(project, scenario.requirements, `${registry.address}/${scenario.base}`);
+      await copyStore(group.isWarm ? built : site.preparedStore, store);
+      await write(requirementsOf(group, row.added), group.base);
     },
     run: () => push(store),
+    async finish() {
+      await timeImport("own", name, registry!, place);
+      await clear();
+    },
   };
 }
 
-function peerArm(peer: Peer, scenario: Scenario, place: Place): Arm {
-  const { site, work } = place;
+function peerArm(peer: Peer, place: Place, places: AsyncDisposableStack): Arm {
+  const { group, site, work } = place;
+  const [first] = group.rows;
+  const name = `${first!.name.replace(/, .*/, "")}, BuildKit + ${peer}`;
   const folder = join(work, peer);
   const project = join(folder, "project");
-  let registry: Awaited<ReturnType<typeof registryWithBases>> | undefined;
+  let registry: TestRegistry | undefined;
   let daemon: TestBuildKit | undefined;
-  place.places.defer(async () => {
+  const clear = async () => {
     await daemon?.[Symbol.asyncDispose]();
+    daemon = undefined;
     await registry?.[Symbol.asyncDispose]();
-  });
+    registry = undefined;
+    emptyFolder(folder);
+  };
+  places.defer(clear);
   const write = (requirements: readonly string[], base: string) => {
     emptyFolder(project);
     return writePeer(peer, project, {
@@ -179,34 +188,40 @@ function peerArm(peer: Peer, scenario: Scenario, place: Place): Arm {
   };
   // What the machine before leaves for a fresh one is exported untimed: the timed run only takes it.
   const push = async (cache: "import" | "export" | "none") => {
-    const place = `type=registry,ref=${registry!.address}/cache:1`;
+    const kept = `type=registry,ref=${registry!.address}/cache:1`;
     const cacheArgs = {
-      import: ["--import-cache", place],
-      export: ["--export-cache", `${place},mode=max`],
+      import: ["--import-cache", kept],
+      export: ["--export-cache", `${kept},mode=max`],
       none: [],
     };
     const output = `type=image,name=${registry!.address}/app:1,push=true`;
     await daemon!.buildFolder(project, ["--output", output, ...cacheArgs[cache]]);
   };
-  const isFresh = scenario.isBuilt && !scenario.isWarm;
+  const isFresh = group.isBuilt && !group.isWarm;
   return {
-    name: `${scenario.name}, BuildKit + ${peer}`,
+    name,
+    rounds: group.set.peerRounds,
     async prepare() {
-      await daemon?.[Symbol.asyncDispose]();
-      await registry?.[Symbol.asyncDispose]();
-      emptyFolder(folder);
+      await clear();
       registry = await registryWithBases(place, folder);
       daemon = await startBuildKit();
-      if (scenario.isBuilt) {
-        await write(requirementsS, "base:1");
+      if (group.isBuilt) {
+        await write(requirementsOf(group), "base:1");
         await push(isFresh ? "export" : "none");
         if (isFresh) {
           await daemon[Symbol.asyncDispose]();
           daemon = await startBuildKit();
         }
       }
-      await write(scenario.requirements, scenario.base);
+      await write(requirementsOf(group, group.added), group.base);
     },
     run: () => push(isFresh ? "import" : "none"),
+    async finish() {
+      // Its state is as large as the image, unpacked, and no longer needed.
+      await daemon?.[Symbol.asyncDispose]();
+      daemon = undefined;
+      await timeImport(peer, name, registry!, place);
+      await clear();
+    },
   };
 }

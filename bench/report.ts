@@ -2,8 +2,18 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { root } from "../scripts/paths.ts";
 import { table } from "../scripts/table.ts";
+import { chartOf } from "./chart.ts";
+import {
+  type Comparison,
+  comparedRows,
+  comparisonTable,
+  type ExpectedRow,
+  importTable,
+} from "./comparison.ts";
 import { benchCache } from "./folders.ts";
+import type { Measurement } from "./harness.ts";
 import { type BenchResult, type Figure, seconds } from "./result.ts";
+import { rowGroups } from "./rows.ts";
 
 /** A result with what it was measured on. */
 export type StoredResult = BenchResult & { readonly machine: string; readonly versions: readonly string[] };
@@ -26,19 +36,61 @@ function storedResults(order: readonly string[]): StoredResult[] {
     .sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
 }
 
-/** Writes docs/benchmarks.md anew from what is stored; no row is left out. */
+/** Writes docs/benchmarks.md and its chart anew from what is stored; no row is left out. */
 export function writeReport(order: readonly string[]): void {
-  writeFileSync(join(root, "docs", "benchmarks.md"), reportOf(storedResults(order)));
+  const results = storedResults(order);
+  writeFileSync(join(root, "docs", "benchmarks.md"), reportOf(results));
+  const rows = comparedRows(expectedRows, comparisonsOf(results));
+  if (rows.length > 0) writeFileSync(join(root, "docs", chart), chartOf(rows));
 }
 
-/** The page: how to repeat it and what to beware of, then every figure, then every time that was measured. */
+const chart = "benchmarks.svg";
+
+const expectedRows: readonly ExpectedRow[] = rowGroups.flatMap(({ set, rows }) =>
+  rows.map(({ name, bounds }) => ({ set: set.name, name, bounds })),
+);
+
+function comparisonsOf(results: readonly StoredResult[]): Comparison[] {
+  return results.flatMap(({ comparison }) => comparison ?? []);
+}
+
+/**
+ * The page: how to repeat it and what to beware of, then the table against BuildKit, every figure, and every time that
+ * was measured.
+ */
 export function reportOf(results: readonly StoredResult[]): string {
+  const compared = results.filter(({ comparison }) => comparison !== undefined);
+  const others = results.filter(({ comparison }) => comparison === undefined);
   const figures = results.flatMap((result) => result.figures);
-  return [head(results), `## Figures\n\n${figureTable(figures)}\n`, ...results.map(section)].join("\n");
+  return [
+    head(results),
+    ...(compared.length === 0 ? [] : [comparisonSection(compared)]),
+    `## Figures\n\n${figureTable(figures)}\n`,
+    ...others.map(section),
+  ].join("\n");
+}
+
+/** All groups of rows together, the ones that nobody has measured too. */
+function comparisonSection(results: readonly StoredResult[]): string {
+  const comparisons = comparisonsOf(results);
+  const notes = [...new Set(results.flatMap((result) => result.notes))];
+  return [
+    `## ${results[0]!.title}`,
+    "Medians; in brackets the fastest and the slowest round and how many rounds there were, and for ratios the least and the most that rounds come to.",
+    comparisonTable(expectedRows, comparisons),
+    `![The same times as bars on a logarithmic axis](${chart})`,
+    ...notes,
+    importTable(comparisons),
+    armTable(results.flatMap(({ measurements }) => measurements)),
+    "Again: `npm run bench registry`, `npm run bench registry-s` or `registry-h`, or one start alone: " +
+      `${rowGroups.map(({ name }) => `\`${name}\``).join(", ")}.\n`,
+  ].join("\n\n");
 }
 
 function head(results: readonly StoredResult[]): string {
   const machines = [...new Set(results.map(({ machine }) => machine))];
+  // A name stands for all that begin with it.
+  const names = [...new Set(results.map(({ name }) => name.replace(/^registry-.*/, "registry")))];
   const versions = [...new Set(results.flatMap((result) => result.versions))];
   return `# Benchmarks
 
@@ -47,11 +99,12 @@ Made by \`npm run bench\`; do not edit.
 ## How to repeat
 
     npm ci && npm run build
-    npm run bench                 # all of it: about an hour and 20 GB of disk
-    npm run bench cold add-one    # some of it: ${results.map(({ name }) => name).join(", ")}
+    npm run bench                 # all of it: about three hours and 50 GB of disk
+    npm run bench cold add-one    # some of it: ${names.join(", ")}
 
 The first run downloads the wheels (about 5 GB) with pip into \`.cache/bench\` and keeps them. It needs Python 3.11, unzip
-and taskset, and package and Debian mirrors that pip and apt of this machine know. Raw numbers are in \`.cache/bench/results\`.
+and taskset, for \`registry\` also root and the tools that \`npm run check\` brings (BuildKit, runc, docker-registry, skopeo,
+umoci), and package and Debian mirrors that pip and apt of this machine know. Raw numbers are in \`.cache/bench/results\`.
 
 ## Caveats
 
@@ -60,7 +113,7 @@ and taskset, and package and Debian mirrors that pip and apt of this machine kno
   two runs \`sync\` empties the disk's queue. One round before the first is not counted, unless said.
 - The index is a Node process on the same cores, which costs both sides. The Debian mirror is another, and caches.
 - Cambium checks every digest and syncs every blob to disk; pip, tar, gzip and unzip do neither.
-- Neither side makes bytecode, so time to first import is the same on both sides and not shown.
+- Neither side makes bytecode. Time to first import stands beside every row that makes an image on both sides.
 - Numbers of another machine cannot be compared with these; ratios can, with care.
 
 Measured on ${machines.join("; ")}.
@@ -80,12 +133,15 @@ function figureTable(figures: readonly Figure[]): string {
 }
 
 function section({ title, name, notes, measurements }: StoredResult): string {
+  return `## ${title}\n\n${notes.join("\n\n")}\n\n${armTable(measurements)}\n\nAgain: \`npm run bench ${name}\`.\n`;
+}
+
+function armTable(measurements: readonly Measurement[]): string {
   const rows = measurements.map((it) => [
     it.name,
     seconds(it.medianMs),
     it.timesMs.map((ms) => (ms / 1000).toFixed(ms < 10_000 ? 3 : 1)).join(" "),
     it.peakRssBytes.map((bytes) => (bytes / 2 ** 20).toFixed(0)).join(" ") || "–",
   ]);
-  const arms = table(["arm", "median", "every round, s", "peak RSS, MiB"], rows);
-  return `## ${title}\n\n${notes.join("\n\n")}\n\n${arms}\n\nAgain: \`npm run bench ${name}\`.\n`;
+  return table(["arm", "median", "every round, s", "peak RSS, MiB"], rows);
 }

@@ -1,3 +1,4 @@
+import type { Comparison } from "./comparison.ts";
 import type { Measurement } from "./harness.ts";
 import { ratio } from "./harness.ts";
 
@@ -18,6 +19,8 @@ export type BenchResult = {
   readonly notes: readonly string[];
   readonly figures: readonly Figure[];
   readonly measurements: readonly Measurement[];
+  /** Rows of the table against BuildKit: they have a section of their own, all together. */
+  readonly comparison?: Comparison;
 };
 
 /** A bench is a file of this folder that exports one. */
@@ -79,7 +82,8 @@ function kilobytes(bytes: number): string {
   return `${(bytes / 1000).toFixed(1)} kB`;
 }
 
-function range(values: readonly number[], format: (value: number) => string): string {
+/** Least and most, or that there is but one. */
+export function range(values: readonly number[], format: (value: number) => string): string {
   if (values.length < 2) return "one run";
   return `${format(Math.min(...values)).replace(/ \S+$/, "")}–${format(Math.max(...values))}`;
 }

@@ -1,8 +1,12 @@
-/** `npm run bench [NAME…]`: runs the benches, keeps their numbers and writes docs/benchmarks.md. `--report` only writes. */
+/**
+ * `npm run bench [NAME…]`: runs the benches, keeps their numbers and writes docs/benchmarks.md and its chart. A name stands
+ * for the bench and for all whose names go on from it: `registry-h` for the rows of set H. `--report` only writes.
+ */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../scripts/paths.ts";
 import { runProcess } from "../scripts/process.ts";
+import { findCommand } from "../scripts/tools.ts";
 import { bench as addOne } from "./add-one.ts";
 import { bench as cold } from "./cold.ts";
 import { machineLine } from "./harness.ts";
@@ -10,12 +14,13 @@ import { bench as heavy } from "./heavy.ts";
 import { bench as memory } from "./memory.ts";
 import { bench as noOp } from "./no-op.ts";
 import { pipVersion, python } from "./python.ts";
-import { bench as registry } from "./registry.ts";
+import { benches as registry } from "./registry.ts";
 import { storeResult, writeReport } from "./report.ts";
 import type { Bench } from "./result.ts";
 import { bench as transcode } from "./transcode.ts";
 
-const benches: readonly Bench[] = [transcode, cold, noOp, addOne, memory, heavy, registry];
+const benches: readonly Bench[] = [transcode, cold, noOp, addOne, memory, heavy, ...registry];
+const tools = ["uv", "runc", "docker-registry", "skopeo", "umoci"];
 const order = benches.map(({ name }) => name);
 
 process.exitCode = await main(process.argv.slice(2));
@@ -23,7 +28,7 @@ process.exitCode = await main(process.argv.slice(2));
 async function main(args: readonly string[]): Promise<number> {
   const isReportOnly = args.includes("--report");
   const names = args.filter((arg) => arg !== "--report");
-  const unknown = names.find((name) => !order.includes(name));
+  const unknown = names.find((name) => !order.some((known) => isNamed(known, name)));
   if (unknown !== undefined) {
     console.error(`no such bench: ${unknown}; there are ${order.join(", ")}`);
     return 2;
@@ -34,13 +39,20 @@ async function main(args: readonly string[]): Promise<number> {
       return 3;
     }
     const versions = await versionsHere();
-    for (const bench of benches.filter(({ name }) => names.length === 0 || names.includes(name))) {
+    const wanted = benches.filter(
+      (bench) => names.length === 0 || names.some((name) => isNamed(bench.name, name)),
+    );
+    for (const bench of wanted) {
       console.error(bench.name);
       storeResult({ ...(await bench.run()), machine: machineLine(), versions });
     }
   }
   writeReport(order);
   return 0;
+}
+
+function isNamed(bench: string, name: string): boolean {
+  return bench === name || bench.startsWith(`${name}-`);
 }
 
 async function versionsHere(): Promise<string[]> {
@@ -52,5 +64,14 @@ async function versionsHere(): Promise<string[]> {
     await first("gzip", "--version"),
     await first("tar", "--version"),
     (await first("unzip", "-v")).replace(/ of .*/, ""),
+    ...(await Promise.all(tools.map(versionOf))).flatMap((version) => version ?? []),
   ];
+}
+
+/** `runc 1.1.5`; nothing for what is not here, since only some benches need it. BuildKit's own build names no version. */
+async function versionOf(tool: string): Promise<string | undefined> {
+  const path = findCommand(tool);
+  if (path === undefined) return undefined;
+  const { stdout } = await runProcess(path, ["--version"]);
+  return `${tool} ${/\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? "of an unknown version"}`;
 }

@@ -56,6 +56,7 @@ function looks(style: CellStyle): string {
   return `fill="${palette[style.color ?? "text"]}"${style.isDim ? ' opacity="0.6"' : ""}${weight}`;
 }
 
-function escaped(text: string): string {
+/** As text of an element; not for attributes. */
+export function escaped(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

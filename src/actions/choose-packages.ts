@@ -7,7 +7,7 @@ import type { Platform } from "../platform.ts";
 import type { IndexAccess } from "../solve/index-access.ts";
 import { mirrorsOf } from "../solve/mirrors.ts";
 import type { PythonInputs } from "../solve/python-inputs.ts";
-import { interpreterOf, pythonTarget } from "../solve/python-target.ts";
+import { baseName, interpreterOf, pythonTarget } from "../solve/python-target.ts";
 import type { Locate } from "../solve/segments.ts";
 import type { SnapshotRequest } from "../solve/snapshot.ts";
 import type { Workbench } from "../solve/workbench.ts";
@@ -71,6 +71,7 @@ async function choosePython(
     { extras, ...(groups.length > 0 && { groups }) },
     {
       where: inputs?.kind === "lock" ? inputs.where : "cambium.lock",
+      base: baseName(lock.base, lock.debian),
       nearestWithWheel: async (name) => {
         const { nearestWithWheel } = await import("../ecosystems/python/uv/nearest.ts");
         const { settings, tools } = await index.forResolving();

@@ -5,6 +5,7 @@ import { planTiers } from "../plan/tiers.ts";
 import { formatPlatform } from "../platform.ts";
 import type { BaseImage } from "../solve/base-image.ts";
 import { type ComposedLayer, describeLayers, lackingSegments, planLayers } from "../solve/image-layers.ts";
+import { assertLoadable } from "../solve/loadable.ts";
 import { packageSnapshot } from "../solve/snapshot.ts";
 import { step, type Workbench } from "../solve/workbench.ts";
 import { rememberImage } from "../store/stored-image.ts";
@@ -21,6 +22,7 @@ export async function composeImage(request: ImageRequest, bench: Workbench): Pro
   const chosen = await request.choose();
   const { base } = chosen;
   const packages = await packageSnapshot({ ...request, ...chosen }, bench);
+  assertLoadable({ ...request, ...chosen }, packages, request.files, bench);
   return step(bench, `layers ${formatPlatform(request.platform)}`, async () => {
     const { layers: planned, conflicts } = planLayers(planTiers(packages, request.files), base?.tree);
     for (const { path, winner, loser } of conflicts) {

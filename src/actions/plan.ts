@@ -4,6 +4,7 @@ import { DEBIAN_BUDGET, groupPackages, PYTHON_BUDGET } from "../plan/group.ts";
 import { groupingOf, groupName, planTiers } from "../plan/tiers.ts";
 import { wantedDeb } from "../solve/debian-segments.ts";
 import { type PlannedLayer as LayerToBe, planLayers } from "../solve/image-layers.ts";
+import { assertLoadable } from "../solve/loadable.ts";
 import { type WantedSegment, wholeSegment } from "../solve/segments.ts";
 import { packageSnapshot, type SnapshotRequest } from "../solve/snapshot.ts";
 import { wantedWheel } from "../solve/wheel-segments.ts";
@@ -64,6 +65,7 @@ async function planImage(
   const isComplete = all.every(({ id }) => known.get(id) !== undefined);
   if (isComplete) {
     const packages = await packageSnapshot(request, bench);
+    assertLoadable(request, packages, files, bench);
     const layers = planLayers(planTiers(packages, files), request.base?.tree).layers;
     return { platform, downloadBytes, layers: layers.map((layer) => knownLayerResult(layer, bench)) };
   }

@@ -1,8 +1,8 @@
 import { dirname, resolve, sep } from "node:path";
 import { type OutputSettings, type OutputType, outputTypes } from "../actions/settings.ts";
 import { usageError } from "../errors.ts";
-import { csvPairs } from "./csv.ts";
-import { nearest } from "./nearest.ts";
+import { csvPairs } from "../csv.ts";
+import { nearest } from "../nearest.ts";
 
 const where = "--output";
 /** Names that buildx has for what we have under another name, or elsewhere. */

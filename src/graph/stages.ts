@@ -8,6 +8,11 @@ export type StageGraph = {
   readonly stages: readonly Stage[];
   /** Which stage is the image. */
   readonly target: number;
+  /**
+   * What every RUN has in its environment besides `env`, where that does not set it: proxies that were given as build
+   * arguments. They are of the machine that builds and belong into no key.
+   */
+  readonly proxies: readonly (readonly [name: string, value: string])[];
 };
 
 export type Stage = {
@@ -25,7 +30,9 @@ export type StageBase =
   | { readonly kind: "scratch" }
   /** `digest` is the manifest's for the stage's platform, `reference` as in `Reference` with the tag that was asked for. */
   | { readonly kind: "image"; readonly reference: string; readonly digest: string }
-  | { readonly kind: "stage"; readonly stage: number };
+  | { readonly kind: "stage"; readonly stage: number }
+  /** The files of a `--build-context` that is no image. */
+  | { readonly kind: "context"; readonly name: string };
 
 /** What changes the file tree. `line` is where it begins in the file (from 1), `text` the instruction as `docker history` shows it. */
 export type Step = StepPlace & (RunStep | CopyStep | WorkdirStep);
@@ -51,6 +58,8 @@ export type RunStep = {
 export type FileSource =
   /** The build context, or with a name one of `--build-context`. */
   | { readonly kind: "context"; readonly name?: string }
+  /** No files at all: a mount of it begins empty. */
+  | { readonly kind: "scratch" }
   | { readonly kind: "stage"; readonly stage: number }
   | { readonly kind: "image"; readonly reference: string; readonly digest: string };
 
@@ -130,7 +139,14 @@ export type CopySourceOp =
     }
   /** A heredoc: a file of this name and content. */
   | { readonly kind: "inline"; readonly name: string; readonly content: string }
-  | { readonly kind: "http"; readonly url: string; readonly checksum?: string; readonly isUnpacked: boolean }
+  | {
+      readonly kind: "http";
+      readonly url: string;
+      /** What the file is called in a directory. */
+      readonly name: string;
+      readonly checksum?: string;
+      readonly isUnpacked: boolean;
+    }
   | {
       readonly kind: "git";
       readonly url: string;
@@ -140,6 +156,9 @@ export type CopySourceOp =
       /** Of the commit: all or the beginning of its id. */
       readonly checksum?: string;
       readonly keepsGitFolder: boolean;
+      readonly skipsSubmodules: boolean;
+      /** `checksum` is the commit to take, and nobody asks what `ref` is now. */
+      readonly fetchesByCommit: boolean;
     };
 
 /** Makes a directory if nothing is there, owned by the stage's user as WORKDIR has it. */
@@ -158,6 +177,8 @@ export type StageConfig = {
   readonly stopSignal?: string;
   readonly healthcheck?: Healthcheck;
   readonly shell?: readonly string[];
+  /** MAINTAINER: `author` of the image's document. */
+  readonly author?: string;
   /** Instructions for who builds on it. */
   readonly onBuild: readonly string[];
   /** What changed no file, for the image's history: its place among the steps and its text. */

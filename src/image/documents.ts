@@ -66,6 +66,7 @@ export const configSchema = z.object({
       // Docker's additions, which are handed down as they are.
       Healthcheck: z.record(z.string(), z.unknown()).nullish(),
       Shell: texts,
+      OnBuild: texts,
     })
     .nullish(),
   rootfs: z.object({ type: z.literal("layers"), diff_ids: z.array(diffIdSchema) }),

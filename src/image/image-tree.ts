@@ -20,6 +20,8 @@ export interface ImageNode extends TreeNode<ImageNode> {
  */
 export class ImageTree {
   readonly #root: ImageNode;
+  /** What `#directory` was asked last: callers go through sorted paths, many in one directory. */
+  #last: { readonly path: string; readonly found: Resolved<ImageNode> | undefined } | undefined;
 
   constructor(root: ImageNode) {
     this.#root = root;
@@ -103,8 +105,11 @@ export class ImageTree {
   }
 
   #directory(path: string): Resolved<ImageNode> | undefined {
-    const trail = walkTree(this.#root, path, () => undefined);
-    return typeof trail === "string" ? undefined : trail.at(-1);
+    if (this.#last?.path !== path) {
+      const trail = walkTree(this.#root, path, () => undefined);
+      this.#last = { path, found: typeof trail === "string" ? undefined : trail.at(-1) };
+    }
+    return this.#last.found;
   }
 }
 

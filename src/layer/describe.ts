@@ -1,21 +1,24 @@
 import { CHUNK_BYTES, takeChunk } from "./chunks.ts";
 import { type LayerPlan, layerExtents, layerPieces } from "./compose.ts";
-import { type Digest, Hasher } from "./digest.ts";
+import { Hasher } from "./digest.ts";
 import { headerMember, memberHeader, memberTrailer } from "./gzip.ts";
 import { inflatePayload } from "./inflate.ts";
 import { LAYER_MEDIA_TYPE, type Layer, type LayerRecord } from "./layer.ts";
-import type { BlobReader } from "./segment.ts";
+import type { BlobReader, Payload } from "./segment.ts";
+
+/** Sees the content of one file go by, and is then asked to come to its end. */
+export type ContentWatch = { update(bytes: Uint8Array): void; end(): Promise<void> | undefined };
 
 /**
  * Computes digest, size and diff id of a planned layer, and checks the CRC and size of every payload on the way.
- * `onContent` also gets the content digest of each file: a wheel is inflated once for all three.
+ * `watch` may look at the content of each file too: a wheel is inflated once for everything.
  * Memory: a few MB.
  */
 export async function describeLayer(
   plan: LayerPlan,
   reader: BlobReader,
   where: string,
-  onContent?: (path: string, digest: Digest) => void,
+  watch?: (path: string, payload: Payload, size: number) => ContentWatch,
 ): Promise<LayerRecord> {
   const stored = new Hasher();
   const tar = new Hasher();
@@ -30,7 +33,7 @@ export async function describeLayer(
       store(headerMember(piece.tar));
       continue;
     }
-    const content = onContent === undefined ? undefined : new Hasher();
+    const content = watch?.(piece.path, piece.payload, piece.size);
     store(memberHeader());
     const onBytes = (bytes: Uint8Array) => {
       tar.update(bytes);
@@ -38,7 +41,8 @@ export async function describeLayer(
     };
     await inflatePayload(reader, piece.payload, piece.size, `${where}: ${piece.path}`, onBytes, store);
     store(memberTrailer(piece.payload.crc32, piece.size));
-    if (content !== undefined) onContent?.(piece.path, content.digest());
+    const ending = content?.end();
+    if (ending !== undefined) await ending;
   }
   return { descriptor: { mediaType: LAYER_MEDIA_TYPE, digest: stored.digest(), size }, diffId: tar.diffId() };
 }

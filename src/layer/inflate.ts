@@ -118,6 +118,43 @@ async function inflateChunks(
   checkEnd(where, { payload, size, consumed: inflate.bytesWritten, received, crc });
 }
 
+/**
+ * Feeds `content` with at least the first `sizeBytes` of what a payload inflates to, which was found to be right before:
+ * nothing is checked again. Memory: a few MB.
+ * @throws CambiumError `DEFLATE_INVALID`.
+ */
+export async function inflateStart(
+  reader: BlobReader,
+  payload: Payload,
+  sizeBytes: number,
+  where: string,
+  content: Sink,
+): Promise<void> {
+  const inflate = createInflateRaw({ chunkSize: CHUNK_BYTES });
+  let received = 0;
+  inflate.on("data", (bytes: Buffer) => {
+    received += bytes.length;
+    content(bytes);
+    if (bytes.byteOffset + bytes.byteLength === bytes.buffer.byteLength) freeMemory(bytes.buffer);
+  });
+  // The write that fails says so too.
+  inflate.on("error", () => undefined);
+  const chunk = takeChunk();
+  for (let at = 0; at < payload.length && received < sizeBytes; at += CHUNK_BYTES) {
+    const piece = chunk.subarray(0, Math.min(CHUNK_BYTES, payload.length - at));
+    reader.read(payload.blob, payload.offset + at, piece);
+    await new Promise<void>((resolve, reject) => {
+      inflate.write(piece, (cause) => (cause ? reject(deflateError(where, sizeBytes, cause)) : resolve()));
+    });
+  }
+  await new Promise<void>((resolve) => {
+    inflate.once("close", resolve);
+    if (received < sizeBytes) inflate.end();
+    else inflate.destroy();
+  });
+  giveBackChunk(chunk);
+}
+
 type Ended = {
   readonly payload: Payload;
   readonly size: number;

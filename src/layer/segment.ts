@@ -34,6 +34,19 @@ export type SegmentFile = FileEntry & { readonly payload?: Payload };
 export type SegmentDirectory = DirectoryEntry & { readonly isImplied?: true };
 export type SegmentEntry = SegmentFile | SegmentDirectory | SymlinkEntry | HardlinkEntry;
 
+/** A 64-bit ELF file among a segment's files that is linked dynamically, and what it asks of the dynamic loader. */
+export type SharedObject = {
+  readonly path: string;
+  /** Of the two that we build for; absent for others. */
+  readonly architecture?: "amd64" | "arm64";
+  /** DT_SONAME. */
+  readonly soname?: string;
+  /** DT_NEEDED, in order. */
+  readonly needed: readonly string[];
+  /** Folders of DT_RUNPATH or DT_RPATH, `$ORIGIN` as written. */
+  readonly runpath: readonly string[];
+};
+
 /**
  * The unit of content: one package's entries (or generated files, or the user's), sorted by path.
  * A directory stands here only when the package itself states its metadata; parents are made when a layer is composed.
@@ -52,6 +65,11 @@ export type Segment = {
   readonly sizeBytes: number;
   /** Blobs that payloads point into, each once. */
   readonly blobs: readonly Digest[];
+  /**
+   * Those that could be read, in the order of the entries. Absent where nobody looked, as in a .deb and in what was kept
+   * before this was. Decides no byte of a layer.
+   */
+  readonly sharedObjects?: readonly SharedObject[];
 };
 
 /** Reads stored blobs at offsets; synchronous, because the readers are workers that do nothing else meanwhile. */

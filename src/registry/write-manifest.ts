@@ -59,9 +59,10 @@ export async function putManifest(
 }
 
 /**
- * While other pushes link the same blobs, docker-registry 2.8.2 says of a right manifest that a digest is wrong: of 50
- * manifests pushed at once 0 to 12 in five runs, and each was taken a moment later. A blob that is missing may be the
- * same, and is true more often.
+ * distribution before 3.1 on a disk empties a blob's link and then writes it, and a manifest that is checked in between,
+ * while another push links the same blob, reads "" where a digest should be and is refused with `DIGEST_INVALID`
+ * (its PutContent in registry/storage/driver/filesystem/driver.go at v2.8.2; distribution/distribution#4624 renames).
+ * A moment later it is right. A blob that is missing may be the same, and is true more often.
  */
 function refusal(error: CambiumError): CambiumError | FetchFailure {
   const { code } = error;

@@ -1,5 +1,6 @@
 import type { LockedDeb } from "../ecosystems/debian/lock.ts";
 import type { DirectUrl } from "../ecosystems/python/lock.ts";
+import type { FileContent } from "../ecosystems/python/transcode.ts";
 import { type ArrangedTier, arrange } from "../layer/arrange.ts";
 import { composeLayer, type LayerPlan } from "../layer/compose.ts";
 import { describeLayer } from "../layer/describe.ts";
@@ -59,35 +60,41 @@ export async function runJob(job: Job, store: JobStore): Promise<JobResult> {
   }
 }
 
-/** A heavy wheel is inflated once for everything: its files' digests, its layer's digest and diff id. */
+/** A heavy wheel is inflated once for everything: what its files are, its layer's digest and diff id. */
 async function runWheelJob(job: Extract<Job, { kind: "wheel" }>, store: JobStore): Promise<JobResult> {
-  const { inspectPayload, planWheel, wheelSegment } = await import("../ecosystems/python/transcode.ts");
+  const { ContentInspector, planWheel, wheelSegment } = await import("../ecosystems/python/transcode.ts");
   const { archive: digest, filename, directUrl } = job;
   const input = { path: store.blobs.path(digest), digest, filename, ...(directUrl && { directUrl }) };
   const wheel = await planWheel(input);
+  const inspector = new ContentInspector(store.blobs, filename);
   const sizeBytes = wheel.files.reduce((sum, file) => sum + file.size, 0);
   if (sizeBytes <= job.describeAbove) {
-    const inspect = async (payload: Payload, size: number, path: string) =>
-      (await inspectPayload(store.blobs, payload, size, `${filename}: ${path}`)).digest;
     if (wheel.pack.length > 0) store.blobs.put(wheel.pack);
-    const segment = await wheelSegment(wheel, inspect, store.blobs);
+    const segment = await wheelSegment(wheel, (...file) => inspector.inspect(...file), store.blobs);
     store.segments.put(segment);
     return { segment: segment.id };
   }
   // Digests play no part in a layer's bytes, so it can be described before they are known.
-  const draft = await wheelSegment(wheel, () => digestOf(""), store.blobs);
+  const draft = await wheelSegment(wheel, () => ({ digest: digestOf("") }), store.blobs);
   const [alone] = arrange([[draft]]).tiers as [ArrangedTier];
   const plan = composeLayer(alone.segments, alone);
-  const digests = new Map<string, Digest>();
-  const record = await describeLayer(plan, store.blobs, filename, (path, content) =>
-    digests.set(path, content),
-  );
-  const digestAt = (_payload: Payload, _size: number, path: string) => {
-    const known = digests.get(path);
-    if (known === undefined) throw new TypeError(`${filename}: no digest for ${path}`);
+  const contents = new Map<string, FileContent>();
+  const record = await describeLayer(plan, store.blobs, filename, (path, payload, size) => {
+    const reader = inspector.watch(payload, size, path);
+    const end = () => {
+      const content = reader.end();
+      if (content instanceof Promise) return content.then((known) => void contents.set(path, known));
+      contents.set(path, content);
+      return undefined;
+    };
+    return { update: (bytes) => reader.update(bytes), end };
+  });
+  const contentOf = (_payload: Payload, _size: number, path: string) => {
+    const known = contents.get(path);
+    if (known === undefined) throw new TypeError(`${filename}: no content for ${path}`);
     return known;
   };
-  const segment = await wheelSegment(wheel, digestAt, store.blobs);
+  const segment = await wheelSegment(wheel, contentOf, store.blobs);
   store.segments.put(segment);
   return { segment: segment.id, layer: { key: plan.key, record } };
 }

@@ -10,7 +10,7 @@ import { inputsDigest, pythonInputsDigest } from "./inputs-digest.ts";
 import { answersSystem, type BaseRequest, obtainBase, obtainDebian } from "./lock-base.ts";
 import { mirrorsOf } from "./mirrors.ts";
 import type { PythonInputs } from "./python-inputs.ts";
-import { pythonTarget } from "./python-target.ts";
+import { baseName, pythonTarget } from "./python-target.ts";
 import { step, type Workbench } from "./workbench.ts";
 
 export type LockRequest = BaseRequest & {
@@ -159,6 +159,10 @@ async function resolveLock(
   const pythonInputs = pythonInputsDigest(request, [...targets, ...optionalTargets]);
   if (request.upgrade === false && previous?.python?.inputs === pythonInputs) {
     return { ...base, python: previous.python };
+  }
+  const { assertWheelsFit } = await import("../ecosystems/python/choice/unfit-wheel.ts");
+  for (const one of targets) {
+    assertWheelsFit(request.inputs.wanted.requirements, one, baseName(image, debian));
   }
   const { resolvePython } = await import("../ecosystems/python/resolve.ts");
   const { settings, tools } = await index.forResolving();

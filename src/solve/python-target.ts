@@ -19,6 +19,14 @@ export function pythonTarget(lock: CambiumLock, platform: Platform): PythonTarge
   };
 }
 
+/** What an image stands on, as messages name it. */
+export function baseName(
+  base: Pick<LockedBase, "reference"> | undefined,
+  debian: CambiumLock["debian"],
+): string {
+  return base === undefined ? `the computed Debian ${debian?.suite}` : `base ${base.reference}`;
+}
+
 /** The program behind the environment's `python`, absolute. @throws CambiumError as `pythonTarget`. */
 export function interpreterOf(lock: CambiumLock, platform: Platform): string {
   if (lock.base !== undefined) return targetOf(lock.base, platform).python.path;

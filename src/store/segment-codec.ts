@@ -1,5 +1,5 @@
 import { type Digest, hexOf, parseDigest } from "../layer/digest.ts";
-import type { Payload, Recipe, Segment, SegmentEntry, SegmentId } from "../layer/segment.ts";
+import type { Payload, Recipe, Segment, SegmentEntry, SegmentId, SharedObject } from "../layer/segment.ts";
 import { segmentId } from "../layer/segment-id.ts";
 import { decodeDocument, encodeDocument } from "./checked-document.ts";
 
@@ -32,6 +32,7 @@ type SegmentDocument = {
   readonly payloads: readonly number[];
   /** By the entry's place; few have any. */
   readonly xattrs: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly sharedObjects?: readonly SharedObject[];
 };
 
 /** No package comes near: 1,000,000 entries are about 150 MB. Guards against a bomb from a remote. */
@@ -77,12 +78,12 @@ function documentOf(segment: Segment): SegmentDocument {
       types.push(entry.type === "symlink" ? "s" : "h");
     }
   });
-  const { id, recipe, name, key, mtimeSec, sizeBytes, blobs } = segment;
+  const { id, recipe, name, key, mtimeSec, sizeBytes, blobs, sharedObjects } = segment;
   return {
     version: 1,
     ...{ id, recipe, name, key, mtimeSec, sizeBytes, blobs: blobs.map(hexOf) },
     ...{ types: types.join(""), paths, modes, uids, gids, sizes, digests: digests.join("") },
-    ...{ targets, payloads, xattrs },
+    ...{ targets, payloads, xattrs, ...(sharedObjects && { sharedObjects }) },
   };
 }
 
@@ -154,7 +155,24 @@ function segmentFrom(document: SegmentDocument, id: SegmentId): Segment | undefi
   }
   if (file !== sizes.length || link !== targets.length || 4 * payload !== payloads.length) return undefined;
   const { recipe, name, key, mtimeSec, sizeBytes } = document;
-  return { id, recipe, name, key, mtimeSec, entries, sizeBytes, blobs };
+  const sharedObjects = document.sharedObjects?.map(sharedObjectFrom);
+  return {
+    ...{ id, recipe, name, key, mtimeSec, entries, sizeBytes, blobs },
+    ...(sharedObjects && { sharedObjects }),
+  };
+}
+
+/** Held to its form, since it is walked later on, outside of what makes damage a miss. */
+function sharedObjectFrom({ path, architecture, soname, needed, runpath }: SharedObject): SharedObject {
+  const texts = [path, soname ?? "", ...needed, ...runpath];
+  const isKnown = architecture === undefined || architecture === "amd64" || architecture === "arm64";
+  if (!isKnown || !texts.every((text) => typeof text === "string")) throw new TypeError("no shared object");
+  return {
+    path,
+    ...(architecture !== undefined && { architecture }),
+    ...(soname !== undefined && { soname }),
+    ...{ needed: [...needed], runpath: [...runpath] },
+  };
 }
 
 function pushPayload(payloads: number[], payload: Payload, blobs: Map<Digest, number>, path: string): void {

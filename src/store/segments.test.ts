@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { digestOf } from "../layer/digest.ts";
-import type { Segment, SegmentEntry, SegmentId } from "../layer/segment.ts";
+import type { Segment, SegmentEntry, SegmentId, SharedObject } from "../layer/segment.ts";
 import { decodeSegment, encodeSegment } from "./segment-codec.ts";
 import { SegmentStore } from "./segments.ts";
 import { openStore } from "./store.ts";
@@ -12,7 +12,7 @@ import { openStore } from "./store.ts";
 const blobs = [digestOf("wheel"), digestOf("made")];
 const id = digestOf("recipe").slice(7) as SegmentId;
 
-function segmentOf(entries: readonly SegmentEntry[]): Segment {
+function segmentOf(entries: readonly SegmentEntry[], sharedObjects?: readonly SharedObject[]): Segment {
   return {
     id,
     recipe: { ecosystem: "python", layoutVersion: 1, source: blobs[0]!, options: { scheme: "venv" } },
@@ -22,6 +22,7 @@ function segmentOf(entries: readonly SegmentEntry[]): Segment {
     entries,
     sizeBytes: entries.reduce((sum, entry) => sum + (entry.type === "file" ? entry.size : 0), 0),
     blobs,
+    ...(sharedObjects !== undefined && { sharedObjects }),
   };
 }
 
@@ -83,13 +84,40 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
+const sharedObject: fc.Arbitrary<SharedObject> = fc.record(
+  {
+    path: fc.string(),
+    architecture: fc.constantFrom("amd64", "arm64"),
+    soname: fc.string(),
+    needed: fc.array(fc.string(), { maxLength: 3 }),
+    runpath: fc.array(fc.string(), { maxLength: 3 }),
+  },
+  { requiredKeys: ["path", "needed", "runpath"], noNullPrototype: true },
+);
+
 test("any segment comes back as it was", () => {
+  const shared = fc.option(fc.array(sharedObject, { maxLength: 5 }), { nil: undefined });
   fc.assert(
-    fc.property(fc.array(entry, { maxLength: 30 }), (entries) => {
-      const segment = segmentOf(entries);
+    fc.property(fc.array(entry, { maxLength: 30 }), shared, (entries, sharedObjects) => {
+      const segment = segmentOf(entries, sharedObjects);
       expect(decodeSegment(encodeSegment(segment), id)).toStrictEqual(segment);
     }),
   );
+});
+
+test("shared objects of another form than ours make the file a miss", () => {
+  const good = { path: "a.so", needed: ["libc.so.6"], runpath: [] };
+  expect(decodeSegment(encodeSegment(segmentOf([], [good])), id)).toBeDefined();
+  const bad = [
+    { ...good, path: 1 },
+    { ...good, needed: [1] },
+    { ...good, runpath: 1 },
+    { path: "a.so" },
+    null,
+  ];
+  for (const one of [...bad, { ...good, architecture: "m68k" }]) {
+    expect(decodeSegment(encodeSegment(segmentOf([], [one as unknown as SharedObject])), id)).toBeUndefined();
+  }
 });
 
 test("what is put is had, listed, and gone when removed", () => {

@@ -10,6 +10,7 @@ import {
   moduleWheel,
   startBaseWorld,
 } from "../support/registry-bases.ts";
+import { unpackRemoteImage } from "../support/umoci.ts";
 
 const requirements = "light==1.0\nbinary==1.0\n";
 const app = { "requirements.txt": requirements, "app.py": "import light, binary\nprint(light.name)\n" };
@@ -201,15 +202,11 @@ describe.runIf(needs("docker-registry", "skopeo", "umoci", "runc", "root"))(
 
     /** Every path with type, mode, owner, and what a link says or a file has, as umoci unpacks it. */
     function treeOf(reference: string, name: string): string[] {
-      const layout = world.at(`${name}-layout`);
-      const target = ["--quiet", "--src-tls-verify=false", remote(reference), `oci:${layout}:1`];
-      execFileSync(toolOf("skopeo"), ["copy", ...target]);
-      const bundle = world.at(`${name}-bundle`);
-      execFileSync(toolOf("umoci"), ["unpack", "--image", `${layout}:1`, bundle]);
+      const root = unpackRemoteImage(reference, world.at(name));
       const found = execFileSync(
         "find",
         [
-          `${bundle}/rootfs`,
+          root,
           "-mindepth",
           "1",
           ...["-type", "f", "-printf", "%P\\t%y\\t%m\\t%U:%G\\t%s %T@\\0"],

@@ -1,11 +1,14 @@
 import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
+import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import type { BuildEvent } from "../../src/events.ts";
 import { imageSet } from "../../src/image/image.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import { createRegistryAccess } from "../../src/registry/access.ts";
 import { pushImage } from "../../src/registry/push.ts";
+import { openRepository } from "../../src/registry/repository.ts";
 import { startDockerRegistry } from "../support/docker-registry.ts";
 import { AMD64, ARM64, imageOf } from "../support/images.ts";
 import { layerOf } from "../support/layers.ts";
@@ -64,6 +67,29 @@ test("a changed image sends its new layer only; another tag of the same image se
   const requests = await registry.accesses();
   const writes = requests.filter(({ method }) => method !== "HEAD");
   expect(writes.map(({ method, path }) => `${method} ${path}`)).toEqual(["PUT /v2/app/manifests/3"]);
+});
+
+test("a manifest that is checked while another push writes the link of a blob is sent again", async () => {
+  await using registry = await startDockerRegistry();
+  const image = imageOf([shared, one]);
+  await pushImage(imageSet([image]), parseReference(`${registry.address}/app:1`, "test"), access);
+  const path = one.descriptor.digest.replace(":", "/");
+  const link = join(registry.storage, "docker/registry/v2/repositories/app/_layers", path, "link");
+  // As the other push leaves it for a moment, and what it does next.
+  writeFileSync(link, "");
+  const reasons: string[] = [];
+  const late = createRegistryAccess({
+    ...options,
+    emit: (event) => {
+      if (event.type === "download-retry") reasons.push(event.reason);
+      writeFileSync(link, one.descriptor.digest);
+    },
+  });
+  const app = openRepository(parseReference(`${registry.address}/app`, "test"), late, "push");
+  await app.putManifest(image.manifest, "2");
+  expect(reasons).toEqual(["DIGEST_INVALID"]);
+  expect(await app.manifestDigest("2")).toBe(image.manifest.descriptor.digest);
+  await late.close();
 });
 
 test("two platforms become an index; the tag comes after everything it needs", async () => {

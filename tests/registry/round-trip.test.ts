@@ -1,7 +1,6 @@
-import { execFile, execFileSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
-import type { BuildEvent } from "../../src/events.ts";
 import { imageSet } from "../../src/image/image.ts";
 import { writeOciLayout } from "../../src/image/outputs/oci-layout.ts";
 import { parseReference } from "../../src/image/reference.ts";
@@ -10,21 +9,14 @@ import { type AccessOptions, createRegistryAccess, type RegistryAccess } from ".
 import { pushImage } from "../../src/registry/push.ts";
 import { openRemoteImage } from "../../src/registry/remote-image.ts";
 import { openRepository } from "../../src/registry/repository.ts";
-import { startDockerRegistry, type TestRegistry } from "../support/docker-registry.ts";
+import { startDockerRegistry } from "../support/docker-registry.ts";
 import { AMD64, ARM64, imageOf } from "../support/images.ts";
 import { layerOf } from "../support/layers.ts";
 import { needs } from "../support/needs.ts";
-import {
-  basicAuth,
-  IDENTITY_TOKEN,
-  PASSWORD,
-  startTokenServer,
-  type TokenServer,
-  USER,
-} from "../support/registry-auth.ts";
+import { basicAuth, IDENTITY_TOKEN, PASSWORD, startTokenServer, USER } from "../support/registry-auth.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import { AUTH_MODES, layersOf, startTrip } from "./trip.ts";
 
-const events: BuildEvent[] = [];
 const opened: RegistryAccess[] = [];
 const folder = temporaryFolder();
 afterAll(async () => {
@@ -37,7 +29,7 @@ function accessWith(options: Partial<AccessOptions> = {}): RegistryAccess {
     env: {},
     retries: 1,
     backoffMs: 1,
-    emit: (event) => events.push(event),
+    emit: () => undefined,
     ...options,
   });
   opened.push(access);
@@ -49,77 +41,47 @@ const one = layerOf({ path: "one", file: "1" });
 const two = layerOf({ path: "two", file: "2" });
 const set = imageSet([imageOf([shared, one], {}, AMD64), imageOf([shared, two], {}, ARM64)]);
 
-type Mode = { readonly name: string; readonly auth: (tokens: TokenServer) => readonly string[] };
-const modes: readonly Mode[] = [
-  { name: "anonymous", auth: () => [] },
-  { name: "Basic", auth: () => basicAuth(folder) },
-  { name: "token server", auth: (tokens) => tokens.auth },
-];
-
 describe.runIf(needs("docker-registry", "skopeo", "openssl"))("with skopeo", () => {
-  test.for(modes)("what one pushes the other reads: $name", async ({ name, auth }) => {
-    await using tokens = await startTokenServer();
-    await using registry = await startDockerRegistry({ auth: auth(tokens) });
-    using work = temporaryFolder();
-    const authFile = work.at("auth.json");
-    if (name !== "anonymous") await logIn(registry, authFile);
-    const access = accessWith({ env: { REGISTRY_AUTH_FILE: authFile } });
-    const authArgs = name === "anonymous" ? [] : ["--authfile", authFile];
-
-    const reference = parseReference(`${registry.address}/team/app:1`, "test");
-    const { digest } = await pushImage(set, reference, access);
-    const folderArgs = [`docker://${registry.address}/team/app:1`, `dir:${work.at("copy")}`];
-    await skopeo(["copy", "-q", "--all", "--src-tls-verify=false", ...authArgs, ...folderArgs]);
-    expect(JSON.parse(readFileSync(work.at("copy", "manifest.json"), "utf8"))).toMatchObject({
+  test.for(AUTH_MODES)("what one pushes the other reads: $name", async ({ name }) => {
+    await using trip = await startTrip(name);
+    const digest = await trip.push(set, "team/app:1");
+    await trip.copy("docker://team/app:1", `dir:${trip.at("copy")}`, "--all");
+    expect(JSON.parse(readFileSync(trip.at("copy", "manifest.json"), "utf8"))).toMatchObject({
       manifests: [{ platform: { architecture: "amd64" } }, { platform: { architecture: "arm64" } }],
     });
 
-    await writeOciLayout(
-      imageSet([imageOf([shared, two])]),
-      work.at("layout"),
-      { tags: [] },
-      () => undefined,
-    );
-    for (const format of ["oci", "v2s2"]) {
-      const target = `docker://${registry.address}/theirs/app:${format}`;
-      const args = ["copy", "-q", "--dest-tls-verify=false", ...authArgs, "--format", format];
-      await skopeo([...args, `oci:${work.at("layout")}`, target]);
-      const source = await openRemoteImage(
-        parseReference(target.slice(9), "test"),
-        accessWith({ env: { REGISTRY_AUTH_FILE: authFile } }),
-      );
-      const report = await validateImage(source);
-      expect(report.problems).toEqual([]);
-      expect(report.checked).toMatchObject({ manifests: 1, layers: 2 });
-      expect(source.root.mediaType).toContain(
-        format === "oci" ? "oci.image.manifest" : "docker.distribution.manifest.v2",
-      );
+    const single = imageSet([imageOf([shared, two])]);
+    await writeOciLayout(single, trip.at("layout"), { tags: [] }, () => undefined);
+    const layout = `oci:${trip.at("layout")}`;
+    for (const format of ["oci", "v2s2"])
+      await trip.copy(layout, `docker://theirs/app:${format}`, `--format=${format}`);
+    await trip.copyAsZstd(layout, "theirs/app:zstd");
+    for (const { tag, manifest, layer } of [
+      { tag: "oci", manifest: "oci.image.manifest.v1", layer: "oci.image.layer.v1.tar+gzip" },
+      {
+        tag: "v2s2",
+        manifest: "docker.distribution.manifest.v2",
+        layer: "docker.image.rootfs.diff.tar.gzip",
+      },
+      { tag: "zstd", manifest: "oci.image.manifest.v1", layer: "oci.image.layer.v1.tar+zstd" },
+    ]) {
+      const found = await trip.read(`theirs/app:${tag}`);
+      expect(found.mediaType).toBe(`application/vnd.${manifest}+json`);
+      const diffIds = found.images[0]?.layers.map(({ diffId }) => diffId);
+      expect(diffIds).toEqual(single.images[0]?.layers.map(({ diffId }) => diffId));
+      const types = layersOf(found).map(({ mediaType }) => mediaType);
+      expect(new Set(types)).toEqual(new Set([`application/vnd.${layer}`]));
     }
 
-    const app = openRepository(reference, accessWith({ env: { REGISTRY_AUTH_FILE: authFile } }), "delete");
+    const reference = parseReference(trip.reference("team/app:1"), "test");
+    const app = openRepository(reference, trip.session(), "delete");
     expect(await app.tags()).toEqual(["1"]);
     expect(await app.referrers(digest)).toEqual([]);
     expect(await app.deleteManifest(digest)).toBe(true);
     expect(await app.manifest("1")).toBeUndefined();
-    const told = JSON.stringify(events);
-    expect(told).not.toContain(PASSWORD);
+    expect(JSON.stringify(trip.events)).not.toContain(PASSWORD);
   });
-
-  async function logIn(registry: TestRegistry, authFile: string): Promise<void> {
-    const args = ["login", "--tls-verify=false", "--authfile", authFile, "-u", USER, "--password-stdin"];
-    await skopeo([...args, registry.address], PASSWORD);
-  }
 });
-
-/** Not by execFileSync: the token server lives in this process. */
-async function skopeo(args: readonly string[], input = ""): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const child = execFile("skopeo", args, { timeout: 60_000 }, (error) =>
-    error === null ? resolve() : reject(error),
-  );
-  child.stdin?.end(input);
-  await promise;
-}
 
 const password = (word: string) => async () =>
   ({ kind: "password", username: USER, password: word, from: "/p/auth.json" }) as const;

@@ -143,13 +143,13 @@ export type PylockWheel = {
 export function pylockText(wheels: readonly PylockWheel[]): string {
   const head = 'lock-version = "1.0"\ncreated-by = "test"\n';
   if (wheels.length === 0) return `${head}packages = []\n`;
-  const packages = wheels.map(
-    ({ name, version, url, sha256, size }) => `
-[[packages]]
-name = "${name}"
-version = "${version}"
-wheels = [{ url = "${url}", ${size === undefined ? "" : `size = ${size}, `}hashes = { sha256 = "${sha256}" } }]
-`,
-  );
+  const releases = Map.groupBy(wheels, ({ name, version }) => `name = "${name}"\nversion = "${version}"`);
+  const packages = [...releases].map(([release, files]) => {
+    const rows = files.map(
+      ({ url, sha256, size }) =>
+        `{ url = "${url}", ${size === undefined ? "" : `size = ${size}, `}hashes = { sha256 = "${sha256}" } }`,
+    );
+    return `\n[[packages]]\n${release}\nwheels = [${rows.join(", ")}]\n`;
+  });
   return `${head}${packages.join("")}`;
 }

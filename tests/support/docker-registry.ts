@@ -9,6 +9,8 @@ export type AccessLine = { readonly method: string; readonly path: string; reado
 export type TestRegistry = AsyncDisposable & {
   /** `127.0.0.1:port`. */
   readonly address: string;
+  /** The folder of its storage. */
+  readonly storage: string;
   /** What was asked of it since the start or the last `forget`, as it logged that itself. */
   accesses(): Promise<AccessLine[]>;
   forget(): Promise<void>;
@@ -29,13 +31,14 @@ export async function startDockerRegistry(options: RegistryOptions = {}): Promis
   const address = `127.0.0.1:${await freePort()}`;
   const config = folder.at("config.yml");
   const log = folder.at("log");
+  const storage = folder.at("storage");
   writeFileSync(
     config,
     [
       "version: 0.1",
       "log: {level: error, accesslog: {disabled: false}}",
       "storage:",
-      `  filesystem: {rootdirectory: ${folder.at("storage")}}`,
+      `  filesystem: {rootdirectory: ${storage}}`,
       "  delete: {enabled: true}",
       `  maintenance: {readonly: {enabled: ${options.isReadOnly === true}}}`,
       "http:",
@@ -56,6 +59,7 @@ export async function startDockerRegistry(options: RegistryOptions = {}): Promis
   };
   return {
     address,
+    storage,
     accesses: async () => (await settled()).slice(forgotten),
     forget: async () => {
       forgotten = (await settled()).length;

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import type { ImageTree } from "../../src/image/image-tree.ts";
 
 /** A tree as lines in order: path, type, mode, and content digest or link target. Owners are the disk's affair. */
@@ -31,4 +32,14 @@ export function linesOfFolder(folder: string): string[] {
       return `${path} ${type} ${mode} ${type === "f" ? digests.get(path) : target}`;
     })
     .sort();
+}
+
+/**
+ * A line for every entry with all that an unpacker should keep: path, type, mode, owner, content, time of a file, which
+ * file is a hard link to which, xattrs. By Python, so that nothing of ours is asked about itself.
+ */
+export function entriesOfFolder(folder: string): string[] {
+  const script = fileURLToPath(new URL("entries-of.py", import.meta.url));
+  const options = { encoding: "utf8", maxBuffer: 1 << 28 } as const;
+  return execFileSync("python3", [script, folder], options).trim().split("\n");
 }

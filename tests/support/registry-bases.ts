@@ -11,6 +11,7 @@ import { pushImage } from "../../src/registry/push.ts";
 import { cambium, type Ran, type RunOptions } from "./command.ts";
 import type { DistributionFile } from "./distributions.ts";
 import { startDockerRegistry, type TestRegistry } from "./docker-registry.ts";
+import { type ElfFields, elfOf } from "./elf.ts";
 import { AMD64, imageOf } from "./images.ts";
 import { digestIn, pylockFiles, workplace, writeProject } from "./project.ts";
 import { type PythonIndex, startPythonIndex } from "./python-index.ts";
@@ -163,4 +164,13 @@ export function moduleWheel(
   const isPure = tag.endsWith("any");
   const wheelFile = `Wheel-Version: 1.0\nRoot-Is-Purelib: ${isPure}\nTag: ${tag}\n`;
   return { filename: wheelFilename({ name }, tag), bytes: wheel(files, { name, wheelFile }) };
+}
+
+/** A wheel of ELF files by path, for every CPython from 3.11: extension modules, and libraries that come along. */
+export function binaryWheel(name: string, files: Readonly<Record<string, ElfFields>>): DistributionFile {
+  const tag = "cp311-abi3-manylinux_2_17_x86_64";
+  const members = Object.entries(files).map(([path, fields]) => [path, elfOf(fields)] as const);
+  const wheelFile = `Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: ${tag}\n`;
+  const bytes = wheel(Object.fromEntries(members), { name, wheelFile });
+  return { filename: wheelFilename({ name }, tag), bytes };
 }

@@ -74,8 +74,3 @@ function librariesOfC(architecture: Architecture): string[] {
   const folders = [`lib/${TUPLES[architecture]}`, `usr/lib/${TUPLES[architecture]}`];
   return [...folders, "lib64", "usr/lib64", "lib", "usr/lib"].map((folder) => `${folder}/libc.so.6`);
 }
-
-/** As people write it: `glibc 2.36`. */
-export function formatLibc({ kind, version }: Libc): string {
-  return version === undefined ? `${kind} of unknown version` : `${kind} ${version.join(".")}`;
-}

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
+import { elfOf } from "../../../tests/support/elf.ts";
 import { type WheelFile, type WheelOptions, wheel, wheelFilename } from "../../../tests/support/wheel.ts";
 import { canonicalJson } from "../../canonical-json.ts";
 import { type Digest, digestOf } from "../../layer/digest.ts";
@@ -461,7 +462,7 @@ test("a plan knows every path and size without the digests of what stays deflate
   writeFileSync(path, bytes);
   const plan = await planWheel({ path, digest: digestOf(bytes), filename: wheelFilename() });
   const known = plan.files
-    .filter((it) => it.digest !== undefined)
+    .filter((it) => it.content !== undefined)
     .map((it) => it.path.slice(INFO.length + 1));
   expect(known).toEqual(["INSTALLER", "RECORD", "REQUESTED"]);
   expect(plan.files.find((it) => it.path === `${SITE}/demo.py`)).toMatchObject({ size: 6, mode: 0o644 });
@@ -470,4 +471,42 @@ test("a plan knows every path and size without the digests of what stays deflate
 test("a wheel that is no file is an error of the system, not of the wheel", async () => {
   const input = { path: join(scratch, "absent.whl"), digest: digestOf(""), filename: wheelFilename() };
   await expect(planWheel(input)).rejects.toThrow(expect.objectContaining({ code: "ENOENT" }));
+});
+
+test("shared objects are told with what they need, however they were packed", async () => {
+  const far = [600 << 10, 600 << 10] as const;
+  const { segment } = await transcode(
+    wheel({
+      "demo/near.so": elfOf({ needed: ["libc.so.6"] }),
+      // Of more than a chunk, with strings that have passed when the section that names them comes.
+      "demo/far.so": elfOf({ soname: "far.so", needed: ["libz.so.1"], gaps: far }),
+      "demo/patched.so": elfOf({ machine: 183, needed: ["liba.so"], gaps: far, isPatched: true }),
+      "demo.libs/stored.so.1": { content: elfOf({ runpath: "$ORIGIN:/opt/lib" }), method: "stored" },
+      "demo/data.bin": "\x7fELF, it says",
+      "demo/text.py": "x = 1\n",
+    }),
+  );
+  const here = { architecture: "amd64", needed: [], runpath: [] };
+  expect(segment.sharedObjects).toEqual([
+    { ...here, path: `${SITE}/demo.libs/stored.so.1`, runpath: ["$ORIGIN", "/opt/lib"] },
+    { ...here, path: `${SITE}/demo/far.so`, soname: "far.so", needed: ["libz.so.1"] },
+    { ...here, path: `${SITE}/demo/near.so`, needed: ["libc.so.6"] },
+    { ...here, path: `${SITE}/demo/patched.so`, architecture: "arm64", needed: ["liba.so"] },
+  ]);
+});
+
+test("a shared object that points outside of itself is no error, and not told", async () => {
+  const odd = elfOf({ needed: ["libc.so.6"] });
+  odd.writeBigUInt64LE(2n ** 63n, 32);
+  const { segment } = await transcode(wheel({ "demo/odd.so": odd }));
+  expect(segment.sharedObjects).toEqual([]);
+});
+
+test("what a wheel's files tell is bounded: sixty that name 250 kB each are not all told", async () => {
+  const bomb = elfOf({ needed: Array.from({ length: 1000 }, () => "x".repeat(250)) });
+  const files = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`demo/m${i}.so`, bomb]));
+  const { segment } = await transcode(wheel(files));
+  expect(segment.sharedObjects?.length).toBeGreaterThan(0);
+  expect(JSON.stringify(segment.sharedObjects).length).toBeLessThan(10 << 20);
+  expect(segment.entries.filter(({ path }) => path.endsWith(".so"))).toHaveLength(60);
 });

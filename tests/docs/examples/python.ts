@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { canonicalJson } from "../../../src/canonical-json.ts";
 import { parseWheelFilename } from "../../../src/ecosystems/python/standards/wheel-filename.ts";
-import { inspectPayload, planWheelFile, wheelSegment } from "../../../src/ecosystems/python/transcode.ts";
+import { ContentInspector, planWheelFile, wheelSegment } from "../../../src/ecosystems/python/transcode.ts";
 import { directUrlJson } from "../../../src/ecosystems/python/wheel/direct-url.ts";
 import { venvScheme } from "../../../src/ecosystems/python/wheel/scheme.ts";
 import { scriptText } from "../../../src/ecosystems/python/wheel/scripts.ts";
@@ -13,11 +13,13 @@ import { digestOf } from "../../../src/layer/digest.ts";
 import { MemoryBlobs } from "../../../src/layer/memory-blobs.ts";
 import { readSegmentFile } from "../../../src/layer/read-file.ts";
 import type { BlobReader, Segment, SegmentFile } from "../../../src/layer/segment.ts";
+import { elfOf } from "../../support/elf.ts";
 import { zip } from "../../support/zip.ts";
 import { columns, type Example, octal } from "./example.ts";
 
 const FILENAME = "demo-1.0-py3-none-any.whl";
-const CONTENTS: readonly (readonly [path: string, content: string, mode?: number])[] = [
+type Contents = readonly (readonly [path: string, content: string | Buffer, mode?: number])[];
+const CONTENTS: Contents = [
   ["demo/__init__.py", "def main():\n    print('demo')\n"],
   ["demo/tool.sh", "#!/bin/sh\n", 0o100775],
   ["demo-1.0.data/scripts/demo-report", "#!python -E\nprint('report')\n", 0o100755],
@@ -28,15 +30,27 @@ const CONTENTS: readonly (readonly [path: string, content: string, mode?: number
   ["demo-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"],
 ];
 
+const SHARED_OBJECTS: Contents = [
+  ["demo/_fast.cpython-311-x86_64-linux-gnu.so", elfOf({ needed: ["libdemo-1a2b.so.3", "libc.so.6"] })],
+  [
+    "demo.libs/libdemo-1a2b.so.3",
+    elfOf({ soname: "libdemo-1a2b.so.3", needed: ["libc.so.6"], runpath: "$ORIGIN" }),
+  ],
+];
+
 /** Deflated by the pinned compressor, so that the wheel's bytes are the same on every Node. */
 function exampleWheel(): Buffer {
-  const rows = CONTENTS.map(([path, content]) => {
+  return wheelOf(CONTENTS);
+}
+
+function wheelOf(contents: Contents): Buffer {
+  const rows = contents.map(([path, content]) => {
     const hash = createHash("sha256").update(content).digest("base64url");
     return `${path},sha256=${hash},${content.length}\n`;
   });
   const record = ["demo-1.0.dist-info/RECORD", `${rows.join("")}demo-1.0.dist-info/RECORD,,\n`] as const;
   return zip(
-    [...CONTENTS, record].map(([name, content, mode]) => ({
+    [...contents, record].map(([name, content, mode]) => ({
       name,
       content,
       compressed: deflatePinned(Buffer.from(content)),
@@ -46,13 +60,18 @@ function exampleWheel(): Buffer {
 }
 
 async function exampleSegment(): Promise<{ segment: Segment; reader: BlobReader }> {
-  const bytes = exampleWheel();
+  return segmentOf(exampleWheel());
+}
+
+async function segmentOf(bytes: Buffer): Promise<{ segment: Segment; reader: BlobReader }> {
   const blobs = new MemoryBlobs();
   const digest = blobs.put(bytes);
   const plan = await planWheelFile({ digest, filename: FILENAME }, archiveInMemory(bytes, FILENAME));
-  const digestAt = async (payload: Parameters<typeof inspectPayload>[1], size: number, path: string) =>
-    (await inspectPayload(blobs, payload, size, path)).digest;
-  return { segment: await wheelSegment(plan, digestAt, blobs), reader: blobs };
+  const inspector = new ContentInspector(blobs, FILENAME);
+  return {
+    segment: await wheelSegment(plan, (...file) => inspector.inspect(...file), blobs),
+    reader: blobs,
+  };
 }
 
 export async function pythonExamples(): Promise<Example[]> {
@@ -63,6 +82,7 @@ export async function pythonExamples(): Promise<Example[]> {
     if (file === undefined) throw new Error(`the example has no ${path}`);
     return Buffer.from(readSegmentFile(reader, file)).toString("utf8");
   };
+  const { sharedObjects = [] } = (await segmentOf(wheelOf([...CONTENTS, ...SHARED_OBJECTS]))).segment;
   const wheelDigest = segment.recipe.source;
   const library = "opt/venv/lib/python3/site-packages";
   for (const { path, payload, size } of files) {
@@ -88,6 +108,7 @@ export async function pythonExamples(): Promise<Example[]> {
         ]),
       ]),
     },
+    { name: "shared-objects", text: sharedObjects.map((object) => JSON.stringify(object)).join("\n") },
     { name: "record", text: text(`${library}/demo-1.0.dist-info/RECORD`).replaceAll("\r\n", "\n").trimEnd() },
     { name: "script", text: text("opt/venv/bin/demo").trimEnd() },
     { name: "data-script", text: text("opt/venv/bin/demo-report").trimEnd() },

@@ -107,7 +107,13 @@ test("a demanded digest limits the choice", async () => {
 });
 
 test("no wheel for the target is an error that says what there is", async () => {
-  const message = async (wheels: string[], target = bookworm, more: Partial<UniversalDistribution> = {}) => {
+  // With a second file there was something to choose.
+  const sdist = archive("x-1.tar.gz");
+  const message = async (
+    wheels: string[],
+    target = bookworm,
+    more: Partial<UniversalDistribution> = { sdist },
+  ) => {
     const failure = await filenames([release("x", "1", wheels, more)], target).catch(
       (error: unknown) => error,
     );
@@ -127,13 +133,23 @@ test("no wheel for the target is an error that says what there is", async () => 
   );
   expect(await message(["x-1-py2-none-any.whl"])).toBe("only for Python 2");
   expect(await message(["setup.exe"])).toBe("not a wheel's name: setup.exe");
-  expect(await message([], bookworm, { sdist: archive("x-1.tar.gz") })).toBe(
-    "only a source distribution: x-1.tar.gz",
-  );
+  expect(await message([])).toBe("only a source distribution: x-1.tar.gz");
   expect(await message([], bookworm, { needsBuild: "directory ../lib" })).toBe(
     "a source tree: directory ../lib",
   );
-  expect(await message([])).toBe("no files at all");
+  expect(await message([], bookworm, {})).toBe("no files at all");
+});
+
+test("the one wheel of a lock that the target cannot take is the base's fault, without a look for others", async () => {
+  const distributions = [release("x", "1", ["x-1-cp312-cp312-manylinux_2_17_x86_64.whl"])];
+  const nearestWithWheel = async () => expect.unreachable("nothing else can be chosen");
+  await expect(
+    chooseWheels({ distributions }, bookworm, NOTHING, { nearestWithWheel, base: "base b:1" }),
+  ).rejects.toMatchObject({
+    code: "BASE_PYTHON",
+    message:
+      "lock: base b:1 (Python 3.11.2, glibc 2.36, linux/amd64) cannot take x-1-cp312-cp312-manylinux_2_17_x86_64.whl: only for CPython 3.12",
+  });
 });
 
 test("the error names every missing distribution, and the nearest versions that have a wheel", async () => {

@@ -9,6 +9,7 @@ import { comparePublic, compareVersions, parseVersion, tryVersion } from "../sta
 import { parseWheelFilename } from "../standards/wheel-filename.ts";
 import type { PythonTarget } from "../target.ts";
 import { type MissingWheel, wheelMissing } from "./missing-wheel.ts";
+import { unfitWheels } from "./unfit-wheel.ts";
 import type { UniversalDistribution, UniversalLock } from "./universal-lock.ts";
 
 /** What is asked for beyond the plain dependencies. Without `groups`, the lock's default groups. */
@@ -17,9 +18,11 @@ export type ChooseContext = { readonly extras: readonly string[]; readonly group
 export type ChooseOptions = {
   /** The file or resolution that the lock is from, for messages. */
   readonly where?: string;
+  /** What the wheels would run on, for messages. */
+  readonly base?: string;
   /** Versions near the locked one that have a wheel for the target, best first; asked only when one is missing. */
   readonly nearestWithWheel?: (name: NormalizedName) => Promise<readonly string[]>;
-  /** What to do about a distribution without a wheel, such as building it. The default raises `WHEEL_MISSING`. */
+  /** What to do about a distribution without a wheel, such as building it. The default is an error. */
   readonly noWheel?: (missing: MissingWheel) => Promise<ChosenWheel>;
 };
 
@@ -30,7 +33,7 @@ export type Choice = { readonly chosen: readonly ChosenWheel[]; readonly notices
  * Sorted by name.
  * @throws CambiumError `LOCK_PYTHON` when the lock or a release is not for the target's Python, `LOCK_ENVIRONMENT` when
  * none of its environments is the target's, `LOCK_AMBIGUOUS` when two releases of one name remain, `HASH_UNMATCHED`,
- * `WHEEL_MISSING`, `WHEEL_FILENAME`, `LOCK_NAME` when a chosen wheel is named after another project or version.
+ * `WHEEL_MISSING`, or `BASE_PYTHON` and its like where the lock gives one wheel only, `WHEEL_FILENAME`, `LOCK_NAME` when a chosen wheel is named after another project or version.
  */
 export async function chooseWheels(
   lock: UniversalLock,
@@ -54,8 +57,10 @@ export async function chooseWheels(
     else chosen.push(chosenWheel(distribution, wheel));
   }
   const noWheel = options.noWheel;
-  if (missing.length > 0 && noWheel === undefined)
-    throw await wheelMissing(missing, options.nearestWithWheel);
+  if (missing.length > 0 && noWheel === undefined) {
+    const unfit = unfitWheels(missing, options.base ?? "the base");
+    throw unfit ?? (await wheelMissing(missing, options.nearestWithWheel));
+  }
   if (noWheel !== undefined) for (const one of missing) chosen.push(await noWheel(one));
   chosen.sort((a, b) => (a.name < b.name ? -1 : 1));
   return { chosen, notices: lock.notices ?? [] };

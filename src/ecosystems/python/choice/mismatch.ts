@@ -1,56 +1,28 @@
-import type { Platform } from "../../../platform.ts";
-import { formatLibc, type Libc } from "../../linux/libc.ts";
-import {
-  glibcMinorOf,
-  machineOf,
-  minorOf,
-  muslMinorOf,
-  muslTags,
-  type PythonAbi,
-  platformTags,
-} from "../standards/tags.ts";
+import { glibcMinorOf, machineOf, minorOf, muslMinorOf, platformTags } from "../standards/tags.ts";
 import type { WheelFilename } from "../standards/wheel-filename.ts";
 import type { PythonTarget } from "../target.ts";
 
-/** What a wheel would have to run on. */
-export type WheelPlace = PythonAbi & { readonly platform: Platform; readonly libc: Libc | undefined };
-
-/** The first cause counts: Python, then ABI, then platform. `text` says it in a few words. */
+/** Why a target cannot install a wheel. The first cause counts: Python, then ABI, then platform. */
 export type Mismatch = {
   readonly cause: "python" | "abi" | "libc-version" | "libc" | "machine" | "platform";
+  /** In a few words: `only for CPython 3.12`, `needs glibc 2.39, the target has 2.36`. */
   readonly text: string;
 };
 
-/** Why a target cannot install a wheel, as `only for CPython 3.12`, `needs glibc 2.39, the target has 2.36`. */
-export function whyNot(wheel: WheelFilename, target: PythonTarget): string {
-  const libc = { kind: "glibc", version: target.glibc } as const;
-  return mismatchOf(wheel, { minor: minorOf(target), isFreeThreaded: false, platform: target.platform, libc })
-    .text;
-}
-
-/** Why a wheel whose tags do not fit a place does not. */
-export function mismatchOf(wheel: WheelFilename, place: WheelPlace): Mismatch {
-  const { minor, isFreeThreaded } = place;
+/** Of a wheel whose tags do not fit. */
+export function mismatchOf(wheel: WheelFilename, target: PythonTarget): Mismatch {
+  const minor = minorOf(target);
   if (!wheel.pythonTags.some((tag) => isPythonFit(tag, wheel.abiTags, minor))) {
     return { cause: "python", text: `only for ${wheel.pythonTags.map(pythonName).join(", ")}` };
   }
-  const abis = isFreeThreaded ? [`cp3${minor}t`, "none"] : [`cp3${minor}`, "abi3", "none"];
+  const abis = [`cp3${minor}`, "abi3", "none"];
   if (!wheel.abiTags.some((abi) => abis.includes(abi))) {
-    const isThreaded = !isFreeThreaded && wheel.abiTags.some((abi) => abi.endsWith("t"));
+    const isThreaded = wheel.abiTags.some((abi) => abi.endsWith("t"));
     if (isThreaded) return { cause: "abi", text: "only for free-threaded Python" };
-  } else if (!wheel.platformTags.some((tag) => tag === "any" || platformsOf(place).includes(tag))) {
-    return platformMismatch(wheel.platformTags, place);
+  } else if (!wheel.platformTags.some((tag) => tag === "any" || platformTags(target).includes(tag))) {
+    return platformMismatch(wheel.platformTags, target);
   }
   return { cause: "abi", text: `only for ABI ${wheel.abiTags.join(", ")}` };
-}
-
-/** The platform tags of a place; those without a libc version are the machine's alone. */
-export function platformsOf({ platform, libc }: WheelPlace): string[] {
-  if (libc?.version === undefined) return [`linux_${machineOf(platform)}`];
-  const [major, minor] = libc.version;
-  return libc.kind === "musl"
-    ? muslTags(minor, platform)
-    : platformTags({ version: "3", platform, glibc: [major, minor] });
 }
 
 function isPythonFit(tag: string, abis: readonly string[], minor: number): boolean {
@@ -70,24 +42,15 @@ function pythonName(tag: string): string {
   return `${name} ${major}${minor === "" ? "" : `.${minor}`}`;
 }
 
-function platformMismatch(tags: readonly string[], { platform, libc }: WheelPlace): Mismatch {
+function platformMismatch(tags: readonly string[], { platform, glibc }: PythonTarget): Mismatch {
   const machine = machineOf(platform);
   const here = tags.filter((tag) => tag.endsWith(`_${machine}`));
-  const needed = (["glibc", "musl"] as const).flatMap((kind) => {
-    const minors = here
-      .map(kind === "glibc" ? glibcMinorOf : muslMinorOf)
-      .filter((minor) => minor !== undefined);
-    return minors.length === 0
-      ? []
-      : [{ kind, version: [kind === "glibc" ? 2 : 1, Math.min(...minors)] as const }];
-  });
-  const [first] = needed;
-  const same = needed.find(({ kind }) => kind === libc?.kind);
-  if (same !== undefined) {
-    const has = libc?.version === undefined ? "does not tell its version" : `has ${libc.version.join(".")}`;
-    return { cause: "libc-version", text: `needs ${formatLibc(same)}, the target ${has}` };
+  const glibcs = here.map(glibcMinorOf).filter((minor) => minor !== undefined);
+  if (glibcs.length > 0) {
+    const needed = Math.min(...glibcs);
+    return { cause: "libc-version", text: `needs glibc 2.${needed}, the target has ${glibc.join(".")}` };
   }
-  if (first !== undefined) return { cause: "libc", text: `only for ${first.kind}` };
+  if (here.some((tag) => muslMinorOf(tag) !== undefined)) return { cause: "libc", text: "only for musl" };
   const linux = tags.map((tag) => /^(?:many|musl)?linux(?:\d+|_\d+_\d+)?_(\w+)$/.exec(tag)?.[1]);
   const machines = linux.filter((other) => other !== undefined && other !== machine);
   if (machines.length > 0) return { cause: "machine", text: `only for ${[...new Set(machines)].join(", ")}` };

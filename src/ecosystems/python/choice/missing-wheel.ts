@@ -3,7 +3,7 @@ import { formatPlatform } from "../../../platform.ts";
 import type { NormalizedName } from "../lock.ts";
 import { parseWheelFilename } from "../standards/wheel-filename.ts";
 import type { PythonTarget } from "../target.ts";
-import { whyNot } from "./mismatch.ts";
+import { mismatchOf } from "./mismatch.ts";
 import type { UniversalDistribution } from "./universal-lock.ts";
 
 /** A release of a lock that has no wheel for a target: what a build from source would begin with. */
@@ -72,7 +72,7 @@ function closeness(reason: string): number {
 
 function reasonOf(filename: string, target: PythonTarget): string {
   try {
-    return whyNot(parseWheelFilename(filename), target);
+    return mismatchOf(parseWheelFilename(filename), target).text;
   } catch (error) {
     if (error instanceof CambiumError) return `not a wheel's name: ${filename.slice(0, 80)}`;
     throw error;

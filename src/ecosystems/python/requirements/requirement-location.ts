@@ -169,7 +169,7 @@ function directoryError(location: string, { where }: RequirementPlace): CambiumE
   );
 }
 
-function filenameOf(url: string): string {
+export function filenameOf(url: string): string {
   const last =
     url
       .replace(/[?#].*$/s, "")

@@ -20,32 +20,22 @@ const LEGACY_NAMES: Readonly<Record<number, string>> = {
 /** A compressed tag set beyond this is hostile; real ones stay below 30. */
 const MAX_COMBINATIONS = 10_000;
 
-/** What decides tags beside the machine: `minor` of Python 3, and whether it runs without the GIL (PEP 703). */
-export type PythonAbi = { readonly minor: number; readonly isFreeThreaded: boolean };
-
 /**
- * The tags of a target: CPython with the GIL on glibc.
+ * The tags of a target, CPython with the GIL on glibc, in the order of `packaging.tags` 26: own ABI, stable ABI, none, the
+ * stable ABI of older versions, then pure Python.
  * @throws CambiumError `TARGET_UNSUPPORTED` for a Python that is not 3.x or a glibc that is not 2.x.
  */
 export function compatibleTags(target: PythonTarget): CompatibleTags {
-  return tagsOf({ minor: minorOf(target), isFreeThreaded: false }, platformTags(target));
-}
-
-/**
- * The tags of a CPython on these platforms, in the order of `packaging.tags` 26: own ABI, stable ABI, none, the stable
- * ABI of older versions, then pure Python. Without the GIL there is no stable ABI (yet).
- */
-export function tagsOf({ minor, isFreeThreaded }: PythonAbi, platforms: readonly string[]): CompatibleTags {
+  const minor = minorOf(target);
+  const platforms = platformTags(target);
   const list: string[] = [];
   const add = (python: string, abi: string) => {
     for (const platform of platforms) list.push(`${python}-${abi}-${platform}`);
   };
   const own = `cp3${minor}`;
-  add(own, isFreeThreaded ? `${own}t` : own);
-  if (!isFreeThreaded) add(own, "abi3");
-  add(own, "none");
+  for (const abi of [own, "abi3", "none"]) add(own, abi);
   // abi3 begins with Python 3.2 (PEP 384).
-  if (!isFreeThreaded) for (let older = minor - 1; older >= 2; older--) add(`cp3${older}`, "abi3");
+  for (let older = minor - 1; older >= 2; older--) add(`cp3${older}`, "abi3");
   const pure = [`py3${minor}`, "py3", ...Array.from({ length: minor }, (_, i) => `py3${minor - 1 - i}`)];
   for (const python of pure) add(python, "none");
   list.push(`${own}-none-any`);
@@ -81,13 +71,6 @@ export function glibcMinorOf(tag: string): number | undefined {
 export function muslMinorOf(tag: string): number | undefined {
   const minor = /^musllinux_1_(\d+)_/.exec(tag)?.[1];
   return minor === undefined ? undefined : Number(minor);
-}
-
-/** Platform tags on musl 1.`muslMinor`, newest first, `linux_*` last (PEP 656). */
-export function muslTags(muslMinor: number, platform: Platform): string[] {
-  const machine = machineOf(platform);
-  const tags = Array.from({ length: muslMinor + 1 }, (_, i) => `musllinux_1_${muslMinor - i}_${machine}`);
-  return [...tags, `linux_${machine}`];
 }
 
 /** The machine as wheels spell it. */

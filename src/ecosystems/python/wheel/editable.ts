@@ -6,7 +6,7 @@ import { assertOneLine, coreMetadata, type ProjectMetadata } from "./core-metada
 import { directUrlJson } from "./direct-url.ts";
 import { parseScriptTarget } from "./entry-points.ts";
 import { formatRecord, recordRow } from "./record.ts";
-import { relativeFrom, VENV } from "./scheme.ts";
+import { LIBRARY, relativeFrom, VENV } from "./scheme.ts";
 import { scriptText } from "./scripts.ts";
 
 /** A project whose installed form follows from its files alone; who calls has made sure of that. */
@@ -26,7 +26,6 @@ export type EditablePlace = {
 };
 
 const WHERE = "pyproject.toml";
-const LIBRARY = `${VENV}/lib/python3/site-packages`;
 
 /**
  * The files of an editable install into the venv: a `.pth` that puts the project's import packages on the path, its

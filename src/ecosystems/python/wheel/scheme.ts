@@ -24,6 +24,9 @@ export type InstallationScheme = {
 
 export const VENV = "opt/venv";
 
+/** Its site-packages: where wheels unpack to. */
+export const LIBRARY = `${VENV}/lib/python3/site-packages`;
+
 /**
  * The venv scheme for one wheel: `/opt/venv` with the real directory `lib/python3/site-packages`.
  *
@@ -34,12 +37,11 @@ export const VENV = "opt/venv";
 export function venvScheme(wheel: WheelFilename): InstallationScheme {
   const pythonVersion = onlyPythonVersion(wheel);
   const python = `python${pythonVersion ?? "3"}`;
-  const library = `${VENV}/lib/python3/site-packages`;
   return {
     id: "venv",
     paths: {
-      purelib: library,
-      platlib: library,
+      purelib: LIBRARY,
+      platlib: LIBRARY,
       headers: `${VENV}/include/site/${python}/${wheel.name}`,
       scripts: `${VENV}/bin`,
       data: VENV,

@@ -6,7 +6,7 @@ import { type SourceEntry, segmentFromFiles } from "../../../layer/files.ts";
 import type { BlobWriter, Segment } from "../../../layer/segment.ts";
 import { LAYOUT_VERSIONS } from "../../../layout-versions.ts";
 import type { Interpreter } from "../target.ts";
-import { VENV } from "./scheme.ts";
+import { LIBRARY, VENV } from "./scheme.ts";
 
 /**
  * What makes a directory of packages a venv for one minor version: links and `pyvenv.cfg`. Everything that depends on
@@ -32,7 +32,7 @@ export function venvSegmentFiles(interpreter: Interpreter): SourceEntry[] {
     link("bin/python3", "python"),
     link(`bin/python${minor}`, "python"),
     // Stated, because Python looks for it even where no package is installed.
-    { type: "directory", path: `${VENV}/lib/python3/site-packages`, mode: 0o755, ...owner },
+    { type: "directory", path: LIBRARY, mode: 0o755, ...owner },
     link(`lib/python${minor}`, "python3"),
     link("lib64", "lib"),
     { type: "file", path: `${VENV}/pyvenv.cfg`, mode: 0o644, ...owner, content: Buffer.from(settings) },

@@ -1,4 +1,4 @@
-import { usageError } from "../errors.ts";
+import { usageError } from "./errors.ts";
 
 /**
  * The fields of one CSV line as buildx reads them in `-o` (RFC 4180 §2): commas part, double quotes enclose a field
