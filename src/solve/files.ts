@@ -1,146 +1,200 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
-import { join } from "node:path";
+import { createHash, type Hash } from "node:crypto";
+import { rmSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { canonicalJson } from "../canonical-json.ts";
-import { contentDigest, type DigestCache } from "../context/content-digest.ts";
-import type { CopyEntry } from "../context/copy.ts";
+import type { ContentFile, ContentSource, FileSink } from "../context/content-source.ts";
+import type { PlacedEntry } from "../context/target-tree.ts";
 import { CambiumError } from "../errors.ts";
+import { CHUNK_BYTES, giveBackChunk, takeChunk } from "../layer/chunks.ts";
 import { PinnedDeflate } from "../layer/deflate.ts";
 import { type Digest, digestOf, parseDigest } from "../layer/digest.ts";
-import type { Recipe, Segment, SegmentEntry } from "../layer/segment.ts";
+import type { Payload, Recipe, Segment, SegmentDirectory, SegmentEntry } from "../layer/segment.ts";
 import { segmentId } from "../layer/segment-id.ts";
 import { LAYOUT_VERSIONS } from "../layout-versions.ts";
 import { wholeSegment } from "./segments.ts";
 import type { Workbench } from "./workbench.ts";
 
-type DigestedEntry = { readonly entry: CopyEntry; readonly digest?: Digest };
+/** What is to stand at a path, and for a file which source has its content. */
+export type SourcedEntry = Exclude<PlacedEntry, { readonly type: "directory" }> | SegmentDirectory;
+type SourcedFile = Extract<SourcedEntry, { readonly type: "file" }>;
 
 /**
- * Files of the context as a segment. Its recipe is what was found: path, type, mode, owner, link and content, never a
- * time of the host. Files are read only when their digest or their bytes are not known yet.
- * @throws CambiumError `CONTEXT_UNREADABLE`, `CONTEXT_CHANGED`.
+ * Files of any source as a segment. Its recipe is what was found: path, type, mode, owner, link, content, extended
+ * attributes and device, never a time of the host. Files are read only when their digest or their bytes are not known yet.
+ * @throws CambiumError `CONTEXT_UNREADABLE`, `CONTEXT_CHANGED`, and as the sources.
  */
 export async function filesSegment(
   input: {
-    readonly root: string;
     readonly name: string;
+    /** Stands in the recipe; absent where equal files from anywhere are to be one segment. */
+    readonly recipeName?: string;
     readonly key: string;
-    readonly entries: readonly CopyEntry[];
+    /** Sorted, each path once. */
+    readonly entries: readonly SourcedEntry[];
     readonly mtimeSec: number;
   },
-  cache: DigestCache,
-  bench: Workbench,
+  bench: Pick<Workbench, "store" | "lease" | "signal">,
 ): Promise<Segment> {
-  const digested: DigestedEntry[] = [];
+  const digests = new Map<SourcedFile, Digest>();
   for (const entry of input.entries) {
-    const isFile = entry.type === "file" && entry.source !== undefined;
-    digested.push(
-      isFile ? { entry, digest: await contentDigest(input.root, entry.source, cache) } : { entry },
-    );
+    if (entry.type === "file") digests.set(entry, await entry.from.digest(entry.content));
   }
-  const listing = digested.map(({ entry, digest }) => {
-    const { path, type, mode, uid, gid, target, isImplied } = entry;
-    return { path, type, mode, uid, gid, target, isImplied, digest };
+  const listing = input.entries.map((entry) => {
+    const { path, type, mode, uid, gid, xattrs } = entry;
+    return {
+      ...{ path, type, mode, uid, gid, xattrs },
+      target: "target" in entry ? entry.target : undefined,
+      isImplied: "isImplied" in entry ? entry.isImplied : undefined,
+      device: "device" in entry ? entry.device : undefined,
+      digest: entry.type === "file" ? digests.get(entry) : undefined,
+    };
   });
   const recipe: Recipe = {
     ecosystem: "files",
     layoutVersion: LAYOUT_VERSIONS.files,
     source: digestOf(canonicalJson(listing)),
-    options: { mtime: String(input.mtimeSec), name: input.name },
+    options: {
+      mtime: String(input.mtimeSec),
+      ...(input.recipeName !== undefined && { name: input.recipeName }),
+    },
   };
   const id = segmentId(recipe);
+  const { name, key, mtimeSec } = input;
   const known = wholeSegment(bench, id);
-  if (known !== undefined) return known;
-  const pack = await packFiles(input.root, digested, bench);
-  const entries = digested.map(({ entry, digest }): SegmentEntry => segmentEntry(entry, digest, pack));
-  const segment: Segment = {
-    id,
-    recipe,
-    name: input.name,
-    key: input.key,
-    mtimeSec: input.mtimeSec,
-    entries,
-    sizeBytes: entries.reduce((sum, entry) => sum + (entry.type === "file" ? entry.size : 0), 0),
-    blobs: pack.blob === undefined ? [] : [pack.blob],
-  };
-  bench.lease.protect(segment.blobs);
+  if (known !== undefined) {
+    bench.lease.protect(known.blobs);
+    return { ...known, name, key };
+  }
+  const payloads = await payloadsOf(digests, bench);
+  const entries = input.entries.map((entry): SegmentEntry => {
+    if (entry.type !== "file") return entry;
+    const { from: _, content, link: __, ...file } = entry;
+    const digest = digests.get(entry)!;
+    const payload = content.size === 0 ? undefined : payloads.get(digest);
+    return { ...file, size: content.size, digest, ...(payload && { payload }) };
+  });
+  const blobs = [...new Set([...payloads.values()].map(({ blob }) => blob))];
+  const sizeBytes = entries.reduce((sum, entry) => sum + (entry.type === "file" ? entry.size : 0), 0);
+  const segment: Segment = { id, recipe, name, key, mtimeSec, entries, sizeBytes, blobs };
+  bench.lease.protect(blobs);
   bench.store.segments.put(segment);
   return segment;
 }
 
-type Place = { readonly offset: number; readonly length: number; readonly crc: number };
-type Pack = { readonly blob: Digest | undefined; readonly places: ReadonlyMap<Digest, Place> };
-
-function segmentEntry(entry: CopyEntry, digest: Digest | undefined, pack: Pack): SegmentEntry {
-  const { path, mode, uid, gid } = entry;
-  const common = { path, mode, uid, gid };
-  if (entry.type === "directory")
-    return { ...common, type: "directory", ...(entry.isImplied && { isImplied: true }) };
-  if (entry.type === "symlink")
-    return { ...common, mode: 0o777, type: "symlink", target: entry.target ?? "" };
-  if (digest === undefined || entry.source === undefined)
-    throw new TypeError(`a file without content: ${path}`);
-  const file = { ...common, type: "file", size: entry.source.size, digest } as const;
-  const place = pack.places.get(digest);
-  if (place === undefined || pack.blob === undefined) return file;
-  return {
-    ...file,
-    payload: { blob: pack.blob, offset: place.offset, length: place.length, crc32: place.crc },
-  };
-}
-
-/** Deflates every different content into one blob, streaming: a file of any size takes a few MB of memory. */
-async function packFiles(root: string, entries: readonly DigestedEntry[], bench: Workbench): Promise<Pack> {
-  const places = new Map<Digest, Place>();
-  const temporary = bench.store.blobs.temporary();
-  const hash = createHash("sha256");
-  const file = await open(temporary, "w");
-  let total = 0;
-  try {
-    const write = async (bytes: Uint8Array) => {
-      hash.update(bytes);
-      await file.writeFile(bytes);
-      total += bytes.length;
-    };
-    for (const { entry, digest } of entries) {
-      const size = entry.source?.size ?? 0;
-      if (digest === undefined || entry.source === undefined || size === 0 || places.has(digest)) continue;
-      bench.signal.throwIfAborted();
-      const offset = total;
-      const crc = await deflateFile(join(root, entry.source.path), entry.source.path, digest, write);
-      places.set(digest, { offset, length: total - offset, crc });
+/** Where each different content is in the store: where it was already, or in a new pack of all others. */
+async function payloadsOf(
+  digests: ReadonlyMap<SourcedFile, Digest>,
+  bench: Pick<Workbench, "store" | "signal">,
+): Promise<Map<Digest, Payload>> {
+  const payloads = new Map<Digest, Payload>();
+  const wanted = new Map<ContentSource, Map<ContentFile, Digest>>();
+  const seen = new Set<Digest>();
+  for (const [{ from, content }, digest] of digests) {
+    if (content.size === 0 || seen.has(digest)) continue;
+    seen.add(digest);
+    const payload = from.payload?.(content);
+    if (payload !== undefined && bench.store.blobs.has(payload.blob)) {
+      payloads.set(digest, payload);
+      continue;
     }
-    await file.datasync();
-  } finally {
-    await file.close();
+    const files = wanted.get(from) ?? new Map<ContentFile, Digest>();
+    wanted.set(from, files.set(content, digest));
   }
-  const blob = total === 0 ? undefined : parseDigest(`sha256:${hash.digest("hex")}`, temporary);
-  // Nothing to keep: the empty temporary is adopted as the blob of no bytes, which costs nothing and leaves no litter.
-  bench.store.blobs.adopt(temporary, blob ?? digestOf(""));
-  return { blob, places };
+  if (wanted.size === 0) return payloads;
+  const pack = await Pack.create(bench);
+  try {
+    for (const [source, files] of wanted) {
+      await source.read([...files.keys()], async (file) => pack.sink(file.path, files.get(file)!));
+    }
+  } catch (error) {
+    await pack.discard();
+    throw error;
+  }
+  const blob = await pack.adopt();
+  for (const [digest, place] of pack.places) payloads.set(digest, { blob, ...place });
+  return payloads;
 }
 
-async function deflateFile(
-  path: string,
-  name: string,
-  want: Digest,
-  write: (bytes: Uint8Array) => Promise<void>,
-): Promise<number> {
-  const content = createHash("sha256");
-  const deflate = new PinnedDeflate();
-  let crc = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
-    content.update(chunk);
-    crc = crc32(chunk, crc);
-    for (const part of deflate.push(chunk)) await write(part);
+type Place = Omit<Payload, "blob">;
+
+/** One blob of deflated contents, written as they come: a file of any size takes a few MB of memory. */
+class Pack {
+  readonly places = new Map<Digest, Place>();
+  readonly #bench: Pick<Workbench, "store" | "signal">;
+  readonly #path: string;
+  readonly #file: FileHandle;
+  readonly #hash: Hash = createHash("sha256");
+  #length = 0;
+
+  private constructor(bench: Pick<Workbench, "store" | "signal">, path: string, file: FileHandle) {
+    this.#bench = bench;
+    this.#path = path;
+    this.#file = file;
   }
-  for (const part of deflate.finish()) await write(part);
-  if (`sha256:${content.digest("hex")}` !== want) {
-    throw new CambiumError("CONTEXT_CHANGED", `${name} changed while it was read`, {
-      hint: "Run the build again when nothing writes into the project.",
-    });
+
+  static async create(bench: Pick<Workbench, "store" | "signal">): Promise<Pack> {
+    const path = bench.store.blobs.temporary();
+    return new Pack(bench, path, await open(path, "w"));
   }
-  return crc;
+
+  /** Takes the bytes of one content. @throws CambiumError `CONTEXT_CHANGED` at its end when it is another. */
+  sink(name: string, want: Digest): FileSink {
+    this.#bench.signal.throwIfAborted();
+    const content = createHash("sha256");
+    const deflate = new PinnedDeflate();
+    const offset = this.#length;
+    let crc = 0;
+    // Pieces of one size, so that the deflate stream does not depend on how a source happens to be cut.
+    const chunk = takeChunk();
+    let used = 0;
+    const flush = async () => {
+      const piece = chunk.subarray(0, used);
+      content.update(piece);
+      crc = crc32(piece, crc);
+      for (const part of deflate.push(piece)) await this.#write(part);
+      used = 0;
+    };
+    return {
+      write: async (bytes) => {
+        for (let done = 0; done < bytes.length; ) {
+          const part = bytes.subarray(done, done + CHUNK_BYTES - used);
+          chunk.set(part, used);
+          used += part.length;
+          done += part.length;
+          if (used === CHUNK_BYTES) await flush();
+        }
+      },
+      end: async () => {
+        if (used > 0) await flush();
+        giveBackChunk(chunk);
+        for (const part of deflate.finish()) await this.#write(part);
+        if (`sha256:${content.digest("hex")}` !== want) {
+          throw new CambiumError("CONTEXT_CHANGED", `${name} changed while it was read`, {
+            hint: "Run the build again when nothing writes into the project.",
+          });
+        }
+        this.places.set(want, { offset, length: this.#length - offset, crc32: crc });
+      },
+    };
+  }
+
+  async discard(): Promise<void> {
+    await this.#file.close();
+    rmSync(this.#path, { force: true });
+  }
+
+  async adopt(): Promise<Digest> {
+    await this.#file.datasync();
+    await this.#file.close();
+    const blob = parseDigest(`sha256:${this.#hash.digest("hex")}`, this.#path);
+    this.#bench.store.blobs.adopt(this.#path, blob);
+    return blob;
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    this.#hash.update(bytes);
+    await this.#file.writeFile(bytes);
+    this.#length += bytes.length;
+  }
 }
