@@ -26,13 +26,10 @@ export interface ContentSource {
   /** Where the pinned compressor has put the content already. */
   payload?(file: ContentFile): Payload | undefined;
   /**
-   * Gives the contents of files one after the other, each once, in the order that costs least: `open` is asked for the
-   * sink when a file's bytes come.
+   * The contents of files, in the order that costs least. Those that are the same may come once, and one may come again
+   * when its layer has it twice. Read each content before asking for the next; its chunks may be used again after that.
    */
-  read(files: readonly ContentFile[], open: (file: ContentFile) => Promise<FileSink>): Promise<void>;
+  read(files: readonly ContentFile[]): AsyncIterable<FileContent>;
 }
 
-export interface FileSink {
-  write(bytes: Uint8Array): Promise<void>;
-  end(): Promise<void>;
-}
+export type FileContent = { readonly file: ContentFile; readonly content: AsyncIterable<Uint8Array> };

@@ -1,8 +1,8 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { CHUNK_BYTES } from "../layer/chunks.ts";
+import { giveBackChunk, takeChunk } from "../layer/chunks.ts";
 import { contentDigest, type DigestCache, READ_PLAIN_FILE, unreadableFile } from "./content-digest.ts";
-import type { ContentEntry, ContentFile, ContentSource, FileSink } from "./content-source.ts";
+import type { ContentEntry, ContentFile, ContentSource } from "./content-source.ts";
 import type { ContextFile, ContextTree } from "./walk.ts";
 
 /**
@@ -21,8 +21,8 @@ export function contextSource(tree: ContextTree, cache: DigestCache, where?: str
     entries: tree.files.map(contentEntry),
     excluded: tree.excluded,
     digest: (file) => contentDigest(tree.root, find(file), cache),
-    async read(wanted, openSink) {
-      for (const file of wanted) await pour(tree.root, file.path, await openSink(file));
+    async *read(wanted) {
+      for (const file of wanted) yield { file, content: contentOf(tree.root, file.path) };
     },
   };
 }
@@ -34,19 +34,19 @@ function contentEntry({ path, type, mode, size, target, inode, isHardlinked }: C
   return { ...base, type, size, ...(isHardlinked && { inode: String(inode) }) };
 }
 
-async function pour(root: string, path: string, sink: FileSink): Promise<void> {
+async function* contentOf(root: string, path: string): AsyncGenerator<Uint8Array> {
   const file = await open(join(root, path), READ_PLAIN_FILE).catch((cause: unknown) => {
     throw unreadableFile(path, cause);
   });
+  const chunk = takeChunk();
   try {
-    const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
     for (;;) {
-      const { bytesRead } = await file.read(chunk, 0, chunk.byteLength);
+      const { bytesRead } = await file.read(chunk, 0, chunk.byteLength, null);
       if (bytesRead === 0) break;
-      await sink.write(chunk.subarray(0, bytesRead));
+      yield chunk.subarray(0, bytesRead);
     }
   } finally {
+    giveBackChunk(chunk);
     await file.close();
   }
-  await sink.end();
 }

@@ -46,17 +46,40 @@ export function copyInto(
   selection: CopySelection,
   to: CopyTarget,
 ): void {
+  for (const path of namedPaths(tree, selection)) copyPath(target, tree, path, selection, to);
+}
+
+/**
+ * The paths that a selection names, wildcards expanded in the order of a walk.
+ * @throws CambiumError `COPY_SOURCE_MISSING`, `GLOB_SYNTAX`.
+ */
+export function namedPaths(tree: SourceTree, selection: CopySelection): string[] {
   const { base, include } = pivot(selection);
-  const rules: Rules = {
-    include: include === undefined ? undefined : patterns([include], "copy --parents"),
-    exclude: patterns(selection.exclude ?? [], "copy --exclude"),
-  };
   if (include !== undefined && !hasWildcard(base) && !hasWildcard(include)) {
     const required = cleaned(`${base}/${include}`);
     if (tree.entry(required) === undefined) throw notThere(tree, required, selection.path);
   }
-  const found = selection.isPattern ? expanded(tree, base, selection.path) : [cleaned(base)];
-  for (const path of found) copyOne(target, tree, path, selection, to, rules);
+  return selection.isPattern ? expanded(tree, base, selection.path) : [cleaned(base)];
+}
+
+/** Copies one of the `namedPaths`. @throws as `copyInto`. */
+export function copyPath(
+  target: TargetTree,
+  tree: SourceTree,
+  path: string,
+  selection: CopySelection,
+  to: CopyTarget,
+): void {
+  const { include } = pivot(selection);
+  const rules: Rules = {
+    include: include === undefined ? undefined : patterns([include], "copy --parents"),
+    exclude: patterns(selection.exclude ?? [], "copy --exclude"),
+  };
+  const real = selection.isPattern ? tree.resolve(path) : path;
+  const entry = real === undefined ? undefined : tree.entry(real);
+  if (real === undefined || entry === undefined) throw notThere(tree, path, selection.path);
+  const copier = new Copier(target, tree, to, rules);
+  copier.copy(real, entry, { into: destinationOf(target, to, entry, path) });
 }
 
 /** A pattern of `--parents` in two: where the kept part begins, and that part. */
@@ -121,21 +144,6 @@ function expanded(tree: SourceTree, base: string, written: string): string[] {
   };
   if (tree.entry(start)?.type === "directory") walk(start, "");
   return found;
-}
-
-function copyOne(
-  target: TargetTree,
-  tree: SourceTree,
-  path: string,
-  selection: CopySelection,
-  to: CopyTarget,
-  rules: Rules,
-): void {
-  const real = selection.isPattern ? tree.resolve(path) : path;
-  const entry = real === undefined ? undefined : tree.entry(real);
-  if (real === undefined || entry === undefined) throw notThere(tree, path, selection.path);
-  const copier = new Copier(target, tree, to, rules);
-  copier.copy(real, entry, { into: destinationOf(target, to, entry, path) });
 }
 
 /** Makes what must be there first, and says where the source itself goes. */

@@ -51,7 +51,7 @@ export async function projectFiles(
       const copied = copyEntries(tree, op, { modes: "normalize", ...owner });
       const entries = copied.map((entry) => sourcedEntry(entry, from));
       const name = `copy ${op.sources.join(" ")} ${op.destination}`;
-      segments.push(await filesSegment({ name, recipeName: name, key, entries, mtimeSec }, bench));
+      segments.push(await filesSegment({ name, recipeName: name, key, mtimeSec }, entries, bench));
     }
     cache.save();
     const count = segments.reduce((sum, { entries }) => sum + entries.length, 0);
