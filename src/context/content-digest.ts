@@ -17,7 +17,7 @@ export interface DigestCache {
 const RACY_MS = 2_000;
 const CHUNK_BYTES = 1 << 20;
 /** What became a link or a pipe since the walk must neither be followed nor waited for. */
-const READ_PLAIN_FILE = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+export const READ_PLAIN_FILE = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /** All that changes when a file's content does: path, size, mtime and ctime in ns, inode. */
 export function digestKey(file: ContextFile): string {
@@ -65,12 +65,16 @@ function openFile(root: string, file: ContextFile): number {
   try {
     return openSync(join(root, file.path), READ_PLAIN_FILE);
   } catch (cause) {
-    throw new CambiumError("CONTEXT_UNREADABLE", `cannot read ${file.path}: ${messageOf(cause)}`, {
-      hint: "Make it readable, or exclude it in .dockerignore.",
-      cause,
-      exitCode: 2,
-    });
+    throw unreadableFile(file.path, cause);
   }
+}
+
+export function unreadableFile(path: string, cause: unknown): CambiumError {
+  return new CambiumError("CONTEXT_UNREADABLE", `cannot read ${path}: ${messageOf(cause)}`, {
+    hint: "Make it readable, or exclude it in .dockerignore.",
+    cause,
+    exitCode: 2,
+  });
 }
 
 /** @throws CambiumError `CONTEXT_CHANGED` when `stats` are not those of the walk. */

@@ -1,8 +1,7 @@
-import { distance } from "fastest-levenshtein";
 import { usageError } from "../errors.ts";
 import type { FileOp } from "../graph/definition.ts";
-import { comparePaths } from "../layer/entry.ts";
 import { compileGlob, isGlob } from "./glob.ts";
+import { missingSource } from "./missing-source.ts";
 import type { ContextFile, ContextTree } from "./walk.ts";
 
 export type CopyOp = Extract<FileOp, { op: "copy" }>;
@@ -124,33 +123,6 @@ function outside(written: string, shown: string): Error {
 }
 
 function missing(tree: ContextTree, name: string, written: string): Error {
-  const excluded = tree.excluded.find(({ path }) => name === path || name.startsWith(`${path}/`));
-  if (excluded !== undefined) {
-    return usageError(
-      "COPY_SOURCE_MISSING",
-      `copy: ${written} is in the folder, but ${excluded.by} excludes ${excluded.path}`,
-      `Add !${name} to .dockerignore, or change that line.`,
-    );
-  }
-  const near = nearest(tree, name);
-  return usageError(
-    "COPY_SOURCE_MISSING",
-    `copy: ${written} is not in the build context ${tree.root}`,
-    near.length === 0 ? "The context is empty there." : `There is ${near.join(", ")}.`,
-  );
-}
-
-/** Up to five names from the deepest directory of `name` that exists, the most alike first. */
-function nearest(tree: ContextTree, name: string): string[] {
-  const parent = name.includes("/") ? name.slice(0, name.lastIndexOf("/")) : "";
-  const siblings = tree.files.filter((file) => {
-    const cut = file.path.lastIndexOf("/");
-    return (cut === -1 ? "" : file.path.slice(0, cut)) === parent;
-  });
-  if (siblings.length === 0 && parent !== "") return nearest(tree, parent);
-  const score = (path: string) => distance(path.toLowerCase(), name.toLowerCase());
-  return siblings
-    .map((file) => file.path)
-    .sort((a, b) => score(a) - score(b) || comparePaths(a, b))
-    .slice(0, 5);
+  const { root, files, excluded } = tree;
+  return missingSource({ where: `the build context ${root}`, paths: files, excluded }, name, written);
 }

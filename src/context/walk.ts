@@ -6,7 +6,7 @@ import { askRules, type IgnoreRule, parseDockerIgnore, parseExcludes } from "./d
 import { type GitIgnoreFile, ignoredByGit, parseGitIgnore } from "./git-ignore.ts";
 import { canMatchBelow } from "./glob.ts";
 
-/** Which ignore files a walk honours. `.git` itself is always left out. */
+/** Which ignore files a walk honours. */
 export type IgnoreFileKind = "dockerignore" | "gitignore";
 
 /**
@@ -23,6 +23,8 @@ export type ContextFile = {
   readonly inode: bigint;
   /** The link's text, for symlinks only. */
   readonly target?: string;
+  /** A file that has other names too: `inode` tells which. */
+  readonly isHardlinked?: true;
 };
 
 /** A path that an ignore rule took out; of a whole directory only its top. `by` is as in `.dockerignore:3`. */
@@ -42,6 +44,8 @@ export type WalkOptions = {
   readonly ignoreFiles: readonly IgnoreFileKind[];
   /** Further patterns, as a line of a .dockerignore has them. */
   readonly exclude?: readonly string[];
+  /** `.git` is left out unless this is set. */
+  readonly keepsGit?: boolean;
   /** More entries are an error: a context of millions is a home directory by mistake. */
   readonly maxEntries?: number;
   readonly signal?: AbortSignal;
@@ -107,7 +111,7 @@ async function walkDirectory(walk: Walk, directory: string, inherited: Inherited
       : inherited.gitFiles;
   let hasKept = false;
   for (const name of names) {
-    if (name === ".git") continue;
+    if (name === ".git" && walk.options.keepsGit !== true) continue;
     const path = directory === "" ? name : `${directory}/${name}`;
     const stats = statEntry(walk.root, path);
     if (stats === undefined) continue;
@@ -194,6 +198,7 @@ function contextFile(path: string, type: ContextFile["type"], stats: BigIntStats
     mtimeNs: stats.mtimeNs,
     ctimeNs: stats.ctimeNs,
     inode: stats.ino,
+    ...(type === "file" && stats.nlink > 1n && { isHardlinked: true }),
   };
 }
 

@@ -18,7 +18,7 @@ export type WantedBlob = {
 };
 
 /** Without a declared size a server could fill the disk; no wheel or .deb comes near. */
-const MAX_UNDECLARED_BYTES = 16 * 2 ** 30;
+export const MAX_UNDECLARED_BYTES = 16 * 2 ** 30;
 const PROGRESS_INTERVAL_MS = 100;
 
 /**

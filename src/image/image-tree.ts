@@ -12,6 +12,8 @@ export interface ImageNode extends TreeNode<ImageNode> {
   readonly content: Uint8Array | undefined;
   /** Number of the layer that stated it last. */
   layer: number;
+  /** The same object for the hard links of one file; absent where there is one name only. */
+  inode?: object;
 }
 
 /**
@@ -68,12 +70,25 @@ export class ImageTree {
   }
 
   /** Every path there is, parents before their children, in the order of names. */
-  *entries(directory: Resolved<ImageNode> = { path: "", node: this.#root }): Generator<ImageEntry> {
+  *entries(): Generator<ImageEntry> {
+    for (const found of this.#nodes({ path: "", node: this.#root })) yield entryOf(found);
+  }
+
+  /** The files that have several names: by path, an object that is the same for all names of one. */
+  inodes(): Map<string, object> {
+    const inodes = new Map<string, object>();
+    for (const { path, node } of this.#nodes({ path: "", node: this.#root })) {
+      if (node.inode !== undefined) inodes.set(path, node.inode);
+    }
+    return inodes;
+  }
+
+  *#nodes(directory: Resolved<ImageNode>): Generator<Resolved<ImageNode>> {
     const names = [...directory.node.children.keys()].sort(comparePaths);
     for (const name of names) {
       const below = { path: joined(directory.path, name), node: directory.node.children.get(name)! };
-      yield entryOf(below);
-      if (below.node.kind === "directory") yield* this.entries(below);
+      yield below;
+      if (below.node.kind === "directory") yield* this.#nodes(below);
     }
   }
 

@@ -72,7 +72,7 @@ class Merge {
     before.layer = this.#layer;
   }
 
-  #put(entry: ImageEntry, content: Uint8Array | undefined): void {
+  #put(entry: ImageEntry, content: Uint8Array | undefined, inode?: object): void {
     const [parentPath, name] = splitPath(entry.path);
     const { node: parent } = this.#parent(parentPath, entry.path);
     const before = parent.children.get(name);
@@ -83,7 +83,8 @@ class Merge {
     const isLink = entry.type === "symlink";
     const kind = isLink ? "symlink" : "other";
     const target = isLink ? entry.target : "";
-    this.#set(parent, name, { kind, children: NO_CHILDREN, target, entry, content, layer: this.#layer });
+    const node: ImageNode = { kind, children: NO_CHILDREN, target, entry, content, layer: this.#layer };
+    this.#set(parent, name, inode === undefined ? node : { ...node, inode });
   }
 
   #link(entry: HardlinkEntry): void {
@@ -93,7 +94,8 @@ class Merge {
       const target = JSON.stringify(entry.target);
       throw this.#error("LAYER_LINK", entry.path, `a hard link, but no file is at ${target}`);
     }
-    this.#put({ ...found.entry, path: entry.path }, found.content);
+    found.inode ??= {};
+    this.#put({ ...found.entry, path: entry.path }, found.content, found.inode);
   }
 
   #whiteOut(path: string): void {

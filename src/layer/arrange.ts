@@ -189,7 +189,9 @@ export function isSame(a: SegmentEntry, b: SegmentEntry): boolean {
   if (a.mode !== b.mode) return false;
   if (a.type === "hardlink") return a.target === (b as typeof a).target;
   if (a.type === "file") return a.digest === (b as typeof a).digest;
-  return true;
+  if (a.type !== "character" && a.type !== "block") return true;
+  const { major, minor } = (b as typeof a).device;
+  return a.device.major === major && a.device.minor === minor;
 }
 
 /** The directory part of a path; empty for the root. */

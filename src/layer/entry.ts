@@ -32,6 +32,8 @@ export type DeviceEntry = EntryBase & {
   readonly device: { readonly major: number; readonly minor: number };
 };
 export type FifoEntry = EntryBase & { readonly type: "fifo" };
+/** What is no file, directory or link. */
+export type SpecialEntry = DeviceEntry | FifoEntry;
 
 /** Order of the UTF-8 bytes, which is what every tool that sorts with LC_ALL=C gives. */
 export function comparePaths(a: string, b: string): number {

@@ -1,5 +1,5 @@
 import type { Digest } from "./digest.ts";
-import type { DirectoryEntry, FileEntry, HardlinkEntry, SymlinkEntry } from "./entry.ts";
+import type { DirectoryEntry, FileEntry, HardlinkEntry, SpecialEntry, SymlinkEntry } from "./entry.ts";
 
 /** sha256 hex of the canonical JSON of a recipe. */
 export type SegmentId = string & { readonly __segmentId: true };
@@ -32,7 +32,7 @@ export type Payload = {
 export type SegmentFile = FileEntry & { readonly payload?: Payload };
 /** `isImplied`: made when nothing below has it, else left as it is, as the destination of a copy. */
 export type SegmentDirectory = DirectoryEntry & { readonly isImplied?: true };
-export type SegmentEntry = SegmentFile | SegmentDirectory | SymlinkEntry | HardlinkEntry;
+export type SegmentEntry = SegmentFile | SegmentDirectory | SymlinkEntry | HardlinkEntry | SpecialEntry;
 
 /** A 64-bit ELF file among a segment's files that is linked dynamically, and what it asks of the dynamic loader. */
 export type SharedObject = {

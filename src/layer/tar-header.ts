@@ -1,11 +1,20 @@
 import { CambiumError } from "../errors.ts";
-import type { Entry } from "./entry.ts";
+import type { Entry, SpecialEntry } from "./entry.ts";
 
 const BLOCK = 512;
 /** Largest values of the octal fields: 7 digits for ids, 11 for sizes (POSIX ustar). */
 const MAX_ID = 0o7777777;
 const MAX_SIZE = 0o77777777777;
-const TYPE_FLAGS = { file: "0", hardlink: "1", symlink: "2", directory: "5" } as const;
+const TYPE_FLAGS = {
+  file: "0",
+  hardlink: "1",
+  symlink: "2",
+  character: "3",
+  block: "4",
+  directory: "5",
+  fifo: "6",
+} as const;
+const NO_DEVICE = { major: 0, minor: 0 };
 const encoder = new TextEncoder();
 
 /**
@@ -13,7 +22,7 @@ const encoder = new TextEncoder();
  * cannot hold a value (POSIX pax, "ustar Interchange Format"). User and group names stay empty, since they are facts of
  * a host. The caller writes the content and pads it to 512.
  */
-export function tarHeader(entry: Entry, mtimeSec: number): Uint8Array {
+export function tarHeader(entry: Entry | SpecialEntry, mtimeSec: number): Uint8Array {
   const size = entry.type === "file" ? entry.size : 0;
   const target = entry.type === "symlink" || entry.type === "hardlink" ? entry.target : "";
   const path = entry.type === "directory" ? `${entry.path}/` : entry.path;
@@ -36,6 +45,7 @@ export function tarHeader(entry: Entry, mtimeSec: number): Uint8Array {
     mtimeSec,
     flag: TYPE_FLAGS[entry.type],
     target: fits(target, 100) ? target : "",
+    device: "device" in entry ? entry.device : NO_DEVICE,
   };
   const header = ustar(name ?? { name: shortName(path), prefix: "" }, fields);
   if (records.length === 0) return header;
@@ -43,7 +53,10 @@ export function tarHeader(entry: Entry, mtimeSec: number): Uint8Array {
   const extended = paxRecords(records);
   const padded = Math.ceil(extended.length / BLOCK) * BLOCK;
   const out = new Uint8Array(BLOCK + padded + BLOCK);
-  const paxFields = { mode: 0o644, uid: 0, gid: 0, size: extended.length, mtimeSec, flag: "x", target: "" };
+  const paxFields = {
+    ...{ mode: 0o644, uid: 0, gid: 0, size: extended.length, mtimeSec, flag: "x", target: "" },
+    device: NO_DEVICE,
+  };
   out.set(ustar({ name: `PaxHeaders/${shortName(path)}`.slice(0, 100), prefix: "" }, paxFields), 0);
   out.set(extended, BLOCK);
   out.set(header, BLOCK + padded);
@@ -64,6 +77,7 @@ type Fields = {
   readonly mtimeSec: number;
   readonly flag: string;
   readonly target: string;
+  readonly device: { readonly major: number; readonly minor: number };
 };
 
 function ustar(name: Name, fields: Fields): Uint8Array {
@@ -78,8 +92,8 @@ function ustar(name: Name, fields: Fields): Uint8Array {
   block.write(fields.flag, 156, "latin1");
   block.write(fields.target, 157, 100, "latin1");
   block.write("ustar\x0000", 257, "latin1");
-  octal(block, 0, 329, 8);
-  octal(block, 0, 337, 8);
+  octal(block, fields.device.major, 329, 8);
+  octal(block, fields.device.minor, 337, 8);
   block.write(name.prefix, 345, 155, "latin1");
   let sum = 0;
   for (const byte of block) sum += byte;

@@ -4,6 +4,7 @@ import { mergeListings } from "../image/merge-listings.ts";
 import { readLayer } from "../image/read-layer.ts";
 import type { LayerRecord } from "../layer/layer.ts";
 import type { LayerListing, WantedFiles } from "../layer/listing.ts";
+import { composedListing } from "./composed-listing.ts";
 import { fetchLayer, lazyLayer } from "./lazy-layers.ts";
 import { step, type Workbench } from "./workbench.ts";
 
@@ -20,9 +21,22 @@ export async function baseTree(
   where: string,
   bench: Workbench,
 ): Promise<ImageTree> {
-  const known = layers.map(({ diffId }) => bench.store.listings.get(diffId, wanted.id));
+  return mergeListings(await layerListings(layers, wanted, where, bench), where);
+}
+
+/** What is known of each layer; only one that was neither read nor composed here is fetched. */
+export async function layerListings(
+  layers: readonly LayerRecord[],
+  wanted: WantedFiles,
+  where: string,
+  bench: Workbench,
+): Promise<LayerListing[]> {
+  const known = layers.map(
+    (layer) =>
+      bench.store.listings.get(layer.diffId, wanted.id) ?? composedListing(bench.store, layer, wanted),
+  );
   const missing = layers.filter((_, i) => known[i] === undefined);
-  if (missing.length === 0) return mergeListings(known as LayerListing[], where);
+  if (missing.length === 0) return known as LayerListing[];
   return step(bench, `base ${where}`, async () => {
     const gate = createGate(CONCURRENCY);
     const read = new Map<string, LayerListing>();
@@ -38,6 +52,6 @@ export async function baseTree(
     );
     const listings = layers.map(({ diffId }, i) => known[i] ?? read.get(diffId)!);
     const detail = `${missing.length} of ${layers.length} layers read`;
-    return { value: mergeListings(listings, where), outcome: "done", detail };
+    return { value: listings, outcome: "done", detail };
   });
 }

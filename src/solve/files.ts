@@ -1,146 +1,145 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
-import { join } from "node:path";
-import { crc32 } from "node:zlib";
 import { canonicalJson } from "../canonical-json.ts";
-import { contentDigest, type DigestCache } from "../context/content-digest.ts";
-import type { CopyEntry } from "../context/copy.ts";
+import type { ContentFile, ContentSource } from "../context/content-source.ts";
+import type { PlacedEntry } from "../context/target-tree.ts";
 import { CambiumError } from "../errors.ts";
-import { PinnedDeflate } from "../layer/deflate.ts";
-import { type Digest, digestOf, parseDigest } from "../layer/digest.ts";
-import type { Recipe, Segment, SegmentEntry } from "../layer/segment.ts";
+import { type Digest, digestOf } from "../layer/digest.ts";
+import type { Payload, Recipe, Segment, SegmentDirectory, SegmentEntry } from "../layer/segment.ts";
 import { segmentId } from "../layer/segment-id.ts";
 import { LAYOUT_VERSIONS } from "../layout-versions.ts";
+import { Pack } from "./pack.ts";
 import { wholeSegment } from "./segments.ts";
 import type { Workbench } from "./workbench.ts";
 
-type DigestedEntry = { readonly entry: CopyEntry; readonly digest?: Digest };
+/** What is to stand at a path, and for a file which source has its content. */
+export type SourcedEntry = Exclude<PlacedEntry, { readonly type: "directory" }> | SegmentDirectory;
+type SourcedFile = Extract<SourcedEntry, { readonly type: "file" }>;
+
+type Bench = Pick<Workbench, "store" | "lease" | "signal">;
+
+export type FilesLabel = {
+  /** For people. */
+  readonly name: string;
+  /** Stands in the recipe; absent where equal files from anywhere are to be one segment. */
+  readonly recipeName?: string;
+  readonly key: string;
+  readonly mtimeSec: number;
+};
 
 /**
- * Files of the context as a segment. Its recipe is what was found: path, type, mode, owner, link and content, never a
- * time of the host. Files are read only when their digest or their bytes are not known yet.
- * @throws CambiumError `CONTEXT_UNREADABLE`, `CONTEXT_CHANGED`.
+ * Files of any source as a segment. Its recipe is what was found: path, type, mode, owner, link, content, extended
+ * attributes and device, never a time of the host. Files are read only when their digest or their bytes are not known yet.
+ * `entries` are sorted, each path once.
+ * @throws CambiumError `CONTEXT_UNREADABLE`, `CONTEXT_CHANGED`, and as the sources.
  */
 export async function filesSegment(
-  input: {
-    readonly root: string;
-    readonly name: string;
-    readonly key: string;
-    readonly entries: readonly CopyEntry[];
-    readonly mtimeSec: number;
-  },
-  cache: DigestCache,
-  bench: Workbench,
+  label: FilesLabel,
+  entries: readonly SourcedEntry[],
+  bench: Bench,
 ): Promise<Segment> {
-  const digested: DigestedEntry[] = [];
-  for (const entry of input.entries) {
-    const isFile = entry.type === "file" && entry.source !== undefined;
-    digested.push(
-      isFile ? { entry, digest: await contentDigest(input.root, entry.source, cache) } : { entry },
-    );
+  const digests = new Map<SourcedFile, Digest>();
+  for (const entry of entries) {
+    if (entry.type === "file") digests.set(entry, await entry.from.digest(entry.content));
   }
-  const listing = digested.map(({ entry, digest }) => {
-    const { path, type, mode, uid, gid, target, isImplied } = entry;
-    return { path, type, mode, uid, gid, target, isImplied, digest };
+  const digested = entries.map((entry): SegmentEntry => {
+    if (entry.type !== "file") return entry;
+    const { from: _, content, link: __, ...file } = entry;
+    return { ...file, size: content.size, digest: digests.get(entry)! };
   });
-  const recipe: Recipe = {
-    ecosystem: "files",
-    layoutVersion: LAYOUT_VERSIONS.files,
-    source: digestOf(canonicalJson(listing)),
-    options: { mtime: String(input.mtimeSec), name: input.name },
-  };
-  const id = segmentId(recipe);
-  const known = wholeSegment(bench, id);
-  if (known !== undefined) return known;
-  const pack = await packFiles(input.root, digested, bench);
-  const entries = digested.map(({ entry, digest }): SegmentEntry => segmentEntry(entry, digest, pack));
+  const known = wholeSegment(bench, segmentId(recipeOf(label, digested)));
+  if (known !== undefined) {
+    bench.lease.protect(known.blobs);
+    return { ...known, name: label.name, key: label.key };
+  }
+  return putFiles(label, digested, await payloadsOf(digests, bench), bench);
+}
+
+/** Files whose contents are in the store already, as a segment. */
+export function putFiles(
+  label: FilesLabel,
+  entries: readonly SegmentEntry[],
+  payloads: ReadonlyMap<Digest, Payload>,
+  bench: Pick<Bench, "store" | "lease">,
+): Segment {
+  const recipe = recipeOf(label, entries);
+  const placed = entries.map((entry): SegmentEntry => {
+    if (entry.type !== "file" || entry.size === 0) return entry;
+    const payload = payloads.get(entry.digest);
+    return { ...entry, ...(payload && { payload }) };
+  });
+  const blobs = [...new Set([...payloads.values()].map(({ blob }) => blob))];
   const segment: Segment = {
-    id,
+    id: segmentId(recipe),
     recipe,
-    name: input.name,
-    key: input.key,
-    mtimeSec: input.mtimeSec,
-    entries,
+    name: label.name,
+    key: label.key,
+    mtimeSec: label.mtimeSec,
+    entries: placed,
     sizeBytes: entries.reduce((sum, entry) => sum + (entry.type === "file" ? entry.size : 0), 0),
-    blobs: pack.blob === undefined ? [] : [pack.blob],
+    blobs,
   };
-  bench.lease.protect(segment.blobs);
+  bench.lease.protect(blobs);
   bench.store.segments.put(segment);
   return segment;
 }
 
-type Place = { readonly offset: number; readonly length: number; readonly crc: number };
-type Pack = { readonly blob: Digest | undefined; readonly places: ReadonlyMap<Digest, Place> };
-
-function segmentEntry(entry: CopyEntry, digest: Digest | undefined, pack: Pack): SegmentEntry {
-  const { path, mode, uid, gid } = entry;
-  const common = { path, mode, uid, gid };
-  if (entry.type === "directory")
-    return { ...common, type: "directory", ...(entry.isImplied && { isImplied: true }) };
-  if (entry.type === "symlink")
-    return { ...common, mode: 0o777, type: "symlink", target: entry.target ?? "" };
-  if (digest === undefined || entry.source === undefined)
-    throw new TypeError(`a file without content: ${path}`);
-  const file = { ...common, type: "file", size: entry.source.size, digest } as const;
-  const place = pack.places.get(digest);
-  if (place === undefined || pack.blob === undefined) return file;
+function recipeOf({ recipeName, mtimeSec }: FilesLabel, entries: readonly SegmentEntry[]): Recipe {
+  const listing = entries.map((entry) => ({
+    ...{ path: entry.path, type: entry.type, mode: entry.mode, uid: entry.uid, gid: entry.gid },
+    xattrs: entry.xattrs,
+    target: "target" in entry ? entry.target : undefined,
+    isImplied: "isImplied" in entry ? entry.isImplied : undefined,
+    device: "device" in entry ? entry.device : undefined,
+    digest: "digest" in entry ? entry.digest : undefined,
+  }));
   return {
-    ...file,
-    payload: { blob: pack.blob, offset: place.offset, length: place.length, crc32: place.crc },
+    ecosystem: "files",
+    layoutVersion: LAYOUT_VERSIONS.files,
+    source: digestOf(canonicalJson(listing)),
+    options: { mtime: String(mtimeSec), ...(recipeName !== undefined && { name: recipeName }) },
   };
 }
 
-/** Deflates every different content into one blob, streaming: a file of any size takes a few MB of memory. */
-async function packFiles(root: string, entries: readonly DigestedEntry[], bench: Workbench): Promise<Pack> {
-  const places = new Map<Digest, Place>();
-  const temporary = bench.store.blobs.temporary();
-  const hash = createHash("sha256");
-  const file = await open(temporary, "w");
-  let total = 0;
-  try {
-    const write = async (bytes: Uint8Array) => {
-      hash.update(bytes);
-      await file.writeFile(bytes);
-      total += bytes.length;
-    };
-    for (const { entry, digest } of entries) {
-      const size = entry.source?.size ?? 0;
-      if (digest === undefined || entry.source === undefined || size === 0 || places.has(digest)) continue;
-      bench.signal.throwIfAborted();
-      const offset = total;
-      const crc = await deflateFile(join(root, entry.source.path), entry.source.path, digest, write);
-      places.set(digest, { offset, length: total - offset, crc });
+/** Where each different content is in the store: where it was already, or in a new pack of all others. */
+async function payloadsOf(
+  digests: ReadonlyMap<SourcedFile, Digest>,
+  bench: Bench,
+): Promise<ReadonlyMap<Digest, Payload>> {
+  const payloads = new Map<Digest, Payload>();
+  const wanted = new Map<ContentSource, ContentFile[]>();
+  const missing = new Map<Digest, string>();
+  for (const [{ from, content }, digest] of digests) {
+    if (content.size === 0 || payloads.has(digest) || missing.has(digest)) continue;
+    const payload = from.payload?.(content);
+    if (payload !== undefined && bench.store.blobs.has(payload.blob)) {
+      payloads.set(digest, payload);
+    } else {
+      missing.set(digest, content.path);
+      const files = wanted.get(from) ?? [];
+      files.push(content);
+      wanted.set(from, files);
     }
-    await file.datasync();
-  } finally {
-    await file.close();
   }
-  const blob = total === 0 ? undefined : parseDigest(`sha256:${hash.digest("hex")}`, temporary);
-  // Nothing to keep: the empty temporary is adopted as the blob of no bytes, which costs nothing and leaves no litter.
-  bench.store.blobs.adopt(temporary, blob ?? digestOf(""));
-  return { blob, places };
-}
-
-async function deflateFile(
-  path: string,
-  name: string,
-  want: Digest,
-  write: (bytes: Uint8Array) => Promise<void>,
-): Promise<number> {
-  const content = createHash("sha256");
-  const deflate = new PinnedDeflate();
-  let crc = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
-    content.update(chunk);
-    crc = crc32(chunk, crc);
-    for (const part of deflate.push(chunk)) await write(part);
+  if (wanted.size === 0) return payloads;
+  const pack = await Pack.create(bench.store.blobs);
+  try {
+    for (const [source, files] of wanted) {
+      for await (const { content } of source.read(files)) {
+        bench.signal.throwIfAborted();
+        const file = pack.open();
+        for await (const bytes of content) await file.write(bytes);
+        missing.delete(await file.end());
+      }
+    }
+    const [changed] = missing.values();
+    if (changed !== undefined) {
+      throw new CambiumError("CONTEXT_CHANGED", `${changed} changed while it was read`, {
+        hint: "Run the build again when nothing writes into the project.",
+      });
+    }
+  } catch (error) {
+    await pack.discard();
+    throw error;
   }
-  for (const part of deflate.finish()) await write(part);
-  if (`sha256:${content.digest("hex")}` !== want) {
-    throw new CambiumError("CONTEXT_CHANGED", `${name} changed while it was read`, {
-      hint: "Run the build again when nothing writes into the project.",
-    });
-  }
-  return crc;
+  for (const [digest, payload] of await pack.finish()) payloads.set(digest, payload);
+  return payloads;
 }

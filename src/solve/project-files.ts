@@ -1,6 +1,8 @@
 import { canonicalJson } from "../canonical-json.ts";
 import type { DigestCache } from "../context/content-digest.ts";
-import { copyEntries } from "../context/copy.ts";
+import type { ContentSource } from "../context/content-source.ts";
+import { contextSource } from "../context/context-source.ts";
+import { type CopyEntry, copyEntries } from "../context/copy.ts";
 import { type ContextTree, type WalkOptions, walkContext } from "../context/walk.ts";
 import type { Definition, GeneratedFile } from "../graph/definition.ts";
 import type { Digest } from "../layer/digest.ts";
@@ -10,7 +12,7 @@ import { type SourceEntry, segmentFromFiles } from "../layer/files.ts";
 import type { Segment } from "../layer/segment.ts";
 import { LAYOUT_VERSIONS } from "../layout-versions.ts";
 import type { Store } from "../store/store.ts";
-import { filesSegment } from "./files.ts";
+import { filesSegment, type SourcedEntry } from "./files.ts";
 import { type Accounts, resolveOwner } from "./owners.ts";
 import { step, type Workbench } from "./workbench.ts";
 
@@ -33,6 +35,7 @@ export async function projectFiles(
     const mtimeSec = options.sourceDateEpoch ?? CONSTANT_MTIME;
     const cache = openDigestCache(bench.store, context.root);
     let tree: ContextTree | undefined;
+    let source: ContentSource | undefined;
     const segments: Segment[] = [];
     for (const [index, op] of definition.files.entries()) {
       const key = String(index).padStart(4, "0");
@@ -41,16 +44,32 @@ export async function projectFiles(
         continue;
       }
       tree ??= await contextTree(context, bench);
+      source ??= contextSource(tree, cache);
       const accounts = isNamed(op.owner) ? await options.accounts?.() : undefined;
       const owner = resolveOwner(op.owner, definition.users, `copy to ${op.destination}`, accounts);
-      const entries = copyEntries(tree, op, { modes: "normalize", ...owner });
+      const from = source;
+      const copied = copyEntries(tree, op, { modes: "normalize", ...owner });
+      const entries = copied.map((entry) => sourcedEntry(entry, from));
       const name = `copy ${op.sources.join(" ")} ${op.destination}`;
-      segments.push(await filesSegment({ root: context.root, name, key, entries, mtimeSec }, cache, bench));
+      segments.push(await filesSegment({ name, recipeName: name, key, mtimeSec }, entries, bench));
     }
     cache.save();
     const count = segments.reduce((sum, { entries }) => sum + entries.length, 0);
     return { value: segments, outcome: "done", detail: `${count} paths` };
   });
+}
+
+function sourcedEntry(
+  { source, target = "", isImplied, ...entry }: CopyEntry,
+  from: ContentSource,
+): SourcedEntry {
+  const { path, type, mode, uid, gid } = entry;
+  const base = { path, mode, uid, gid };
+  if (type === "directory") return { ...base, type, ...(isImplied && { isImplied }) };
+  if (type === "symlink") return { ...base, type, target };
+  if (source === undefined) throw new TypeError(`a file without content: ${path}`);
+  const content = { type, path: source.path, mode, uid, gid, size: source.size } as const;
+  return { ...base, type, size: source.size, from, content };
 }
 
 function isNamed(owner: string | undefined): boolean {

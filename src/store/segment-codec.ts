@@ -16,7 +16,10 @@ type SegmentDocument = {
   readonly mtimeSec: number;
   readonly sizeBytes: number;
   readonly blobs: readonly string[];
-  /** `f`ile with payload, `e`mpty file (or one without payload), `d`irectory, `i`mplied directory, `s`ymlink, `h`ardlink. */
+  /**
+   * `f`ile with payload, `e`mpty file (or one without payload), `d`irectory, `i`mplied directory, `s`ymlink, `h`ardlink,
+   * `c`haracter and `b`lock device, `p`ipe.
+   */
   readonly types: string;
   readonly paths: readonly string[];
   readonly modes: readonly number[];
@@ -30,6 +33,8 @@ type SegmentDocument = {
   readonly targets: readonly string[];
   /** Four numbers per payload: place in `blobs`, offset, length, crc32. */
   readonly payloads: readonly number[];
+  /** Two numbers per device, in entry order; absent without any. */
+  readonly devices?: readonly number[];
   /** By the entry's place; few have any. */
   readonly xattrs: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly sharedObjects?: readonly SharedObject[];
@@ -59,6 +64,7 @@ function documentOf(segment: Segment): SegmentDocument {
   const digests: string[] = [];
   const targets: string[] = [];
   const payloads: number[] = [];
+  const devices: number[] = [];
   const xattrs: Record<string, Readonly<Record<string, string>>> = {};
   segment.entries.forEach((entry, place) => {
     paths.push(entry.path);
@@ -73,9 +79,14 @@ function documentOf(segment: Segment): SegmentDocument {
       types.push(entry.payload === undefined ? "e" : "f");
     } else if (entry.type === "directory") {
       types.push(entry.isImplied ? "i" : "d");
-    } else {
+    } else if (entry.type === "symlink" || entry.type === "hardlink") {
       targets.push(entry.target);
       types.push(entry.type === "symlink" ? "s" : "h");
+    } else if (entry.type === "fifo") {
+      types.push("p");
+    } else {
+      devices.push(entry.device.major, entry.device.minor);
+      types.push(entry.type === "character" ? "c" : "b");
     }
   });
   const { id, recipe, name, key, mtimeSec, sizeBytes, blobs, sharedObjects } = segment;
@@ -83,7 +94,9 @@ function documentOf(segment: Segment): SegmentDocument {
     version: 1,
     ...{ id, recipe, name, key, mtimeSec, sizeBytes, blobs: blobs.map(hexOf) },
     ...{ types: types.join(""), paths, modes, uids, gids, sizes, digests: digests.join("") },
-    ...{ targets, payloads, xattrs, ...(sharedObjects && { sharedObjects }) },
+    ...{ targets, payloads, xattrs },
+    ...(devices.length > 0 && { devices }),
+    ...(sharedObjects && { sharedObjects }),
   };
 }
 
@@ -125,6 +138,7 @@ function segmentFrom(document: SegmentDocument, id: SegmentId): Segment | undefi
   if (document.version !== 1 || document.id !== id) return undefined;
   const blobs = document.blobs.map((hex) => parseDigest(`sha256:${hex}`, id));
   const { types, paths, modes, uids, gids, sizes, digests, targets, payloads, xattrs } = document;
+  const devices = document.devices ?? [];
   const count = types.length;
   if ([paths, modes, uids, gids].some((column) => column.length !== count)) return undefined;
   if (digests.length !== 64 * sizes.length || !/^[0-9a-f]*$/.test(digests)) return undefined;
@@ -132,6 +146,7 @@ function segmentFrom(document: SegmentDocument, id: SegmentId): Segment | undefi
   let file = 0;
   let link = 0;
   let payload = 0;
+  let device = 0;
   for (let place = 0; place < count; place++) {
     const base = { path: paths[place]!, mode: modes[place]!, uid: uids[place]!, gid: gids[place]! };
     const type = types[place];
@@ -147,13 +162,21 @@ function segmentFrom(document: SegmentDocument, id: SegmentId): Segment | undefi
       entry = { ...base, type: "directory" };
     } else if (type === "i") {
       entry = { ...base, type: "directory", isImplied: true };
-    } else {
+    } else if (type === "s" || type === "h") {
       entry = { ...base, type: type === "s" ? "symlink" : "hardlink", target: targets[link++]! };
+    } else if (type === "p") {
+      entry = { ...base, type: "fifo" };
+    } else if (type === "c" || type === "b") {
+      const numbers = { major: devices[device++]!, minor: devices[device++]! };
+      entry = { ...base, type: type === "c" ? "character" : "block", device: numbers };
+    } else {
+      return undefined;
     }
     const attributes = xattrs[place];
     entries[place] = attributes === undefined ? entry : { ...entry, xattrs: attributes };
   }
   if (file !== sizes.length || link !== targets.length || 4 * payload !== payloads.length) return undefined;
+  if (device !== devices.length) return undefined;
   const { recipe, name, key, mtimeSec, sizeBytes } = document;
   const sharedObjects = document.sharedObjects?.map(sharedObjectFrom);
   return {

@@ -5,7 +5,7 @@ import { composedLayer } from "../layer/describe.ts";
 import type { Digest } from "../layer/digest.ts";
 import type { DirectoryEntry } from "../layer/entry.ts";
 import type { Layer, LayerRecord } from "../layer/layer.ts";
-import type { SegmentId } from "../layer/segment.ts";
+import type { Segment, SegmentId } from "../layer/segment.ts";
 import type { Store } from "./store.ts";
 
 /** How to make a known layer again from the store: what `composeLayer` was given. */
@@ -72,6 +72,13 @@ export function isComposable(store: Store, digest: Digest): boolean {
       store.segments.get(id)?.blobs.every((blob) => store.blobs.has(blob)),
     ) === true
   );
+}
+
+/** The segments of a layer that was composed here; undefined when it was not, or the store lost one. */
+export function compositionSegments(store: Store, digest: Digest): Segment[] | undefined {
+  const composition = store.records.get("composition", digest) as Composition | undefined;
+  const segments = composition?.segments.map(({ id }) => store.segments.get(id));
+  return segments?.every((segment) => segment !== undefined) ? (segments as Segment[]) : undefined;
 }
 
 /** Blobs that the composition of a layer points into; none for a layer that was not composed here. */

@@ -70,9 +70,9 @@ export function segmentExamples(): Example[] {
             ? entry.payload === undefined
               ? ""
               : `${entry.payload.offset}+${entry.payload.length} ${entry.payload.crc32.toString(16).padStart(8, "0")}`
-            : entry.type === "directory"
-              ? ""
-              : entry.target,
+            : "target" in entry
+              ? entry.target
+              : "",
         ]),
       ]),
     },

@@ -1,0 +1,38 @@
+import { comparePaths } from "../layer/entry.ts";
+import type { LayerRecord } from "../layer/layer.ts";
+import type { LayerListing, ListedEntry, WantedFiles } from "../layer/listing.ts";
+import { readSegmentFile } from "../layer/read-file.ts";
+import type { Store } from "../store/store.ts";
+import { compositionSegments, storedPlan } from "../store/stored-layer.ts";
+
+/** The listing of a layer that was composed here, from its segments: no byte is read but those that are wanted. */
+export function composedListing(
+  store: Store,
+  record: LayerRecord,
+  wanted: WantedFiles,
+): LayerListing | undefined {
+  if (compositionSegments(store, record.descriptor.digest) === undefined) return undefined;
+  const plan = storedPlan(store, record);
+  const contents = new Map<string, Uint8Array>();
+  for (const { entry } of plan.entries) {
+    if (entry.type !== "file") continue;
+    const want = wanted.keep(entry.path);
+    if (want === undefined || entry.size > want.maxBytes) continue;
+    if (entry.payload !== undefined && !store.blobs.has(entry.payload.blob)) return undefined;
+    const content = readSegmentFile(store.blobs, entry);
+    const kept = want.reduce === undefined ? content : want.reduce(content);
+    if (kept !== undefined) contents.set(entry.path, kept);
+  }
+  const entries = [...plan.directories, ...plan.entries.map(({ entry }) => listed(entry))];
+  entries.sort((a, b) => comparePaths(a.path, b.path));
+  return {
+    ...{ diffId: record.diffId, entries, whiteouts: [], opaques: [], late: [] },
+    ...{ contents, wanted: wanted.id },
+  };
+}
+
+function listed(entry: ReturnType<typeof storedPlan>["entries"][number]["entry"]): ListedEntry {
+  if (entry.type !== "file") return entry;
+  const { payload: _, ...file } = entry;
+  return file;
+}

@@ -1,0 +1,148 @@
+import { parseChmod } from "../../context/chmod.ts";
+import type { ContentSource } from "../../context/content-source.ts";
+import {
+  type CopySelection,
+  type CopyTarget,
+  copyInto,
+  copyPath,
+  namedPaths,
+} from "../../context/copy-into.ts";
+import { SourceTree } from "../../context/source-tree.ts";
+import { TargetTree } from "../../context/target-tree.ts";
+import { unpackInto } from "../../context/unpack-into.ts";
+import type { CopySourceOp, CopyStep, FileSource, StepPlace } from "../../graph/stages.ts";
+import type { ImageTree } from "../../image/image-tree.ts";
+import { composeLayer } from "../../layer/compose.ts";
+import type { DirectoryEntry } from "../../layer/entry.ts";
+import type { Segment } from "../../layer/segment.ts";
+import { filesSegment } from "../files.ts";
+import type { PlannedLayer } from "../image-layers.ts";
+import type { Workbench } from "../workbench.ts";
+import { archiveSource } from "./archive-source.ts";
+import { type AccountFiles, chownOwner } from "./copy-owner.ts";
+import { gitSource } from "./git-source.ts";
+import { httpSource } from "./http-source.ts";
+import { inlineSource } from "./made-sources.ts";
+
+export type CopyInput = {
+  /** Gives the files of a context, stage or image; asked once for each that is named. */
+  readonly sources: (from: FileSource) => Promise<ContentSource>;
+  /** The stage so far; absent for scratch. */
+  readonly below: ImageTree | undefined;
+  /** Of the stage; `accountsOf(below)` where its listings kept them. */
+  readonly accounts: AccountFiles;
+  /** Of every entry: CONSTANT_MTIME, or SOURCE_DATE_EPOCH. */
+  readonly mtimeSec: number;
+};
+
+export type CopyBench = Pick<Workbench, "store" | "client" | "lease" | "signal" | "env">;
+
+/** passwd and group of a tree whose listings were read for `BASE_FILES`. */
+export function accountsOf(tree: ImageTree | undefined): AccountFiles {
+  return { passwd: tree?.text("etc/passwd"), group: tree?.text("etc/group") };
+}
+
+/**
+ * What a COPY or ADD puts into its stage. The segment's id says what was found and where it goes: the same for the same
+ * files, from wherever they come. Without entries when a wildcard matched nothing; such a step is an empty layer, as it
+ * is in BuildKit.
+ * @throws CambiumError as `copyInto`, `unpackInto`, `parseChmod`, `chownOwner`, the sources and `filesSegment`.
+ */
+export async function copyStep(
+  step: CopyStep & StepPlace,
+  input: CopyInput,
+  bench: CopyBench,
+): Promise<Segment> {
+  const where = `line ${step.line}`;
+  const target = new TargetTree(standsAlone(step) ? undefined : input.below);
+  const to: CopyTarget = {
+    destination: step.destination,
+    ...(step.owner !== undefined && { owner: chownOwner(step.owner, input.accounts, where) }),
+    ...(step.chmod !== undefined && { chmod: parseChmod(step.chmod, where) }),
+  };
+  const trees = new Map<ContentSource, SourceTree>();
+  const treeOf = (source: ContentSource): SourceTree => {
+    const tree = trees.get(source) ?? new SourceTree(source);
+    trees.set(source, tree);
+    return tree;
+  };
+  const into: Into = { target, to, step, treeOf };
+  for (const op of step.sources) await takeSource(op, into, input, bench);
+  const label = { name: step.text, key: String(step.line).padStart(6, "0"), mtimeSec: input.mtimeSec };
+  return filesSegment(label, target.entries(), bench);
+}
+
+/** Into a layer that knows nothing of what is below. With `--chmod` BuildKit copies as if there were no `--link`. */
+function standsAlone({ isLinked, chmod }: CopyStep): boolean {
+  return isLinked && chmod === undefined;
+}
+
+type Into = {
+  readonly target: TargetTree;
+  readonly to: CopyTarget;
+  readonly step: CopyStep;
+  readonly treeOf: (source: ContentSource) => SourceTree;
+};
+
+async function takeSource(op: CopySourceOp, into: Into, input: CopyInput, bench: CopyBench): Promise<void> {
+  const { target, to, step, treeOf } = into;
+  const { exclude, keepsParents } = step;
+  if (op.kind === "files") {
+    const source = await input.sources(op.from);
+    for (const path of op.paths) {
+      const selection = { path, isPattern: true, exclude, keepsParents };
+      if (op.isUnpacked) await copyOrUnpack(into, source, selection, bench);
+      else copyInto(target, treeOf(source), selection, to);
+    }
+    return;
+  }
+  const whole = { path: "/", isPattern: false, exclude };
+  if (op.kind === "git") {
+    copyInto(target, treeOf(await gitSource(op, bench)), whole, to);
+    return;
+  }
+  const source = op.kind === "inline" ? inlineSource(op.name, op.content) : await httpSource(op, bench);
+  const selection = { ...whole, path: source.entries[0]!.path };
+  if (op.kind === "http" && op.isUnpacked) await copyOrUnpack(into, source, selection, bench);
+  else copyInto(target, treeOf(source), selection, to);
+}
+
+/** Files that are archives are unpacked, the others copied, in the order in which they are named. */
+async function copyOrUnpack(
+  { target, to, treeOf }: Into,
+  source: ContentSource,
+  selection: CopySelection,
+  bench: CopyBench,
+): Promise<void> {
+  const tree = treeOf(source);
+  for (const path of namedPaths(tree, selection)) {
+    const file = tree.entry(tree.resolve(path) ?? path);
+    const archive = file?.type === "file" ? await archiveSource(source, file, bench) : undefined;
+    if (archive === undefined) copyPath(target, tree, path, selection, to);
+    else unpackInto(target, treeOf(archive), to);
+  }
+}
+
+/**
+ * The layer of a copy: its segment with the directories above it as they are below, or as root's if it stands alone.
+ * Its files land where the segment says, also over directories and links of lower layers.
+ */
+export function copyLayer(
+  step: CopyStep & StepPlace,
+  segment: Segment,
+  below: ImageTree | undefined,
+): PlannedLayer {
+  const directories = new Map<string, DirectoryEntry>();
+  for (const entry of segment.entries) if (entry.type === "directory") directories.set(entry.path, entry);
+  const tree = standsAlone(step) ? undefined : below;
+  for (const { path } of segment.entries) {
+    for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
+      const parent = path.slice(0, at);
+      if (directories.has(parent)) continue;
+      const entry = tree?.entry(parent);
+      if (entry?.type === "directory") directories.set(parent, entry);
+    }
+  }
+  const segments = [{ segment, renamed: new Map<string, string>(), omitted: new Set<string>() }];
+  return { name: step.text, segments, plan: composeLayer(segments, { directories }) };
+}
