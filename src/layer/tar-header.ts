@@ -1,19 +1,35 @@
 import { CambiumError } from "../errors.ts";
-import type { Entry } from "./entry.ts";
+import type { FileEntry } from "./entry.ts";
+import type { ListedEntry } from "./listing.ts";
+import { bytesFromText } from "./raw-text.ts";
 
 const BLOCK = 512;
 /** Largest values of the octal fields: 7 digits for ids, 11 for sizes (POSIX ustar). */
 const MAX_ID = 0o7777777;
 const MAX_SIZE = 0o77777777777;
-const TYPE_FLAGS = { file: "0", hardlink: "1", symlink: "2", directory: "5" } as const;
+const TYPE_FLAGS = {
+  file: "0",
+  hardlink: "1",
+  symlink: "2",
+  character: "3",
+  block: "4",
+  directory: "5",
+  fifo: "6",
+} as const;
+const NO_DEVICE = { major: 0, minor: 0 };
 const encoder = new TextEncoder();
+
+/** What a header states of an entry: of a file its size, not its digest. */
+export type HeaderEntry =
+  | Exclude<ListedEntry, FileEntry>
+  | (Omit<FileEntry, "digest"> & Partial<Pick<FileEntry, "digest">>);
 
 /**
  * Header block(s) of one tar entry, a multiple of 512 bytes: ustar, before it a PAX extended header only where ustar
  * cannot hold a value (POSIX pax, "ustar Interchange Format"). User and group names stay empty, since they are facts of
- * a host. The caller writes the content and pads it to 512.
+ * a host. The caller writes the content and pads it to 512. `mtimeText` is the exact time where it has a fraction.
  */
-export function tarHeader(entry: Entry, mtimeSec: number): Uint8Array {
+export function tarHeader(entry: HeaderEntry, mtimeSec: number, mtimeText?: string): Uint8Array {
   const size = entry.type === "file" ? entry.size : 0;
   const target = entry.type === "symlink" || entry.type === "hardlink" ? entry.target : "";
   const path = entry.type === "directory" ? `${entry.path}/` : entry.path;
@@ -22,6 +38,7 @@ export function tarHeader(entry: Entry, mtimeSec: number): Uint8Array {
   if (name === undefined) records.push(["path", path]);
   if (target !== "" && !fits(target, 100)) records.push(["linkpath", target]);
   if (size > MAX_SIZE) records.push(["size", String(size)]);
+  if (mtimeText !== undefined) records.push(["mtime", mtimeText]);
   if (entry.uid > MAX_ID) records.push(["uid", String(entry.uid)]);
   if (entry.gid > MAX_ID) records.push(["gid", String(entry.gid)]);
   for (const attribute of Object.keys(entry.xattrs ?? {}).sort()) {
@@ -36,6 +53,7 @@ export function tarHeader(entry: Entry, mtimeSec: number): Uint8Array {
     mtimeSec,
     flag: TYPE_FLAGS[entry.type],
     target: fits(target, 100) ? target : "",
+    device: "device" in entry ? entry.device : NO_DEVICE,
   };
   const header = ustar(name ?? { name: shortName(path), prefix: "" }, fields);
   if (records.length === 0) return header;
@@ -43,7 +61,7 @@ export function tarHeader(entry: Entry, mtimeSec: number): Uint8Array {
   const extended = paxRecords(records);
   const padded = Math.ceil(extended.length / BLOCK) * BLOCK;
   const out = new Uint8Array(BLOCK + padded + BLOCK);
-  const paxFields = { mode: 0o644, uid: 0, gid: 0, size: extended.length, mtimeSec, flag: "x", target: "" };
+  const paxFields = { mode: 0o644, uid: 0, gid: 0, size: extended.length, mtimeSec, flag: "x", target: "", device: NO_DEVICE };
   out.set(ustar({ name: `PaxHeaders/${shortName(path)}`.slice(0, 100), prefix: "" }, paxFields), 0);
   out.set(extended, BLOCK);
   out.set(header, BLOCK + padded);
@@ -64,6 +82,7 @@ type Fields = {
   readonly mtimeSec: number;
   readonly flag: string;
   readonly target: string;
+  readonly device: { readonly major: number; readonly minor: number };
 };
 
 function ustar(name: Name, fields: Fields): Uint8Array {
@@ -78,8 +97,8 @@ function ustar(name: Name, fields: Fields): Uint8Array {
   block.write(fields.flag, 156, "latin1");
   block.write(fields.target, 157, 100, "latin1");
   block.write("ustar\x0000", 257, "latin1");
-  octal(block, 0, 329, 8);
-  octal(block, 0, 337, 8);
+  octal(block, fields.device.major, 329, 8);
+  octal(block, fields.device.minor, 337, 8);
   block.write(name.prefix, 345, 155, "latin1");
   let sum = 0;
   for (const byte of block) sum += byte;
@@ -122,7 +141,7 @@ function shortName(path: string): string {
 /** `<length> <key>=<value>\n`, where the length counts its own digits (POSIX pax, "pax Extended Header"). */
 function paxRecords(records: readonly [string, string | Uint8Array][]): Uint8Array {
   const parts = records.map(([key, value]) => {
-    const bytes = typeof value === "string" ? encoder.encode(value) : value;
+    const bytes = typeof value === "string" ? bytesFromText(value) : value;
     const rest = encoder.encode(key).length + bytes.length + 3;
     let length = rest + String(rest).length;
     if (length !== rest + String(length).length) length = rest + String(length).length;
