@@ -5,11 +5,9 @@ import type { LayerListing, WantedFile, WantedFiles } from "../layer/listing.ts"
 import { ListingBuilder } from "../layer/listing-builder.ts";
 import { readTar, type TarEntry } from "../layer/read-tar.ts";
 import { decompressed } from "./decompress.ts";
+import { Expansion } from "./expansion.ts";
 import { layerCompression } from "./media-types.ts";
 
-/** A layer that grows beyond this and beyond the ratio is a bomb: sparse-looking files of real images stay below. */
-const FREE_BYTES = 2 ** 30;
-const MAX_RATIO = 200;
 /** Everything that is kept of one layer. */
 const MAX_KEPT_BYTES = 64 * 2 ** 20;
 const EMPTY_DIGEST = digestOf("");
@@ -39,12 +37,12 @@ export async function readLayer(
       hint: "Layers are tars, plain, gzip or zstd; encrypted and other artifacts cannot be a base.",
     });
   }
-  const guard = new Expansion(where, options.freeBytes ?? FREE_BYTES);
+  const guard = new Expansion(where, options.freeBytes);
   const tar = guard.outgoing(decompressed(guard.incoming(layer.compressed()), compression, where));
   const builder = new ListingBuilder(where);
   const contents = new Map<string, Uint8Array>();
   let keptBytes = 0;
-  for await (const entry of readTar(tar, where)) {
+  for await (const entry of readTar(tar, where, { hasRawNames: true })) {
     options.signal?.throwIfAborted();
     const path = builder.place(entry);
     if (path === undefined) continue;
@@ -62,17 +60,8 @@ export async function readLayer(
     // A copy of its own: a view would keep what it was cut from.
     contents.set(path, new Uint8Array(kept));
   }
-  const diffId = guard.diffId();
-  if (diffId !== layer.diffId) {
-    throw new CambiumError(
-      "DIFF_ID_INVALID",
-      `${where}: the config says ${layer.diffId}, its tar is ${diffId}`,
-      {
-        hint: "The image contradicts itself; have it built or pushed anew.",
-      },
-    );
-  }
-  return { diffId, ...builder.finish(), contents, wanted: wanted.id };
+  guard.assertDiffId(layer.diffId);
+  return { diffId: layer.diffId, ...builder.finish(), contents, wanted: wanted.id };
 }
 
 async function readFile(entry: TarEntry, want: WantedFile | undefined) {
@@ -87,49 +76,6 @@ async function readFile(entry: TarEntry, want: WantedFile | undefined) {
   if (!isKept) return { digest, kept: undefined };
   const content = Buffer.concat(chunks, entry.size);
   return { digest, kept: want.reduce === undefined ? content : want.reduce(content) };
-}
-
-/** Watches what goes into the decompressor and what comes out. */
-class Expansion {
-  readonly #where: string;
-  readonly #freeBytes: number;
-  readonly #hasher = new Hasher();
-  #inBytes = 0;
-  #outBytes = 0;
-
-  constructor(where: string, freeBytes: number) {
-    this.#where = where;
-    this.#freeBytes = freeBytes;
-  }
-
-  async *incoming(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const chunk of source) {
-      this.#inBytes += chunk.byteLength;
-      yield chunk;
-    }
-  }
-
-  async *outgoing(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const chunk of source) {
-      this.#outBytes += chunk.byteLength;
-      if (this.#outBytes > this.#freeBytes && this.#outBytes > MAX_RATIO * this.#inBytes) {
-        const problem = `${this.#inBytes} bytes became ${this.#outBytes}`;
-        throw new CambiumError(
-          "LAYER_BOMB",
-          `${this.#where}: ${problem}, more than ${MAX_RATIO} times as many`,
-          {
-            hint: "No usual layer is like this; check where the image comes from.",
-          },
-        );
-      }
-      this.#hasher.update(chunk);
-      yield chunk;
-    }
-  }
-
-  diffId() {
-    return this.#hasher.diffId();
-  }
 }
 
 function tooMuch(where: string): CambiumError {

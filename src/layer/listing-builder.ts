@@ -58,10 +58,11 @@ export class ListingBuilder {
   }
 
   /**
-   * States a member at the path that `place` gave; `digest` of the content for a file.
+   * States a member at the path that `place` gave; `digest` of the content for a file. A hard link comes back with the
+   * file itself as its target.
    * @throws CambiumError `LAYER_DUPLICATE`, `LAYER_LINK`, `LAYER_OVERLAY`.
    */
-  put(path: string, entry: TarEntry, digest: Digest): void {
+  put(path: string, entry: TarEntry, digest: Digest): ListedEntry {
     assertNoOverlay(entry, this.#where);
     const listed = this.#listed(path, entry, digest);
     const before = this.#entries.get(path);
@@ -79,6 +80,7 @@ export class ListingBuilder {
     if (listed.type === "directory" && this.#implied.delete(path)) this.#late.add(path);
     this.#noteParents(path);
     this.#entries.set(path, listed);
+    return listed;
   }
 
   /** @throws CambiumError `LAYER_PARENT` for a member below something that is no directory. */

@@ -1,7 +1,9 @@
 import { CambiumError } from "../errors.ts";
 import { ByteSource } from "./byte-source.ts";
+import { textFromBytes } from "./raw-text.ts";
 import {
   BLOCK_SIZE,
+  type DecodeName,
   headerError,
   idOf,
   type PaxRecord,
@@ -28,6 +30,8 @@ export type TarEntry = {
   readonly uname?: string;
   readonly gname?: string;
   readonly mtimeSec: number;
+  /** The time as PAX writes it, if it has a fraction: a double keeps no nanoseconds. */
+  readonly mtimeText?: string;
   readonly size: number;
   readonly target?: string;
   /** Values as latin1 strings, since an xattr is bytes. */
@@ -49,6 +53,8 @@ export type TarLimits = {
   readonly maxHeaderBytes?: number;
   /** A second member of the same path is `ARCHIVE_DUPLICATE`; off by default, since plain tars may replace members. */
   readonly refuseDuplicates?: boolean;
+  /** Names that are not UTF-8 are taken as `textFromBytes` writes them; by default they are `ARCHIVE_NAME`. */
+  readonly hasRawNames?: boolean;
 };
 
 const TYPES: Readonly<Record<string, TarEntryType>> = {
@@ -82,7 +88,8 @@ export async function* readTar(
   const bytes = new ByteSource(source, where, limits.maxTotalBytes ?? 64 * 2 ** 30);
   const maxEntries = limits.maxEntries ?? 1_000_000;
   const seen = limits.refuseDuplicates === true ? new Set<string>() : undefined;
-  const headers = new HeaderReader(bytes, where, limits.maxHeaderBytes ?? 2 ** 20);
+  const decode = limits.hasRawNames === true ? textFromBytes : utf8;
+  const headers = new HeaderReader(bytes, where, limits.maxHeaderBytes ?? 2 ** 20, decode);
   let count = 0;
   try {
     for (;;) {
@@ -118,14 +125,16 @@ class HeaderReader {
   readonly #bytes: ByteSource;
   readonly #where: string;
   readonly #maxHeaderBytes: number;
+  readonly #decode: DecodeName;
   readonly #global = new Map<string, Buffer>();
   #globalBytes = 0;
   #localBytes = 0;
 
-  constructor(bytes: ByteSource, where: string, maxHeaderBytes: number) {
+  constructor(bytes: ByteSource, where: string, maxHeaderBytes: number, decode: DecodeName) {
     this.#bytes = bytes;
     this.#where = where;
     this.#maxHeaderBytes = maxHeaderBytes;
+    this.#decode = decode;
   }
 
   /** Undefined at the end of the archive, which is at least one block of zeros. */
@@ -142,7 +151,7 @@ class HeaderReader {
         if (isExtended) throw headerError(this.#where, "the archive ends after an extended header");
         return undefined;
       }
-      const block = parseTarBlock(raw, `${this.#where}: header at byte ${at}`);
+      const block = parseTarBlock(raw, `${this.#where}: header at byte ${at}`, this.#decode);
       switch (block.typeflag) {
         case "x":
           for (const { key, value } of await this.#records(block)) local.set(key, value);
@@ -157,7 +166,7 @@ class HeaderReader {
           longTarget = await this.#longText(block);
           break;
         default:
-          return mergedHeader(block, new Map([...this.#global, ...local]), longName, longTarget, this.#where);
+          return this.#merged(block, new Map([...this.#global, ...local]), longName, longTarget);
       }
     }
   }
@@ -183,7 +192,7 @@ class HeaderReader {
   async #longText(block: TarBlock): Promise<string> {
     const body = await this.#body(block);
     const end = body.indexOf(0);
-    return utf8(end === -1 ? body : body.subarray(0, end), this.#where);
+    return this.#decode(end === -1 ? body : body.subarray(0, end), this.#where);
   }
 
   async #body(block: TarBlock): Promise<Buffer> {
@@ -198,19 +207,33 @@ class HeaderReader {
     await this.#bytes.skip(padding(block.size));
     return body;
   }
+
+  #merged(
+    block: TarBlock,
+    pax: ReadonlyMap<string, Buffer>,
+    longName: string | undefined,
+    longTarget: string | undefined,
+  ): Header {
+    return mergedHeader(block, { pax, longName, longTarget }, this.#where, this.#decode);
+  }
 }
+
+type Extensions = {
+  readonly pax: ReadonlyMap<string, Buffer>;
+  readonly longName: string | undefined;
+  readonly longTarget: string | undefined;
+};
 
 function mergedHeader(
   block: TarBlock,
-  pax: ReadonlyMap<string, Buffer>,
-  longName: string | undefined,
-  longTarget: string | undefined,
+  { pax, longName, longTarget }: Extensions,
   where: string,
+  decode: DecodeName,
 ): Header {
   const text = (key: string) => {
     const value = pax.get(key);
     // POSIX: an empty value takes a global record back.
-    return value === undefined || value.length === 0 ? undefined : utf8(value, where);
+    return value === undefined || value.length === 0 ? undefined : decode(value, where);
   };
   const number = (key: string) => {
     const value = text(key);
@@ -237,6 +260,7 @@ function mergedHeader(
   const uname = text("uname") ?? block.uname;
   const gname = text("gname") ?? block.gname;
   const xattrs = xattrsOf(pax);
+  const mtimeText = text("mtime");
   return {
     path: normalisedPath(name, what),
     type,
@@ -246,6 +270,7 @@ function mergedHeader(
     ...(uname === "" ? {} : { uname }),
     ...(gname === "" ? {} : { gname }),
     mtimeSec: number("mtime") ?? block.mtimeSec,
+    ...(mtimeText?.includes(".") === true ? { mtimeText } : {}),
     size: contentSize(type, block.size, number("size"), what),
     ...(type === "symlink" ? { target: symlinkTarget(link, what) } : {}),
     ...(type === "hardlink" ? { target: hardlinkTarget(link, what) } : {}),

@@ -32,26 +32,26 @@ export function headerError(where: string, problem: string): CambiumError {
  * Reads one ustar, GNU or v7 header block (POSIX.1-2024, pax, "ustar Interchange Format").
  * @throws CambiumError `ARCHIVE_CHECKSUM`, `ARCHIVE_HEADER`, `ARCHIVE_NAME`.
  */
-export function parseTarBlock(block: Buffer, where: string): TarBlock {
+export function parseTarBlock(block: Buffer, where: string, decode: DecodeName = utf8): TarBlock {
   assertChecksum(block, where);
   const magic = block.toString("latin1", 257, 265);
   const isUstar = magic.startsWith("ustar\0");
   // GNU's own magic marks a block that keeps times where ustar has the prefix.
   const isGnu = magic === "ustar  \0";
   const hasOwners = isUstar || isGnu;
-  const name = textField(block, 0, 100, where);
-  const prefix = isUstar ? textField(block, 345, 155, where) : "";
+  const name = textField(block, 0, 100, where, decode);
+  const prefix = isUstar ? textField(block, 345, 155, where, decode) : "";
   return {
     typeflag: block[156] === 0 ? "0" : String.fromCharCode(block[156]!),
     name: prefix === "" ? name : `${prefix}/${name}`,
-    linkname: textField(block, 157, 100, where),
+    linkname: textField(block, 157, 100, where, decode),
     mode: numberField(block, 100, 8, "mode", where) & 0o7777,
     uid: idOf(numberField(block, 108, 8, "uid", where), "uid", where),
     gid: idOf(numberField(block, 116, 8, "gid", where), "gid", where),
     size: sizeOf(numberField(block, 124, 12, "size", where), where),
     mtimeSec: numberField(block, 136, 12, "mtime", where),
-    uname: hasOwners ? textField(block, 265, 32, where) : "",
-    gname: hasOwners ? textField(block, 297, 32, where) : "",
+    uname: hasOwners ? textField(block, 265, 32, where, decode) : "",
+    gname: hasOwners ? textField(block, 297, 32, where, decode) : "",
     major: hasOwners ? numberField(block, 329, 8, "devmajor", where) : 0,
     minor: hasOwners ? numberField(block, 337, 8, "devminor", where) : 0,
   };
@@ -111,14 +111,17 @@ export function sizeOf(value: number, where: string): number {
   return value;
 }
 
-function textField(block: Buffer, offset: number, length: number, where: string): string {
+function textField(block: Buffer, offset: number, length: number, where: string, decode: DecodeName): string {
   const field = block.subarray(offset, offset + length);
   const end = field.indexOf(0);
-  return utf8(end === -1 ? field : field.subarray(0, end), where);
+  return decode(end === -1 ? field : field.subarray(0, end), where);
 }
 
+/** How a name's bytes become text; `where` is for its error. */
+export type DecodeName = (bytes: Buffer, where: string) => string;
+
 /**
- * Names are UTF-8 here and everywhere: a replacement character would make two names one.
+ * Names are UTF-8 unless the reader is told otherwise: a replacement character would make two names one.
  * @throws CambiumError `ARCHIVE_NAME`.
  */
 export function utf8(bytes: Buffer, where: string): string {

@@ -1,5 +1,7 @@
 import { CambiumError } from "../errors.ts";
-import type { Entry, SpecialEntry } from "./entry.ts";
+import type { FileEntry } from "./entry.ts";
+import type { ListedEntry } from "./listing.ts";
+import { bytesFromText } from "./raw-text.ts";
 
 const BLOCK = 512;
 /** Largest values of the octal fields: 7 digits for ids, 11 for sizes (POSIX ustar). */
@@ -17,12 +19,17 @@ const TYPE_FLAGS = {
 const NO_DEVICE = { major: 0, minor: 0 };
 const encoder = new TextEncoder();
 
+/** What a header states of an entry: of a file its size, not its digest. */
+export type HeaderEntry =
+  | Exclude<ListedEntry, FileEntry>
+  | (Omit<FileEntry, "digest"> & Partial<Pick<FileEntry, "digest">>);
+
 /**
  * Header block(s) of one tar entry, a multiple of 512 bytes: ustar, before it a PAX extended header only where ustar
  * cannot hold a value (POSIX pax, "ustar Interchange Format"). User and group names stay empty, since they are facts of
- * a host. The caller writes the content and pads it to 512.
+ * a host. The caller writes the content and pads it to 512. `mtimeText` is the exact time where it has a fraction.
  */
-export function tarHeader(entry: Entry | SpecialEntry, mtimeSec: number): Uint8Array {
+export function tarHeader(entry: HeaderEntry, mtimeSec: number, mtimeText?: string): Uint8Array {
   const size = entry.type === "file" ? entry.size : 0;
   const target = entry.type === "symlink" || entry.type === "hardlink" ? entry.target : "";
   const path = entry.type === "directory" ? `${entry.path}/` : entry.path;
@@ -31,6 +38,7 @@ export function tarHeader(entry: Entry | SpecialEntry, mtimeSec: number): Uint8A
   if (name === undefined) records.push(["path", path]);
   if (target !== "" && !fits(target, 100)) records.push(["linkpath", target]);
   if (size > MAX_SIZE) records.push(["size", String(size)]);
+  if (mtimeText !== undefined) records.push(["mtime", mtimeText]);
   if (entry.uid > MAX_ID) records.push(["uid", String(entry.uid)]);
   if (entry.gid > MAX_ID) records.push(["gid", String(entry.gid)]);
   for (const attribute of Object.keys(entry.xattrs ?? {}).sort()) {
@@ -54,7 +62,13 @@ export function tarHeader(entry: Entry | SpecialEntry, mtimeSec: number): Uint8A
   const padded = Math.ceil(extended.length / BLOCK) * BLOCK;
   const out = new Uint8Array(BLOCK + padded + BLOCK);
   const paxFields = {
-    ...{ mode: 0o644, uid: 0, gid: 0, size: extended.length, mtimeSec, flag: "x", target: "" },
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    size: extended.length,
+    mtimeSec,
+    flag: "x",
+    target: "",
     device: NO_DEVICE,
   };
   out.set(ustar({ name: `PaxHeaders/${shortName(path)}`.slice(0, 100), prefix: "" }, paxFields), 0);
@@ -136,7 +150,7 @@ function shortName(path: string): string {
 /** `<length> <key>=<value>\n`, where the length counts its own digits (POSIX pax, "pax Extended Header"). */
 function paxRecords(records: readonly [string, string | Uint8Array][]): Uint8Array {
   const parts = records.map(([key, value]) => {
-    const bytes = typeof value === "string" ? encoder.encode(value) : value;
+    const bytes = typeof value === "string" ? bytesFromText(value) : value;
     const rest = encoder.encode(key).length + bytes.length + 3;
     let length = rest + String(rest).length;
     if (length !== rest + String(length).length) length = rest + String(length).length;

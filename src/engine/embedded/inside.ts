@@ -1,5 +1,5 @@
-import { lstatSync, readFileSync, readlinkSync } from "node:fs";
-import { join } from "node:path";
+import { lstatSync, readFileSync, readlinkSync, rmdirSync, unlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { CambiumError } from "../../errors.ts";
 
 /** As many links as Linux follows in one path (path_resolution(7)). */
@@ -53,4 +53,37 @@ export function textInside(root: string, path: string): string {
   if (full === undefined) return "";
   const found = lstatSync(full);
   return found.isFile() && found.size <= MAX_BYTES ? readFileSync(full, "utf8") : "";
+}
+
+/**
+ * What would have to be made for `path` to be there, outermost first, as paths of the image; none when it is there, or
+ * when a link that leads nowhere stands in its way.
+ */
+export function missingInside(root: string, path: string): string[] {
+  const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+  for (let count = parts.length; count >= 0; count--) {
+    const found = resolveInside(root, `/${parts.slice(0, count).join("/")}`);
+    if (found === undefined) continue;
+    if (count === parts.length || !lstatSync(found).isDirectory()) return [];
+    if (lstatSync(join(found, parts[count]!), { throwIfNoEntry: false }) !== undefined) return [];
+    const base = found.slice(root.length);
+    return parts.slice(count).map((_, n) => `${base}/${parts.slice(count, count + n + 1).join("/")}`);
+  }
+  return [];
+}
+
+/**
+ * Removes a path that `missingInside` gave, if it is an empty directory or file by now and no link has taken a parent's
+ * place.
+ */
+export function removeEmptyInside(root: string, path: string): void {
+  const full = join(root, path);
+  if (resolveInside(root, dirname(path)) !== dirname(full)) return;
+  const found = lstatSync(full, { throwIfNoEntry: false });
+  try {
+    if (found?.isDirectory() === true) rmdirSync(full);
+    else if (found?.isFile() === true && found.size === 0) unlinkSync(full);
+  } catch {
+    // Not empty, or of an account that a plain user may not touch: then it is the step's.
+  }
 }

@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { constants, userInfo } from "node:os";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { CambiumError, environmentError, messageOf } from "../../errors.ts";
 import type { Emit } from "../../events.ts";
 import { type ProcessUser, resolveUser } from "./accounts.ts";
-import { type HostAccount, idMappings } from "./id-mappings.ts";
+import { hostAccount, hostFile } from "./host-account.ts";
+import { idMappings } from "./id-mappings.ts";
 import { textInside } from "./inside.ts";
 import {
   type ProcessSettings,
@@ -14,7 +15,8 @@ import {
   type RunConfig,
   type RunOverrides,
 } from "./process-settings.ts";
-import { canManageCgroups, findProgram, findRuntime, type Runtime } from "./runtime.ts";
+import { canManageCgroups, findRuntime, type Runtime } from "./runtime.ts";
+import { runtimeFailures } from "./runtime-log.ts";
 import { type BindMount, runtimeSpec } from "./runtime-spec.ts";
 
 export type RunImageSettings = RunOverrides & {
@@ -142,37 +144,6 @@ function networkFiles(network: "host" | "none", bundle: string): BindMount[] {
   });
 }
 
-function hostFile(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
-}
-
-function hostAccount(searchPath: string): HostAccount {
-  const uid = process.geteuid?.() ?? 0;
-  return {
-    name: accountName() ?? String(uid),
-    uid,
-    gid: process.getegid?.() ?? 0,
-    subuid: hostFile("/etc/subuid"),
-    subgid: hostFile("/etc/subgid"),
-    canMapRanges:
-      findProgram("newuidmap", searchPath) !== undefined &&
-      findProgram("newgidmap", searchPath) !== undefined,
-  };
-}
-
-/** Undefined for an id without an account, as in many CI containers. */
-function accountName(): string | undefined {
-  try {
-    return userInfo().username;
-  } catch {
-    return undefined;
-  }
-}
-
 type Run = {
   readonly runtime: Runtime;
   readonly id: string;
@@ -231,11 +202,8 @@ function exitCode(child: ChildProcess, runtime: Runtime): Promise<number> {
   return promise;
 }
 
-/** Both runtimes exit with 1 or 127 when they fail themselves, as programs do: only the log tells the two apart. */
 function assertStarted(log: string, runtime: Runtime, code: number): void {
-  const failures = hostFile(log)
-    .split("\n")
-    .flatMap((line) => errorMessage(line));
+  const failures = runtimeFailures(hostFile(log));
   if (failures.length === 0) return;
   throw new CambiumError(
     "RUN_FAILED",
@@ -244,17 +212,6 @@ function assertStarted(log: string, runtime: Runtime, code: number): void {
       hint: "Check the command and that the image has it; `cambium inspect` shows what is set.",
     },
   );
-}
-
-function errorMessage(line: string): string[] {
-  let entry: unknown;
-  try {
-    entry = JSON.parse(line);
-  } catch {
-    return [];
-  }
-  if (typeof entry !== "object" || entry === null || !("level" in entry) || !("msg" in entry)) return [];
-  return entry.level === "error" || entry.level === "fatal" ? [String(entry.msg)] : [];
 }
 
 /** @returns what undoes it. */

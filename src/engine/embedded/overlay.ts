@@ -1,0 +1,46 @@
+import { CambiumError } from "../../errors.ts";
+import type { MountCommand } from "./sandbox.ts";
+
+/** How file systems are laid over each other: by the kernel, as root or with a user's xattrs, or by fuse-overlayfs. */
+export type OverlayKind = "kernel" | "kernel-user" | "fuse";
+
+/** mount(2) takes one page of options, and its last byte is zero. */
+const MAX_OPTION_BYTES = 4095;
+
+/** Whiteouts and opaque marks alone: no other trick, so that any tool can read what a step left. */
+const PLAIN = {
+  kernel: ["redirect_dir=off", "metacopy=off", "index=off"],
+  "kernel-user": ["userxattr", "redirect_dir=off", "metacopy=off", "index=off"],
+  fuse: [],
+} as const;
+
+/**
+ * A mount of folders, bottom up, and above them where changes go (absent: read-only). Paths must be free of `:`, `,` and
+ * backslashes, which our own relative ones are.
+ * @throws CambiumError `ENGINE_LAYERS` for more folders than mount(2) has room for.
+ */
+export function overlayMount(
+  kind: OverlayKind,
+  lowers: readonly string[],
+  changes: { readonly upper: string; readonly work: string } | undefined,
+  target: string,
+): MountCommand {
+  const options = [
+    `lowerdir=${[...lowers].reverse().join(":")}`,
+    ...(changes === undefined ? [] : [`upperdir=${changes.upper}`, `workdir=${changes.work}`]),
+    ...PLAIN[kind],
+  ].join(",");
+  if (kind !== "fuse" && options.length > MAX_OPTION_BYTES) {
+    throw new CambiumError(
+      "ENGINE_LAYERS",
+      `${lowers.length} layers are more than one mount takes (${options.length} of ${MAX_OPTION_BYTES} bytes)`,
+      { hint: "Build on a base with fewer layers, or join instructions: each RUN and COPY is a layer." },
+    );
+  }
+  return { type: kind === "fuse" ? "fuse-overlayfs" : "overlay", options, source: "overlay", target };
+}
+
+/** The extended attributes in which each kind keeps its notes. */
+export function opaqueAttribute(kind: OverlayKind): string {
+  return kind === "kernel" ? "trusted.overlay.opaque" : "user.overlay.opaque";
+}

@@ -1,0 +1,99 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readdirSync, rmdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Store } from "../../store/store.ts";
+import { type HeldLock, removeLock, tryLock } from "../../store/lock.ts";
+import { type LaunchSettings, launch } from "./launch.ts";
+
+/** Where one step runs: `u` gets its changes, the rest is gone after it. */
+export type RunFolder = {
+  readonly id: string;
+  /** Absolute. */
+  readonly path: string;
+  /** The same from the trees' folder. */
+  readonly near: string;
+  /** Absolute: where the trees are. */
+  readonly trees: string;
+  /** Its cgroup, relative to the cgroup file system. */
+  readonly cgroup: string;
+  /** Removes it with all in it. */
+  remove(): Promise<void>;
+};
+
+const FOLDER = "runs-v1";
+const CGROUPS = "/sys/fs/cgroup";
+const CGROUP = "cambium";
+
+/** A new folder in the store, which is this process's until it is removed or the process ends. */
+export function createRunFolder(store: Store, trees: string, settings: LaunchSettings): RunFolder {
+  const runs = join(store.root, FOLDER);
+  mkdirSync(runs, { recursive: true });
+  const id = randomBytes(8).toString("hex");
+  const lock = tryLock(lockOf(runs, id));
+  const path = join(runs, id);
+  mkdirSync(path);
+  return {
+    id,
+    path,
+    near: `../${FOLDER}/${id}`,
+    trees,
+    cgroup: `${CGROUP}/${id}`,
+    async remove() {
+      await removeFolders(settings, [path]);
+      removeCgroup(id);
+      finish(lock, lockOf(runs, id));
+    },
+  };
+}
+
+/** Removes what killed processes left: folders that nobody holds, and their cgroups. */
+export async function sweepRunFolders(store: Store, settings: LaunchSettings): Promise<void> {
+  const runs = join(store.root, FOLDER);
+  const names = namesIn(runs);
+  // The lock is made first and removed last, so a folder without one is nobody's too.
+  const left = names.filter((name) => /^[0-9a-f]{16}$/.test(name) && removeLock(lockOf(runs, name)));
+  if (left.length === 0) return;
+  await removeFolders(
+    settings,
+    left.map((name) => join(runs, name)),
+  );
+  for (const name of left) removeCgroup(name);
+}
+
+/** Removes folders of which parts may belong to other accounts, whatever their files are called. */
+export async function removeFolders(settings: LaunchSettings, paths: readonly string[]): Promise<void> {
+  const { rm } = settings.programs;
+  const launched = await launch(settings, [rm, "-rf", "--one-file-system", "--", ...paths]);
+  launched.stdin.end();
+  launched.stdout.resume();
+  launched.stderr.resume();
+  await launched.exitCode;
+}
+
+function lockOf(runs: string, id: string): string {
+  return join(runs, `${id}.lock`);
+}
+
+function finish(lock: HeldLock | undefined, path: string): void {
+  lock?.release();
+  removeLock(path);
+}
+
+/** One per controller in version 1. The runtime removes them unless it was killed; then they are empty. */
+function removeCgroup(id: string): void {
+  for (const base of [CGROUPS, ...namesIn(CGROUPS).map((name) => join(CGROUPS, name))]) {
+    try {
+      rmdirSync(join(base, CGROUP, id));
+    } catch {
+      // None, or a process in it is not buried yet: an empty cgroup costs nothing.
+    }
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
