@@ -1,0 +1,46 @@
+import { canonicalJson } from "../../canonical-json.ts";
+import { type Digest, digestOf } from "../../layer/digest.ts";
+import type { LayerRecord } from "../../layer/layer.ts";
+import type { LayerListing } from "../../layer/listing.ts";
+import type { Store } from "../../store/store.ts";
+import { isComposable } from "../../store/stored-layer.ts";
+import { hasOrigin } from "../lazy-layers.ts";
+
+/** What a step came to; without a layer where it changed nothing. */
+export type KnownStep = { readonly layer?: LayerRecord; readonly content?: string };
+
+/** What a step of this key came to before, if its layer is still to be had. */
+export function knownStep(store: Store, key: Digest): KnownStep | undefined {
+  const known = store.records.get("step", key) as KnownStep | undefined;
+  return known === undefined || known.layer === undefined || isHad(store, known.layer) ? known : undefined;
+}
+
+/** @param document that the key is the digest of, for `explain` */
+export function rememberStep(store: Store, key: Digest, document: unknown, result: KnownStep): void {
+  store.records.transaction(() => {
+    store.records.put("step", key, result);
+    store.records.put("step-key", key, document);
+  });
+}
+
+/**
+ * Says what a captured layer is, times aside: its listing. A step that ran again and left the same is the earlier
+ * result, so that what stands above it need not run again.
+ */
+export function contentOf({ entries, whiteouts, opaques }: LayerListing): string {
+  return digestOf(canonicalJson({ entries, whiteouts, opaques }));
+}
+
+/** The earlier layer of the same content, if it is still to be had. */
+export function equalLayer(store: Store, content: string): LayerRecord | undefined {
+  const known = store.records.get("captured", content) as LayerRecord | undefined;
+  return known !== undefined && isHad(store, known) ? known : undefined;
+}
+
+export function rememberCaptured(store: Store, content: string, layer: LayerRecord): void {
+  store.records.put("captured", content, layer);
+}
+
+function isHad(store: Store, { descriptor: { digest } }: LayerRecord): boolean {
+  return store.blobs.has(digest) || hasOrigin(store, digest) || isComposable(store, digest);
+}
