@@ -1,5 +1,5 @@
 import type { ProcessUser } from "./accounts.ts";
-import type { IdMappings } from "./runtime-spec.ts";
+import type { IdMapping, IdMappings } from "./runtime-spec.ts";
 
 /** The account that runs us, and what the host lends it (subuid(5)). */
 export type HostAccount = {
@@ -11,6 +11,9 @@ export type HostAccount = {
   /** newuidmap and newgidmap are there. */
   readonly canMapRanges: boolean;
 };
+
+/** The kernel's overflowuid. */
+const OVERFLOW_ID = 65534;
 
 type Range = { readonly start: number; readonly count: number };
 
@@ -51,4 +54,11 @@ function rangeOf(text: string, host: HostAccount): Range | undefined {
     return [{ start: Number(start), count: Number(count) }];
   });
   return ranges.sort((a, b) => b.count - a.count)[0];
+}
+
+/** What an id of the host is inside; without mappings the same. Ids that are not mapped show as `nobody`'s, as in Linux. */
+export function insideId(mappings: readonly IdMapping[] | undefined, hostId: number): number {
+  if (mappings === undefined) return hostId;
+  const found = mappings.find(({ hostID, size }) => hostId >= hostID && hostId < hostID + size);
+  return found === undefined ? OVERFLOW_ID : hostId - found.hostID + found.containerID;
 }

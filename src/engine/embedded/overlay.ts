@@ -40,7 +40,8 @@ export function overlayMount(
   return { type: kind === "fuse" ? "fuse-overlayfs" : "overlay", options, source: "overlay", target };
 }
 
-/** The extended attributes in which each kind keeps its notes. */
-export function opaqueAttribute(kind: OverlayKind): string {
+/** Where each kind notes that a directory is opaque; fuse-overlayfs reads the whiteout files of layers as they are. */
+export function opaqueAttribute(kind: OverlayKind): string | undefined {
+  if (kind === "fuse") return undefined;
   return kind === "kernel" ? "trusted.overlay.opaque" : "user.overlay.opaque";
 }

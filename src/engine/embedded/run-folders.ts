@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, rmdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import type { Store } from "../../store/store.ts";
 import { type HeldLock, removeLock, tryLock } from "../../store/lock.ts";
 import { type LaunchSettings, launch } from "./launch.ts";
@@ -23,6 +25,7 @@ export type RunFolder = {
 const FOLDER = "runs-v1";
 const CGROUPS = "/sys/fs/cgroup";
 const CGROUP = "cambium";
+const run = promisify(execFile);
 
 /** A new folder in the store, which is this process's until it is removed or the process ends. */
 export function createRunFolder(store: Store, trees: string, settings: LaunchSettings): RunFolder {
@@ -49,25 +52,44 @@ export function createRunFolder(store: Store, trees: string, settings: LaunchSet
 /** Removes what killed processes left: folders that nobody holds, and their cgroups. */
 export async function sweepRunFolders(store: Store, settings: LaunchSettings): Promise<void> {
   const runs = join(store.root, FOLDER);
-  const names = namesIn(runs);
+  const ids = new Set(namesIn(runs).flatMap((name) => /^[0-9a-f]{16}/.exec(name)?.[0] ?? []));
   // The lock is made first and removed last, so a folder without one is nobody's too.
-  const left = names.filter((name) => /^[0-9a-f]{16}$/.test(name) && removeLock(lockOf(runs, name)));
+  const left = [...ids].filter((id) => removeLock(lockOf(runs, id)));
   if (left.length === 0) return;
   await removeFolders(
     settings,
-    left.map((name) => join(runs, name)),
+    left.map((id) => join(runs, id)),
   );
-  for (const name of left) removeCgroup(name);
+  for (const id of left) {
+    removeCgroup(id);
+    // SQLite's, of a holder that was killed.
+    rmSync(`${lockOf(runs, id)}-journal`, { force: true });
+  }
 }
 
-/** Removes folders of which parts may belong to other accounts, whatever their files are called. */
-export async function removeFolders(settings: LaunchSettings, paths: readonly string[]): Promise<void> {
-  const { rm } = settings.programs;
-  const launched = await launch(settings, [rm, "-rf", "--one-file-system", "--", ...paths]);
+/** By rm(1): parts may belong to accounts that only the user namespace has, and be called what no string can hold. */
+async function removeFolders(settings: LaunchSettings, paths: readonly string[]): Promise<void> {
+  const argv = [settings.programs.rm, "-rf", "--one-file-system", "--", ...paths.filter((path) => !removeEmpty(path))];
+  if (argv.length === 4) return;
+  if (settings.mappings === undefined) {
+    // It may well go on when we are killed.
+    await run(argv[0]!, argv.slice(1)).catch(() => undefined);
+    return;
+  }
+  const launched = await launch(settings, argv);
   launched.stdin.end();
   launched.stdout.resume();
   launched.stderr.resume();
   await launched.exitCode;
+}
+
+function removeEmpty(path: string): boolean {
+  try {
+    rmdirSync(path);
+    return true;
+  } catch {
+    return !existsSync(path);
+  }
 }
 
 function lockOf(runs: string, id: string): string {

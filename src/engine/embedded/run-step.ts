@@ -2,6 +2,7 @@ import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { CambiumError } from "../../errors.ts";
+import { CONSTANT_MTIME } from "../../layer/entry.ts";
 import { writeTar, type TarMember } from "../../layer/write-tar.ts";
 import { type ProcessUser, resolveUser } from "./accounts.ts";
 import type { EngineHost } from "./check.ts";
@@ -235,15 +236,12 @@ async function readLines(stream: AsyncIterable<Uint8Array>, onLine: (line: strin
 }
 
 function directoryMember(path: string, { uid, gid }: ProcessUser): TarMember {
-  return { entry: { type: "directory", path, mode: 0o755, uid, gid }, mtimeSec: nowSec() };
+  return { entry: { type: "directory", path, mode: 0o755, uid, gid }, mtimeSec: Math.floor(Date.now() / 1000) };
 }
 
 function textMember(path: string, text: string): TarMember {
   const content = Buffer.from(text);
   const entry = { type: "file", path, mode: 0o644, uid: 0, gid: 0, size: content.length } as const;
-  return { entry, mtimeSec: nowSec(), content: [content] };
-}
-
-function nowSec(): number {
-  return Math.floor(Date.now() / 1000);
+  // The same on every machine, as far as a step can see it.
+  return { entry, mtimeSec: CONSTANT_MTIME, content: [content] };
 }

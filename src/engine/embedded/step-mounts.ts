@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { CambiumError } from "../../errors.ts";
+import { CONSTANT_MTIME } from "../../layer/entry.ts";
 import type { TarMember } from "../../layer/write-tar.ts";
 import { resolveInside } from "./inside.ts";
 import { type OverlayKind, overlayMount } from "./overlay.ts";
@@ -77,7 +78,7 @@ export function prepareMount(mount: EngineMount, index: number, place: Place): P
       const entry = { type: "file", path: `p/${name}`, mode, uid, gid, size: content.length } as const;
       return {
         ...NOTHING,
-        members: [{ entry, mtimeSec: 0, content: [content] }],
+        members: [{ entry, mtimeSec: CONSTANT_MTIME, content: [content] }],
         mount: () => bindOf(join(place.run, "p", name), target, true),
       };
     }

@@ -1,3 +1,5 @@
+import { CambiumError } from "../../errors.ts";
+import { parentOf } from "../../layer/arrange.ts";
 import type { LayerListing, ListedEntry } from "../../layer/listing.ts";
 import type { DirectoryEntry } from "../../layer/entry.ts";
 import { digestOf } from "../../layer/digest.ts";
@@ -6,8 +8,8 @@ import type { TarEntry } from "../../layer/read-tar.ts";
 import type { TarMember } from "../../layer/write-tar.ts";
 
 export type TreeForm = {
-  /** The xattr that makes a directory of an overlay opaque. */
-  readonly opaqueAttribute: string;
+  /** The xattr that makes a directory of an overlay opaque; absent: whiteouts stay the files that they are. */
+  readonly opaqueAttribute?: string;
   /** False in a user namespace, where no device node can be made: they are left out, as containerd does. */
   readonly hasDevices: boolean;
   /** Metadata of a directory that the layer puts something into without stating it: what is below has it. */
@@ -35,7 +37,10 @@ export async function* treeMembers(
   const directoryTimes = new Map<string, Pick<TarMember, "mtimeSec" | "mtimeText">>();
   for await (const entry of entries) {
     const path = builder.place(entry);
-    if (path === undefined) continue;
+    if (path === undefined) {
+      if (form.opaqueAttribute === undefined) yield { entry: { ...entry, type: "file" }, ...timeOf(entry) };
+      continue;
+    }
     const listed = builder.put(path, entry, NO_DIGEST);
     const time = timeOf(entry);
     if (listed.type === "directory") directoryTimes.set(path, time);
@@ -43,14 +48,20 @@ export async function* treeMembers(
     if (isDevice && !form.hasDevices) continue;
     yield { entry: listed, ...time, ...(listed.type === "file" ? { content: entry.content() } : {}) };
   }
-  yield* deletions(builder.finish(), directoryTimes, form);
+  yield* deletions(builder.finish(), directoryTimes, where, form);
 }
 
 function* deletions(
   listing: Pick<LayerListing, "entries" | "whiteouts" | "opaques">,
   times: ReadonlyMap<string, Pick<TarMember, "mtimeSec" | "mtimeText">>,
+  where: string,
   form: TreeForm,
 ): Generator<TarMember> {
+  if (listing.opaques.includes("")) {
+    throw new CambiumError("LAYER_WHITEOUT", `${where}: deletes everything below it`, {
+      hint: "An overlay has no mark for that; have the image built anew without the layers below.",
+    });
+  }
   const stated = new Map(listing.entries.map((entry) => [entry.path, entry]));
   const implied = new Set<string>();
   for (const path of [...stated.keys(), ...listing.whiteouts, ...listing.opaques.map((at) => `${at}/`)]) {
@@ -61,6 +72,7 @@ function* deletions(
   const isDirectory = (path: string) => stated.get(path)?.type === "directory" || implied.has(path);
   const opaques = new Set([...listing.opaques, ...listing.whiteouts.filter(isDirectory)]);
   for (const path of listing.whiteouts) {
+    if (form.opaqueAttribute === undefined) break;
     if (!stated.has(path) && !implied.has(path)) yield { entry: deletion(path), mtimeSec: MADE_SEC };
   }
   // Directories last: what came into them since changed their times.
@@ -76,8 +88,9 @@ function* deletions(
 }
 
 function marked(entry: DirectoryEntry, opaques: ReadonlySet<string>, form: TreeForm): DirectoryEntry {
-  if (!opaques.has(entry.path)) return entry;
-  return { ...entry, xattrs: { ...entry.xattrs, [form.opaqueAttribute]: "y" } };
+  const { opaqueAttribute } = form;
+  if (opaqueAttribute === undefined || !opaques.has(entry.path)) return entry;
+  return { ...entry, xattrs: { ...entry.xattrs, [opaqueAttribute]: "y" } };
 }
 
 function deletion(path: string): ListedEntry {
@@ -86,9 +99,4 @@ function deletion(path: string): ListedEntry {
 
 function timeOf({ mtimeSec, mtimeText }: TarEntry): Pick<TarMember, "mtimeSec" | "mtimeText"> {
   return { mtimeSec, ...(mtimeText === undefined ? {} : { mtimeText }) };
-}
-
-function parentOf(path: string): string {
-  const slash = path.lastIndexOf("/");
-  return slash === -1 ? "" : path.slice(0, slash);
 }
