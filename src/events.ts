@@ -11,6 +11,13 @@ export type BuildEvent =
       readonly outcome: StepOutcome;
       readonly detail?: string;
     }
+  /** A line that a step's program wrote. `id` is the step's. */
+  | {
+      readonly type: "step-output";
+      readonly id: string;
+      readonly line: string;
+      readonly stream: "stdout" | "stderr";
+    }
   | {
       readonly type: "download-started";
       readonly id: string;

@@ -1,5 +1,7 @@
+import { findDockerfile } from "../frontend/project/detect.ts";
 import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import { CONSTANT_MTIME } from "../layer/entry.ts";
+import { machinePlatform } from "../platform.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import { buildImage } from "./build-image.ts";
 import { imageKey } from "./image-key.ts";
@@ -20,6 +22,8 @@ import { keepTags, parseTags } from "./tags.ts";
 export async function build(settings: BuildSettings): Promise<BuildResult> {
   return withSession(settings, async (session) => {
     const { bench } = session;
+    const dockerfile = findDockerfile(settings.contextDir, settings.file);
+    if (dockerfile !== undefined) return buildDockerfile(dockerfile, settings, bench);
     const prepared = await prepare(settings, session, (project) => recordedFor(settings, project, bench));
     const { project, locked, recorded } = prepared;
     const { definition } = project.loaded;
@@ -71,6 +75,20 @@ export async function build(settings: BuildSettings): Promise<BuildResult> {
     const { digest, outputs } = await publish(built, settings, tags, bench);
     return { digest, images, tags: keepTags(tags, digest, bench), outputs };
   });
+}
+
+async function buildDockerfile(
+  file: string,
+  settings: BuildSettings,
+  bench: Workbench,
+): Promise<BuildResult> {
+  const { dockerfileImages } = await import("./build-dockerfile.ts");
+  const platforms = settings.platforms.length > 0 ? settings.platforms : [machinePlatform()];
+  const created = createdAt(settings.sourceDateEpoch);
+  const images = await dockerfileImages(file, platforms, settings, created, bench);
+  const tags = parseTags(settings.tags);
+  const { digest, outputs } = await publish({ images }, settings, tags, bench);
+  return { digest, images, tags: keepTags(tags, digest, bench), outputs };
 }
 
 function tagsOf(settings: BuildSettings, project: Project): Reference[] {

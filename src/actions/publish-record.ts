@@ -21,8 +21,9 @@ import type { ImageResult } from "./results.ts";
 
 /** What was built, for its record. */
 export type Built = {
-  readonly definition: Definition;
-  readonly lock: CambiumLock;
+  /** Absent for what has no record: a Dockerfile. */
+  readonly definition?: Definition;
+  readonly lock?: CambiumLock;
   readonly images: readonly ImageResult[];
 };
 
@@ -66,6 +67,7 @@ function buildRecord(
   store: Store,
   listings: Map<Digest, BlobSource>,
 ): BuildRecord | undefined {
+  if (definition === undefined || lock === undefined) return undefined;
   const recorded: RecordedImage[] = [];
   for (const image of images) {
     const record = imageRecord(store, image.digest);

@@ -8,7 +8,7 @@ import { extractRootfs } from "../image/outputs/rootfs.ts";
 import { machinePlatform, type Platform } from "../platform.ts";
 import { build } from "./build.ts";
 import { type ImageAccess, withImages } from "./session.ts";
-import type { RunSettings } from "./settings.ts";
+import { NO_DOCKERFILE_SETTINGS, type RunSettings } from "./settings.ts";
 import { openSource } from "./source.ts";
 
 /**
@@ -77,6 +77,7 @@ async function buildFirst(settings: RunSettings, platform: Platform): Promise<st
     push: false,
     cacheFrom: [],
     cacheTo: [],
+    dockerfile: NO_DOCKERFILE_SETTINGS,
   });
   return digest;
 }

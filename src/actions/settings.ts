@@ -1,6 +1,7 @@
 import { type EngineKind, engineKinds } from "../engine/load/engine.ts";
 import type { Emit } from "../events.ts";
 import type { Platform } from "../platform.ts";
+import type { SecretSource } from "../solve/steps/run-mounts.ts";
 
 /** Where a result is written besides the store. `dest` is an absolute path; see `outputTypes` for what each makes. */
 export type OutputSettings = { readonly type: OutputType; readonly dest: string };
@@ -70,6 +71,34 @@ export type BuildSettings = ProjectSettings & {
   readonly cacheFrom: readonly string[];
   /** References that the image and its record are pushed to, besides the tags. */
   readonly cacheTo: readonly string[];
+  readonly dockerfile: DockerfileSettings;
+};
+
+/** What only Dockerfiles take. */
+export type DockerfileSettings = {
+  /** `--target`. */
+  readonly target?: string;
+  readonly buildArgs: ReadonlyMap<string, string>;
+  /** `--build-context`: folders are absolute. */
+  readonly buildContexts: ReadonlyMap<string, string>;
+  readonly secrets: ReadonlyMap<string, SecretSource>;
+  /** Sockets of ssh agents by id. */
+  readonly sshSockets: ReadonlyMap<string, string>;
+  /** Of steps that name none. */
+  readonly network: "host" | "none";
+  readonly allowsInsecure: boolean;
+};
+
+export type { SecretSource };
+
+/** Nothing said for a Dockerfile. */
+export const NO_DOCKERFILE_SETTINGS: DockerfileSettings = {
+  buildArgs: new Map(),
+  buildContexts: new Map(),
+  secrets: new Map(),
+  sshSockets: new Map(),
+  network: "host",
+  allowsInsecure: false,
 };
 
 export type RebaseSettings = SessionSettings & {

@@ -18,6 +18,9 @@ export type ImageSettings = {
   /** Docker's addition (its image spec v1.2), only ever inherited. */
   readonly healthcheck?: Readonly<Record<string, unknown>>;
   readonly shell?: readonly string[];
+  /** Instructions of a Dockerfile for those that stand on the image. */
+  readonly onBuild?: readonly string[];
+  readonly author?: string;
 };
 
 /** What a base brings along: its layers and their history stand first. */
@@ -26,7 +29,8 @@ export type BaseConfig = Pick<ConfigDocument, "rootfs" | "history" | "variant">;
 /** What made a layer, as `docker history` shows it; no fact of the host belongs here. */
 export type LayerHistory = { readonly createdBy: string; readonly comment?: string };
 
-export type ConfiguredLayer = { readonly diffId: DiffId; readonly history: LayerHistory };
+/** Without `diffId` a step that changed no file (image-spec, config.md, `empty_layer`). */
+export type ConfiguredLayer = { readonly diffId?: DiffId; readonly history: LayerHistory };
 
 /** RFC 3339 in UTC, whole seconds: one spelling for one time. */
 const CREATED = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
@@ -54,17 +58,19 @@ export function buildImageConfig(input: {
     os: platform.os,
     variant: base?.variant,
     created,
+    author: input.config.author,
     config: runtimeConfig(input.config),
     rootfs: {
       type: "layers",
-      diff_ids: [...(base?.rootfs.diff_ids ?? []), ...input.layers.map((layer) => layer.diffId)],
+      diff_ids: [...(base?.rootfs.diff_ids ?? []), ...input.layers.flatMap((layer) => layer.diffId ?? [])],
     },
     history: [
       ...(base === undefined ? [] : baseHistory(base)),
-      ...input.layers.map(({ history }) => ({
+      ...input.layers.map(({ diffId, history }) => ({
         created,
         created_by: history.createdBy,
         comment: history.comment,
+        empty_layer: diffId === undefined ? true : undefined,
       })),
     ],
   };
@@ -95,6 +101,7 @@ function runtimeConfig(settings: ImageSettings): Record<string, unknown> {
     StopSignal: settings.stopSignal,
     Healthcheck: settings.healthcheck,
     Shell: settings.shell,
+    OnBuild: settings.onBuild === undefined || settings.onBuild.length === 0 ? undefined : settings.onBuild,
   };
 }
 

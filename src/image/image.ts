@@ -23,18 +23,22 @@ export type ImageUnderneath = { readonly config: BaseConfig; readonly layers: re
 export function assembleImage(input: {
   readonly platform: Platform;
   readonly config: ImageSettings;
-  readonly layers: readonly { readonly layer: Layer; readonly history: LayerHistory }[];
+  /** Without `layer` a step that changed no file. */
+  readonly layers: readonly { readonly layer?: Layer; readonly history: LayerHistory }[];
   readonly created: string;
   readonly annotations?: Annotations;
   readonly base?: ImageUnderneath;
 }): Image {
   const { base } = input;
-  const layers = [...(base?.layers ?? []), ...input.layers.map(({ layer }) => layer)];
+  const layers = [...(base?.layers ?? []), ...input.layers.flatMap(({ layer }) => layer ?? [])];
   const bytes = buildImageConfig({
     platform: input.platform,
     config: input.config,
     created: input.created,
-    layers: input.layers.map(({ layer, history }) => ({ diffId: layer.diffId, history })),
+    layers: input.layers.map(({ layer, history }) => ({
+      history,
+      ...(layer !== undefined && { diffId: layer.diffId }),
+    })),
     ...(base !== undefined && { base: base.config }),
   });
   const config = blobOf(bytes, CONFIG_MEDIA_TYPE);

@@ -23,6 +23,8 @@ export function plainLines(state: BuildState, event: BuildEvent, nowMs: number):
         step === undefined || event.outcome === "hit" ? "" : ` (${formatDuration(nowMs - step.startedMs)})`;
       return [`${stepWords[event.outcome]} ${name}${detail}${time}`];
     }
+    case "step-output":
+      return [`         | ${printable(event.line)}`];
     case "download-retry":
     case "upload-retry":
       return [

@@ -24,7 +24,12 @@ export type StepState = {
   /** Absent while it runs. */
   readonly outcome?: StepOutcome;
   readonly detail?: string;
+  /** The last lines that its program wrote. */
+  readonly output?: readonly string[];
 };
+
+/** Enough to see what a step is at. */
+const SHOWN_OUTPUT_LINES = 4;
 
 export type TransferState = {
   readonly name: string;
@@ -94,6 +99,15 @@ export function nextState(state: BuildState, event: BuildEvent, nowMs: number): 
       return {
         ...state,
         steps: state.steps.map((step) => (step.id === event.id ? endStep(step, event, nowMs) : step)),
+      };
+    case "step-output":
+      return {
+        ...state,
+        steps: state.steps.map((step) =>
+          step.id === event.id && step.outcome === undefined
+            ? { ...step, output: [...(step.output ?? []), event.line].slice(-SHOWN_OUTPUT_LINES) }
+            : step,
+        ),
       };
     case "download-started":
       return { ...state, downloads: started(state.downloads, event, nowMs) };

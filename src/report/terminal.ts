@@ -36,7 +36,11 @@ function stepLines(
   const lines: string[] = [];
   if (hidden > 0 && endedRoom > 0)
     lines.push(style.dim(clip(`✓ ${formatCount(hidden, "earlier step")}`, width)));
-  for (const step of [...ended.slice(hidden), ...running]) lines.push(stepLine(step, width, style, nowMs));
+  for (const step of ended.slice(hidden)) lines.push(stepLine(step, width, style, nowMs));
+  for (const step of running) {
+    lines.push(stepLine(step, width, style, nowMs));
+    for (const line of step.output ?? []) lines.push(style.dim(clip(`  │ ${printable(line)}`, width)));
+  }
   return lines;
 }
 

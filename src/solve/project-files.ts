@@ -1,17 +1,15 @@
 import { canonicalJson } from "../canonical-json.ts";
-import type { DigestCache } from "../context/content-digest.ts";
 import type { ContentSource } from "../context/content-source.ts";
 import { contextSource } from "../context/context-source.ts";
 import { type CopyEntry, copyEntries } from "../context/copy.ts";
 import { type ContextTree, type WalkOptions, walkContext } from "../context/walk.ts";
 import type { Definition, GeneratedFile } from "../graph/definition.ts";
-import type { Digest } from "../layer/digest.ts";
 import { digestOf } from "../layer/digest.ts";
 import { CONSTANT_MTIME } from "../layer/entry.ts";
 import { type SourceEntry, segmentFromFiles } from "../layer/files.ts";
 import type { Segment } from "../layer/segment.ts";
 import { LAYOUT_VERSIONS } from "../layout-versions.ts";
-import type { Store } from "../store/store.ts";
+import { openDigestCache } from "./digest-cache.ts";
 import { filesSegment, type SourcedEntry } from "./files.ts";
 import { type Accounts, resolveOwner } from "./owners.ts";
 import { step, type Workbench } from "./workbench.ts";
@@ -107,25 +105,4 @@ function generatedFiles(
   bench.lease.protect(segment.blobs);
   if (!bench.store.segments.has(segment.id)) bench.store.segments.put(segment);
   return segment;
-}
-
-/** All digests of one context are one record: 50,000 single ones would take longer to fetch than to compute. */
-function openDigestCache(store: Store, root: string): DigestCache & { save(): void } {
-  const before = (store.records.get("context-digests", root) ?? {}) as Record<string, Digest>;
-  const used: Record<string, Digest> = {};
-  let isChanged = false;
-  return {
-    get(key) {
-      const digest = before[key];
-      if (digest !== undefined) used[key] = digest;
-      return digest;
-    },
-    put(key, digest) {
-      used[key] = digest;
-      isChanged = true;
-    },
-    save() {
-      if (isChanged) store.records.put("context-digests", root, used);
-    },
-  };
 }

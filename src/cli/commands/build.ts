@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { BuildSettings, LoadSettings } from "../../actions/settings.ts";
 import { usageError } from "../../errors.ts";
 import type { Act } from "../action.ts";
+import { addDockerfileOptions, type DockerfileOptions, dockerfileSettings } from "../dockerfile-options.ts";
 import { assertOutputsApart, parseOutput } from "../output-flag.ts";
 import {
   addLoadOption,
@@ -14,14 +15,15 @@ import {
 } from "../project-options.ts";
 import { withSession } from "../session.ts";
 
-type BuildOptions = ProjectOptions & {
-  readonly tag?: readonly string[];
-  readonly output?: readonly string[];
-  readonly push?: true;
-  readonly load?: LoadSettings;
-  readonly cacheFrom?: readonly string[];
-  readonly cacheTo?: readonly string[];
-};
+type BuildOptions = ProjectOptions &
+  DockerfileOptions & {
+    readonly tag?: readonly string[];
+    readonly output?: readonly string[];
+    readonly push?: true;
+    readonly load?: LoadSettings;
+    readonly cacheFrom?: readonly string[];
+    readonly cacheTo?: readonly string[];
+  };
 
 export function defineBuild(command: Command, act: Act): void {
   command
@@ -41,6 +43,7 @@ export function defineBuild(command: Command, act: Act): void {
       repeatable("--cache-from <image>", "image whose build record tells what is known already; repeatable"),
     )
     .addOption(repeatable("--cache-to <image>", "push image and build record there too; repeatable"));
+  addDockerfileOptions(command);
   addUpgradeOption(command);
   addSessionOptions(command)
     .addHelpText(
@@ -52,6 +55,7 @@ Examples:
   $ cambium build -t app:1 --load                       then: docker run app:1
   $ cambium build -o type=oci,dest=image                an image layout in a folder
   $ cambium build --platform linux/amd64,linux/arm64 -t registry.example/app:1 --push
+  $ cambium build -f Dockerfile --build-arg VERSION=2 --target prod
   $ cambium build --locked                              only what cambium.lock says
 `,
     )
@@ -66,6 +70,7 @@ Examples:
             ...(options.load === undefined ? {} : { load: options.load }),
             cacheFrom: options.cacheFrom ?? [],
             cacheTo: options.cacheTo ?? [],
+            dockerfile: dockerfileSettings(world, options),
           };
           assertOutputsApart(settings.outputs);
           if (settings.push && settings.tags.length === 0) {

@@ -19,7 +19,14 @@ export type EngineHost = LaunchSettings & {
 };
 
 /** Program and the Debian package that has it. */
-const NEEDED = { mount: "mount", rm: "coreutils", setpriv: "util-linux", sh: "dash", tar: "tar", unshare: "util-linux" } as const;
+const NEEDED = {
+  mount: "mount",
+  rm: "coreutils",
+  setpriv: "util-linux",
+  sh: "dash",
+  tar: "tar",
+  unshare: "util-linux",
+} as const;
 const NEEDED_ROOTLESS = { newuidmap: "uidmap", newgidmap: "uidmap" } as const;
 
 const OVERLAYFS_MAGIC = 0x794c7630;
@@ -67,7 +74,10 @@ export function checkEngine(settings: {
   }
   const hasOverlay = canMountOverlay(settings.storeRoot, isRoot);
   if (!hasOverlay && (fuse === undefined || !existsSync("/dev/fuse"))) {
-    lack("overlayfs (the kernel's, on a store that is not on overlayfs itself) or fuse-overlayfs with /dev/fuse", "fuse-overlayfs");
+    lack(
+      "overlayfs (the kernel's, on a store that is not on overlayfs itself) or fuse-overlayfs with /dev/fuse",
+      "fuse-overlayfs",
+    );
   }
   if (missing.length > 0 || runtime === undefined) throw missingError(missing, [...packages]);
   return {
@@ -97,13 +107,20 @@ function runtimeOrMissing(
 function canMountOverlay(storeRoot: string, isRoot: boolean): boolean {
   if (statfsSync(storeRoot).type === OVERLAYFS_MAGIC) return false;
   if (isRoot) return true;
-  const [major = 0, minor = 0] = readFileSync("/proc/sys/kernel/osrelease", "latin1").split(".").map(Number.parseFloat);
-  return major > ROOTLESS_OVERLAY_KERNEL[0] || (major === ROOTLESS_OVERLAY_KERNEL[0] && minor >= ROOTLESS_OVERLAY_KERNEL[1]);
+  const [major = 0, minor = 0] = readFileSync("/proc/sys/kernel/osrelease", "latin1")
+    .split(".")
+    .map(Number.parseFloat);
+  return (
+    major > ROOTLESS_OVERLAY_KERNEL[0] ||
+    (major === ROOTLESS_OVERLAY_KERNEL[0] && minor >= ROOTLESS_OVERLAY_KERNEL[1])
+  );
 }
 
 function missingError(missing: readonly string[], packages: readonly string[]): CambiumError {
   const install = packages.length === 0 ? "" : `Install them (apt-get install ${packages.join(" ")}), or `;
-  const lend = missing.some((what) => what.includes("/etc/subuid")) ? "Have ids lent with usermod --add-subuids and --add-subgids, or " : "";
+  const lend = missing.some((what) => what.includes("/etc/subuid"))
+    ? "Have ids lent with usermod --add-subuids and --add-subgids, or "
+    : "";
   const hint = `${install}${lend}build where RUN is not needed or with --engine buildkit.`;
   return environmentError(
     "ENGINE_MISSING",

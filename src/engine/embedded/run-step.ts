@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { CambiumError } from "../../errors.ts";
 import { CONSTANT_MTIME } from "../../layer/entry.ts";
-import { writeTar, type TarMember } from "../../layer/write-tar.ts";
+import { type TarMember, writeTar } from "../../layer/write-tar.ts";
 import { type ProcessUser, resolveUser } from "./accounts.ts";
 import type { EngineHost } from "./check.ts";
 import { hostFile } from "./host-account.ts";
@@ -236,7 +236,10 @@ async function readLines(stream: AsyncIterable<Uint8Array>, onLine: (line: strin
 }
 
 function directoryMember(path: string, { uid, gid }: ProcessUser): TarMember {
-  return { entry: { type: "directory", path, mode: 0o755, uid, gid }, mtimeSec: Math.floor(Date.now() / 1000) };
+  return {
+    entry: { type: "directory", path, mode: 0o755, uid, gid },
+    mtimeSec: Math.floor(Date.now() / 1000),
+  };
 }
 
 function textMember(path: string, text: string): TarMember {

@@ -136,9 +136,13 @@ function prepareBind(
       const root = outside(join(place.run, name, "r"));
       const found = resolveInside(root, path);
       if (found === undefined) {
-        throw new CambiumError("MOUNT_SOURCE", `a mount at ${target}: nothing is at ${JSON.stringify(path)}`, {
-          hint: "The path is looked up in the stage or image that `from` names.",
-        });
+        throw new CambiumError(
+          "MOUNT_SOURCE",
+          `a mount at ${target}: nothing is at ${JSON.stringify(path)}`,
+          {
+            hint: "The path is looked up in the stage or image that `from` names.",
+          },
+        );
       }
       return bindOf(join(place.run, name, "r", found.slice(root.length)), target, isReadOnly);
     },

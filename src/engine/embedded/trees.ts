@@ -80,12 +80,18 @@ export class Trees {
    * The tree of a layer above `below` (bottom up), unpacked if need be. Until `close` no prune takes it.
    * @throws CambiumError as `readLayer`, `DISK_FULL`, `TREE_UNPACK`.
    */
-  async treeOf(host: EngineHost, layer: Layer, below: readonly TreeName[], signal?: AbortSignal): Promise<TreeName> {
+  async treeOf(
+    host: EngineHost,
+    layer: Layer,
+    below: readonly TreeName[],
+    signal?: AbortSignal,
+  ): Promise<TreeName> {
     this.#lease.protect([layer.diffId as string as Digest]);
     const known = this.#known(host, layer.diffId, below);
     if (known !== undefined) return known;
     const name = nameOf(layer.diffId, host, undefined);
-    const work = async () => this.#known(host, layer.diffId, below) ?? this.#unpack(host, layer, below, signal);
+    const work = async () =>
+      this.#known(host, layer.diffId, below) ?? this.#unpack(host, layer, below, signal);
     return this.#store.exclusive(`tree ${name}`, work, { signal });
   }
 
@@ -263,7 +269,9 @@ export class Trees {
 /** An entry of a tree by its path, whose parents are directories there; undefined when it is not there. */
 export function lstatInside(tree: string, path: string): Stats | undefined {
   try {
-    return lstatSync(Buffer.concat([Buffer.from(`${tree}/`), bytesFromText(path)]), { throwIfNoEntry: false });
+    return lstatSync(Buffer.concat([Buffer.from(`${tree}/`), bytesFromText(path)]), {
+      throwIfNoEntry: false,
+    });
   } catch {
     // A parent that is a file, or closed to us.
     return undefined;

@@ -38,13 +38,29 @@ export async function detectProject(path: string, options: DetectOptions = {}): 
   return own === undefined ? pythonProject(files, options) : fromFile(files, own, options);
 }
 
+/**
+ * The Dockerfile that is to be built: the one that `-f` names, or the folder's own where nothing of ours stands before
+ * it. Absolute; undefined for other projects.
+ */
+export function findDockerfile(path: string, file: string | undefined): string | undefined {
+  if (file !== undefined) return isDockerfile(file) ? resolve(path, file) : undefined;
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return undefined;
+  const { names } = openProject(path);
+  const own = [...BUILDER_FILES, ...SPEC_FILES, ...DOCKERFILES].find((name) => names.has(name));
+  return own !== undefined && isDockerfile(own) ? resolve(path, own) : undefined;
+}
+
+function isDockerfile(file: string): boolean {
+  return /^(Dockerfile|Containerfile)(\.|$)|\.(Dockerfile|Containerfile)$/i.test(basename(file));
+}
+
 function relativeTo(root: string, file: string): string {
   return isAbsolute(file) ? relative(resolve(root), file) : file;
 }
 
 async function fromFile(files: ProjectFiles, file: string, options: DetectOptions): Promise<LoadedProject> {
   const name = basename(file);
-  if (/^(Dockerfile|Containerfile)(\.|$)|\.Dockerfile$/i.test(name)) throw dockerfileLater(file);
+  if (isDockerfile(name)) throw dockerfileLater(file);
   if (/\.[cm]?[jt]s$/.test(name)) {
     const { loadBuilderFile } = await import("../spec/load-builder.ts");
     return fromSpec(
@@ -131,7 +147,7 @@ function pathsOf({ source }: PythonInstall): readonly string[] {
 function dockerfileLater(file: string): Error {
   return usageError(
     "DOCKERFILE_LATER",
-    `${file}: Dockerfiles are not built yet`,
-    "Write a cambium.yaml, or name the Python project behind it, as in -f requirements.txt or -f pyproject.toml.",
+    `${file}: a Dockerfile can be built, and neither planned nor locked yet`,
+    "Name the Python project behind it, as in -f requirements.txt or -f pyproject.toml.",
   );
 }

@@ -73,7 +73,7 @@ export async function copyStep(
 }
 
 /** Into a layer that knows nothing of what is below. With `--chmod` BuildKit copies as if there were no `--link`. */
-function standsAlone({ isLinked, chmod }: CopyStep): boolean {
+function standsAlone({ isLinked, chmod }: Pick<CopyStep, "isLinked" | "chmod">): boolean {
   return isLinked && chmod === undefined;
 }
 
@@ -128,7 +128,7 @@ async function copyOrUnpack(
  * Its files land where the segment says, also over directories and links of lower layers.
  */
 export function copyLayer(
-  step: CopyStep & StepPlace,
+  step: Pick<CopyStep, "isLinked" | "chmod"> & Pick<StepPlace, "text">,
   segment: Segment,
   below: ImageTree | undefined,
 ): PlannedLayer {

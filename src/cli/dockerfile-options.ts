@@ -1,0 +1,148 @@
+import { resolve } from "node:path";
+import { type Command, Option } from "commander";
+import type { DockerfileSettings, SecretSource } from "../actions/settings.ts";
+import { csvPairs } from "../csv.ts";
+import { usageError } from "../errors.ts";
+import { repeatable } from "./project-options.ts";
+import type { World } from "./world.ts";
+
+export type DockerfileOptions = {
+  readonly target?: string;
+  readonly buildArg?: readonly string[];
+  readonly buildContext?: readonly string[];
+  readonly secret?: readonly string[];
+  readonly ssh?: readonly string[];
+  readonly network?: "default" | "host" | "none";
+  readonly allow?: readonly string[];
+};
+
+const ALLOWABLE = ["network.host", "security.insecure"];
+
+/** Flags for Dockerfiles alone, spelled as buildx has them. */
+export function addDockerfileOptions(command: Command): Command {
+  return command
+    .option("--target <stage>", "stage of a Dockerfile to build")
+    .addOption(
+      repeatable(
+        "--build-arg <name=value>",
+        "build argument; without a value, the environment's; repeatable",
+      ),
+    )
+    .addOption(
+      repeatable(
+        "--build-context <name=place>",
+        "folder or docker-image://NAME to copy from by name; repeatable",
+      ),
+    )
+    .addOption(
+      repeatable(
+        "--secret <spec>",
+        "id=NAME,src=FILE or id=NAME,env=VARIABLE for RUN --mount=type=secret; repeatable",
+      ),
+    )
+    .addOption(repeatable("--ssh <id[=socket]>", "ssh agent for RUN --mount=type=ssh; repeatable"))
+    .addOption(
+      new Option("--network <mode>", "network of RUN where it says nothing").choices([
+        "default",
+        "host",
+        "none",
+      ]),
+    )
+    .addOption(
+      repeatable(
+        "--allow <what>",
+        "security.insecure lets RUN --security=insecure have all rights; repeatable",
+      ),
+    );
+}
+
+/**
+ * The flags as the library's final values.
+ * @throws CambiumError `BUILD_ARG_SYNTAX`, `BUILD_CONTEXT_SYNTAX`, `SECRET_SYNTAX`, `SSH_SYNTAX`, `ALLOW_UNKNOWN`.
+ */
+export function dockerfileSettings(world: World, options: DockerfileOptions): DockerfileSettings {
+  for (const what of options.allow ?? []) {
+    if (!ALLOWABLE.includes(what)) {
+      throw usageError(
+        "ALLOW_UNKNOWN",
+        `--allow: there is no ${JSON.stringify(what)}`,
+        `There is ${ALLOWABLE.join(", ")}.`,
+      );
+    }
+  }
+  return {
+    ...(options.target !== undefined && { target: options.target }),
+    buildArgs: buildArgs(options.buildArg ?? [], world),
+    buildContexts: new Map((options.buildContext ?? []).map((text) => buildContext(text, world))),
+    secrets: new Map((options.secret ?? []).map((text) => secret(text, world))),
+    sshSockets: new Map((options.ssh ?? []).map((text) => ssh(text, world))),
+    network: options.network === "none" ? "none" : "host",
+    allowsInsecure: options.allow?.includes("security.insecure") === true,
+  };
+}
+
+/** As docker has it: a name alone takes the environment's value, and is left out where there is none. */
+function buildArgs(texts: readonly string[], { env }: World): Map<string, string> {
+  const args = new Map<string, string>();
+  for (const text of texts) {
+    const equals = text.indexOf("=");
+    const name = equals === -1 ? text : text.slice(0, equals);
+    if (name === "") {
+      throw usageError(
+        "BUILD_ARG_SYNTAX",
+        `--build-arg: no name in ${JSON.stringify(text)}`,
+        "Write NAME=VALUE.",
+      );
+    }
+    const value = equals === -1 ? env[name] : text.slice(equals + 1);
+    if (value !== undefined) args.set(name, value);
+  }
+  return args;
+}
+
+function buildContext(text: string, { cwd }: World): [name: string, place: string] {
+  const equals = text.indexOf("=");
+  const [name, place] = [text.slice(0, equals), text.slice(equals + 1)];
+  if (equals < 1 || place === "") {
+    throw usageError(
+      "BUILD_CONTEXT_SYNTAX",
+      `--build-context: not NAME=PLACE: ${JSON.stringify(text)}`,
+      "Write data=./folder.",
+    );
+  }
+  return [name, /^[a-z][a-z0-9-]*:\/\//.test(place) ? place : resolve(cwd, place)];
+}
+
+function secret(text: string, { cwd, env }: World): [id: string, source: SecretSource] {
+  const pairs = csvPairs(text, "--secret");
+  const id = pairs.get("id");
+  const file = pairs.get("src") ?? pairs.get("source");
+  const variable = pairs.get("env");
+  const type = pairs.get("type");
+  if (id === undefined || id === "" || (file !== undefined && variable !== undefined)) {
+    throw usageError(
+      "SECRET_SYNTAX",
+      `--secret: it takes an id and one place: ${JSON.stringify(text)}`,
+      "Write id=NAME,src=FILE or id=NAME,env=VARIABLE.",
+    );
+  }
+  if (variable !== undefined) return [id, { kind: "env", name: variable }];
+  if (file !== undefined && type !== "env") return [id, { kind: "file", path: resolve(cwd, file) }];
+  if (file !== undefined) return [id, { kind: "env", name: file }];
+  // As buildx: without a place it is the variable of that name, else the file.
+  return [id, env[id] === undefined ? { kind: "file", path: resolve(cwd, id) } : { kind: "env", name: id }];
+}
+
+function ssh(text: string, { cwd, env }: World): [id: string, socket: string] {
+  const equals = text.indexOf("=");
+  const id = equals === -1 ? text : text.slice(0, equals);
+  const socket = equals === -1 ? env.SSH_AUTH_SOCK : text.slice(equals + 1);
+  if (socket === undefined || socket === "") {
+    throw usageError(
+      "SSH_SYNTAX",
+      `--ssh ${text}: no agent: SSH_AUTH_SOCK is not set`,
+      "Start an agent, or write ID=SOCKET.",
+    );
+  }
+  return [id === "" ? "default" : id, resolve(cwd, socket)];
+}

@@ -1,0 +1,168 @@
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { canonicalJson } from "../../canonical-json.ts";
+import type { EngineMount } from "../../engine/embedded/step-mounts.ts";
+import { usageError } from "../../errors.ts";
+import type { CacheMount, RunStep, StepMount } from "../../graph/stages.ts";
+import type { ImageTree } from "../../image/image-tree.ts";
+import { digestOf, hexOf } from "../../layer/digest.ts";
+import type { LayerRecord } from "../../layer/layer.ts";
+import type { Store } from "../../store/store.ts";
+
+/** `--secret id=…,src=…` or `env=…`: where its bytes are. */
+export type SecretSource =
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "env"; readonly name: string };
+
+/** What a build lends to its steps, and no key knows. */
+export type Lent = {
+  readonly secrets: ReadonlyMap<string, SecretSource>;
+  /** Sockets of ssh agents by id. */
+  readonly sshSockets: ReadonlyMap<string, string>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Keeps the cache mounts of one project apart from those of others. */
+  readonly project: string;
+};
+
+/** A file tree that a mount shows, as layers. */
+export type MountedTree = { readonly records: readonly LayerRecord[]; readonly tree: ImageTree };
+
+/** The mounts of a step before they are made: what of them stands in the key. */
+export type BoundTree = { readonly mounted: MountedTree; readonly content: string };
+
+/**
+ * What a bind mount shows, for the step's key: each path below its source, with type, mode, owner, link and content.
+ * @throws CambiumError `MOUNT_SOURCE`.
+ */
+export function boundContent(tree: ImageTree, source: string, where: string): string {
+  const found = source === "" || source === "/" ? undefined : tree.lookup(source);
+  if (found === undefined && source !== "" && source !== "/") {
+    throw usageError(
+      "MOUNT_SOURCE",
+      `${where}: there is no ${JSON.stringify(source)} to mount`,
+      "Check the mount's source= and from=.",
+    );
+  }
+  const root = found === undefined ? "" : found.path;
+  const entries = [];
+  for (const entry of tree.entries()) {
+    if (root === "" || entry.path === root || entry.path.startsWith(`${root}/`)) entries.push(entry);
+  }
+  return digestOf(canonicalJson(entries));
+}
+
+export type RunMounts = {
+  readonly mounts: readonly EngineMount[];
+  /** Variables that come from secrets. */
+  readonly env: readonly string[];
+};
+
+/**
+ * Makes the mounts of a step ready for the engine.
+ * @param bound what bind mounts show, by target
+ * @throws CambiumError `SECRET_MISSING`, `SSH_MISSING`, `SECRET_UNREADABLE`.
+ */
+export async function runMounts(
+  step: RunStep,
+  bound: ReadonlyMap<string, MountedTree>,
+  treesOf: (records: readonly LayerRecord[]) => Promise<readonly string[]>,
+  folders: ReadonlyMap<CacheMount, string>,
+  lent: Lent,
+): Promise<RunMounts> {
+  const mounts: EngineMount[] = [];
+  const env: string[] = [];
+  for (const mount of step.mounts) {
+    switch (mount.type) {
+      case "bind": {
+        const { target, isReadOnly, source } = mount;
+        const trees = await treesOf(bound.get(target)!.records);
+        mounts.push({ type: "bind", source: { kind: "trees", trees, path: source }, target, isReadOnly });
+        break;
+      }
+      case "cache": {
+        const { target, isReadOnly, mode, uid, gid } = mount;
+        mounts.push({
+          type: "cache",
+          folder: folders.get(mount)!,
+          target,
+          isReadOnly,
+          owner: { mode, uid, gid },
+        });
+        break;
+      }
+      case "tmpfs": {
+        const { target, sizeBytes } = mount;
+        mounts.push({ type: "tmpfs", target, ...(sizeBytes !== undefined && { sizeBytes }) });
+        break;
+      }
+      case "secret": {
+        const content = secretBytes(mount, lent);
+        if (content === undefined) break;
+        if (mount.env !== undefined) env.push(`${mount.env}=${content.toString("utf8")}`);
+        const { target, mode, uid, gid } = mount;
+        if (target !== undefined) mounts.push({ type: "file", content, target, mode, uid, gid });
+        break;
+      }
+      case "ssh": {
+        const socket = lent.sshSockets.get(mount.id);
+        if (socket === undefined) {
+          if (!mount.isRequired) break;
+          throw usageError(
+            "SSH_MISSING",
+            `line needs the ssh agent ${JSON.stringify(mount.id)}, and none was given`,
+            `Give it: --ssh ${mount.id}=$SSH_AUTH_SOCK`,
+          );
+        }
+        mounts.push({ type: "ssh", socket, target: mount.target });
+        if (!step.env.some(([name]) => name === "SSH_AUTH_SOCK")) env.push(`SSH_AUTH_SOCK=${mount.target}`);
+      }
+    }
+  }
+  for (const { path, content } of step.scripts) {
+    const owner = { mode: 0o755, uid: 0, gid: 0 };
+    mounts.push({ type: "file", content: Buffer.from(content, "utf8"), target: path, ...owner });
+  }
+  return { mounts, env };
+}
+
+function secretBytes(
+  { id, isRequired }: Extract<StepMount, { type: "secret" }>,
+  { secrets, env }: Lent,
+): Buffer | undefined {
+  const source = secrets.get(id);
+  if (source === undefined) {
+    if (!isRequired) return undefined;
+    throw usageError(
+      "SECRET_MISSING",
+      `the secret ${JSON.stringify(id)} is required, and was not given`,
+      `Give it: --secret id=${id},src=FILE or --secret id=${id},env=NAME`,
+    );
+  }
+  if (source.kind === "env") {
+    const value = env[source.name];
+    if (value !== undefined) return Buffer.from(value, "utf8");
+    throw usageError(
+      "SECRET_MISSING",
+      `the secret ${JSON.stringify(id)}: ${source.name} is not set`,
+      "Set the variable, or name a file with src=.",
+    );
+  }
+  try {
+    return readFileSync(source.path);
+  } catch (error) {
+    throw usageError(
+      "SECRET_UNREADABLE",
+      `the secret ${JSON.stringify(id)}: cannot read ${source.path}`,
+      "Check the path behind src=.",
+      error,
+    );
+  }
+}
+
+/** Ids are one project's own unless they begin with a slash-free `shared:`; see docs/guide. */
+export function cacheFolder(store: Store, { id, target }: CacheMount, { project }: Lent): string {
+  const name = hexOf(digestOf(canonicalJson({ project, id: id === "" ? target : id }))).slice(0, 24);
+  const folder = join(store.root, "mounts-v1", name);
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
