@@ -1,0 +1,106 @@
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ConfigDocument } from "../../src/image/documents.ts";
+import { createRegistryAccess, type RegistryAccess } from "../../src/registry/access.ts";
+import { startBuildKit, type TestBuildKit } from "../support/buildkit.ts";
+import { type SeenLayers, treeOfImage } from "../support/image-tree.ts";
+import { needs } from "../support/needs.ts";
+import { type BaseWorld, type Machine, startBaseWorld } from "../support/registry-bases.ts";
+import { cases, type DockerfileCase } from "./cases.ts";
+
+/**
+ * Paths that differ on purpose, each with its reason: BuildKit leaves mount points of its own where nothing was; we take
+ * them away again.
+ */
+const DIFFERENT: ReadonlySet<string> = new Set([]);
+
+describe.runIf(needs("docker-registry", "buildkitd", "runc", "root"))("a Dockerfile", () => {
+  let world: BaseWorld;
+  let buildkit: TestBuildKit;
+  let machine: Machine;
+  let access: RegistryAccess;
+  let base: string;
+  const seen: SeenLayers = new Map();
+
+  beforeAll(async () => {
+    world = await startBaseWorld([]);
+    const { layers } = await world.debian();
+    base = await world.pushBase("debian:1", layers, {
+      env: [["PATH", "/usr/local/bin:/usr/bin:/bin"]],
+      cmd: ["python3"],
+    });
+    buildkit = await startBuildKit();
+    machine = world.machine("machine");
+    access = createRegistryAccess({ env: {}, emit: () => undefined });
+  });
+  afterAll(async () => {
+    await access?.close();
+    await buildkit?.[Symbol.asyncDispose]();
+    await world?.[Symbol.asyncDispose]();
+  });
+
+  test.for(cases)("with $name gives what BuildKit gives", async (one) => {
+    const number = cases.indexOf(one);
+    const folder = writeContext(world.at(`case-${number}`), one, base);
+    const [theirs, ours] = ["theirs", "ours"].map((who) => `${world.registry.address}/${who}:${number}`);
+    const args = Object.entries(one.args ?? {});
+    await buildkit.buildFolder(folder, [
+      ...["--output", `type=image,name=${theirs},push=true`],
+      ...args.flatMap(([name, value]) => ["--opt", `build-arg:${name}=${value}`]),
+      ...(one.target === undefined ? [] : ["--opt", `target=${one.target}`]),
+    ]);
+    const ran = await machine.run([
+      ...["build", folder, "-t", ours!, "--push", "--progress", "plain", "--platform", "linux/amd64"],
+      ...args.flatMap(([name, value]) => ["--build-arg", `${name}=${value}`]),
+      ...(one.target === undefined ? [] : ["--target", one.target]),
+    ]);
+    expect(ran.exitCode, ran.stderr).toBe(0);
+    const [expected, found] = await Promise.all([
+      treeOfImage(theirs!, access, seen),
+      treeOfImage(ours!, access, seen),
+    ]);
+    expect(differences(expected.tree, found.tree)).toEqual([]);
+    expect(comparable(found.config)).toEqual(comparable(expected.config));
+  });
+});
+
+function writeContext(folder: string, { dockerfile, files = {} }: DockerfileCase, base: string): string {
+  mkdirSync(folder);
+  const text = dockerfile.replace(/^FROM debian\b/gim, (from) => `${from.slice(0, 5)}${base}`);
+  writeFileSync(join(folder, "Dockerfile"), text.replace("ARG TAG=debian", `ARG TAG=${base}`));
+  for (const [path, content] of Object.entries(files)) {
+    const full = join(folder, path);
+    mkdirSync(path.endsWith("/") ? full : dirname(full), { recursive: true });
+    if (path.endsWith("/")) continue;
+    if (typeof content === "string") writeFileSync(full, content);
+    else if ("link" in content) symlinkSync(content.link, full);
+    else {
+      writeFileSync(full, content.content);
+      chmodSync(full, content.mode);
+    }
+  }
+  return folder;
+}
+
+function differences(expected: ReadonlyMap<string, string>, found: ReadonlyMap<string, string>): string[] {
+  const paths = [...new Set([...expected.keys(), ...found.keys()])].filter((path) => !DIFFERENT.has(path));
+  return paths
+    .filter((path) => expected.get(path) !== found.get(path))
+    .map(
+      (path) =>
+        `${path}: BuildKit ${expected.get(path) ?? "nothing"}, Cambium ${found.get(path) ?? "nothing"}`,
+    );
+}
+
+/** What people see of a config; times and what tools add of themselves apart. */
+function comparable({ config, history, author }: ConfigDocument & { readonly author?: string }) {
+  return {
+    config,
+    author,
+    history: (history ?? []).map(({ created_by, empty_layer }) => ({
+      created_by,
+      empty_layer: empty_layer === true,
+    })),
+  };
+}
