@@ -4,7 +4,7 @@ import { digestOf } from "../layer/digest.ts";
 import { comparePaths } from "../layer/entry.ts";
 import type { ContentEntry, ContentSource } from "./content-source.ts";
 import { type CopySelection, type CopyTarget, copyInto } from "./copy-into.ts";
-import { SourceTree } from "./source-tree.ts";
+import { type SourceTree, sourceTree } from "./source-tree.ts";
 import { type LowerTree, TargetTree } from "./target-tree.ts";
 
 /** Files by path; a value that begins with `->` is a link, a path with a slash at the end a directory. */
@@ -31,7 +31,7 @@ function sourceOf(found: Found): SourceTree {
       throw new TypeError("selecting reads nothing");
     },
   };
-  return new SourceTree(source);
+  return sourceTree(source);
 }
 
 function lowerOf(found: Found): LowerTree {

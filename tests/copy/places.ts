@@ -220,7 +220,7 @@ export async function startGit(): Promise<{ readonly url: string } & AsyncDispos
   const url = `git://127.0.0.1:${port}/repo.git`;
   for (let attempt = 0; attempt < 100; attempt++) {
     try {
-      git("ls-remote", url);
+      execFileSync(toolOf("git"), ["ls-remote", url], { env, stdio: "ignore" });
       break;
     } catch {
       await pause(50);
