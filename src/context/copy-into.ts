@@ -293,8 +293,16 @@ function some(xattrs: Readonly<Record<string, string>>): { xattrs?: Readonly<Rec
   return Object.keys(xattrs).length === 0 ? {} : { xattrs };
 }
 
-function notThere({ source }: SourceTree, path: string, written: string): Error {
-  const { where, entries, excluded = [] } = source;
+function notThere(tree: SourceTree, path: string, written: string): Error {
+  const { where, entries, excluded = [] } = tree.source;
+  const link = tree.entry(path);
+  if (link?.type === "symlink") {
+    return usageError(
+      "COPY_SOURCE_MISSING",
+      `copy: ${written} is a link to ${link.target}, which leads to nothing in ${where}`,
+      "A link is followed only inside of what is copied from.",
+    );
+  }
   return missingSource({ where, paths: entries, excluded }, path, written);
 }
 

@@ -142,8 +142,8 @@ export type CopySourceOp =
   | {
       readonly kind: "http";
       readonly url: string;
-      /** What the file is called in a directory. */
-      readonly name: string;
+      /** What the file is called in a directory; absent: as its URL ends. */
+      readonly name?: string;
       readonly checksum?: string;
       readonly isUnpacked: boolean;
     }
@@ -156,9 +156,9 @@ export type CopySourceOp =
       /** Of the commit: all or the beginning of its id. */
       readonly checksum?: string;
       readonly keepsGitFolder: boolean;
-      readonly skipsSubmodules: boolean;
+      readonly skipsSubmodules?: boolean;
       /** `checksum` is the commit to take, and nobody asks what `ref` is now. */
-      readonly fetchesByCommit: boolean;
+      readonly fetchesByCommit?: boolean;
     };
 
 /** Makes a directory if nothing is there, owned by the stage's user as WORKDIR has it. */

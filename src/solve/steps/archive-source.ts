@@ -183,13 +183,28 @@ async function unpacked(tar: AsyncIterable<Uint8Array>, where: string, bench: Be
       for await (const bytes of entry.content()) await file.write(bytes);
       builder.put(path, entry, await file.end());
     }
-    entries = builder.finish().entries;
+    entries = withLinks(builder.finish().entries, where);
   } catch (error) {
     await pack.discard();
     throw error;
   }
   const label = { name: where, key: "archive", mtimeSec: CONSTANT_MTIME };
   return putFiles(label, entries, await pack.finish(), bench);
+}
+
+/** Links to what is no file become entries of their own; one to what the archive does not have cannot be made. */
+function withLinks(entries: readonly ListedEntry[], where: string): ListedEntry[] {
+  const byPath = new Map(entries.map((entry) => [entry.path, entry]));
+  return entries.map((entry) => {
+    if (entry.type !== "hardlink") return entry;
+    const target = byPath.get(entry.target);
+    if (target?.type === "file") return entry;
+    if (target !== undefined) return { ...target, path: entry.path };
+    const message = `${where}: ${JSON.stringify(entry.path)}: a hard link to ${entry.target}, which is not in the archive`;
+    throw new CambiumError("ARCHIVE_LINK", message, {
+      hint: "Make the archive of both files, or of a symbolic link.",
+    });
+  });
 }
 
 function whiteout(where: string, path: string): CambiumError {

@@ -1,6 +1,4 @@
 import type { ContentSource } from "../../context/content-source.ts";
-import { contextSource } from "../../context/context-source.ts";
-import { walkContext } from "../../context/walk.ts";
 import { BASE_FILES } from "../../ecosystems/read-base.ts";
 import type { Engine } from "../../engine/embedded/engine.ts";
 import { CambiumError } from "../../errors.ts";
@@ -20,9 +18,9 @@ import { CONSTANT_MTIME } from "../../layer/entry.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
 import type { Segment } from "../../layer/segment.ts";
 import { baseDocuments } from "../base-documents.ts";
-import { openDigestCache } from "../digest-cache.ts";
 import { describeLayers } from "../image-layers.ts";
 import { lazyLayer } from "../lazy-layers.ts";
+import { type OpenContext, openContext } from "../open-context.ts";
 import { step, type Workbench } from "../workbench.ts";
 import { accountsOf, copyLayer, copyStep } from "./copy-step.ts";
 import { type LayersSource, layersSource } from "./layers-source.ts";
@@ -81,6 +79,7 @@ class StageSolver {
   readonly #engine: Engine;
   readonly #bench: Workbench;
   readonly #stages = new Map<number, Promise<StageLayers>>();
+  readonly #contexts: OpenContext[] = [];
   readonly #sources = new Map<string, Promise<ContentSource>>();
   readonly #trees = new Map<string, Promise<LayersSource>>();
 
@@ -332,13 +331,9 @@ class StageSolver {
       case "context": {
         const folder =
           from.name === undefined ? this.#settings.context : this.#settings.contexts.get(from.name)!;
-        const tree = await walkContext(folder.root, {
-          ignoreFiles: ["dockerignore"],
-          signal: this.#bench.signal,
-        });
-        const { store, emit } = this.#bench;
-        for (const message of tree.warnings) emit({ type: "warning", code: "CONTEXT_SKIPPED", message });
-        return contextSource(tree, openDigestCache(store, folder.root));
+        const open = await openContext(folder.root, { ignoreFiles: ["dockerignore"] }, this.#bench);
+        this.#contexts.push(open);
+        return open.source;
       }
     }
   }
