@@ -34,6 +34,7 @@ const ROOTLESS_OVERLAY_KERNEL = [5, 11] as const;
 export function checkEngine(settings: {
   readonly searchPath: string;
   readonly runtime?: string;
+  readonly overlay?: "fuse";
   /** Absolute: where layers are unpacked and steps write. */
   readonly storeRoot: string;
 }): Omit<EngineHost, "emptyTree"> {
@@ -65,7 +66,7 @@ export function checkEngine(settings: {
   if (!isRoot && !isExact && account.canMapRanges) {
     lack(`ids for ${account.name} in /etc/subuid and /etc/subgid`);
   }
-  const hasOverlay = canMountOverlay(settings.storeRoot, isRoot);
+  const hasOverlay = settings.overlay !== "fuse" && canMountOverlay(settings.storeRoot, isRoot);
   if (!hasOverlay && (fuse === undefined || !existsSync("/dev/fuse"))) {
     lack("overlayfs (the kernel's, on a store that is not on overlayfs itself) or fuse-overlayfs with /dev/fuse", "fuse-overlayfs");
   }

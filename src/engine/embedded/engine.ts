@@ -14,6 +14,8 @@ export type EngineSettings = {
   readonly searchPath: string;
   /** A path or name instead of runc or crun from PATH. */
   readonly runtime?: string;
+  /** fuse-overlayfs, also where the kernel could. */
+  readonly overlay?: "fuse";
 };
 
 /** A step that has run. Its changes are there until `remove`, which the caller owes. */

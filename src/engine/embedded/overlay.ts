@@ -10,7 +10,8 @@ const MAX_OPTION_BYTES = 4095;
 /** Whiteouts and opaque marks alone: no other trick, so that any tool can read what a step left. */
 const PLAIN = {
   kernel: ["redirect_dir=off", "metacopy=off", "index=off"],
-  "kernel-user": ["userxattr", "redirect_dir=off", "metacopy=off", "index=off"],
+  // With a user's xattrs the other two are off, and saying so is refused.
+  "kernel-user": ["userxattr", "index=off"],
   fuse: [],
 } as const;
 

@@ -7,16 +7,17 @@ import { writeTar, type TarMember } from "../../layer/write-tar.ts";
 import { type ProcessUser, resolveUser } from "./accounts.ts";
 import type { EngineHost } from "./check.ts";
 import { hostFile } from "./host-account.ts";
-import { missingInside, removeEmptyInside, resolveInside, textInside } from "./inside.ts";
+import { type FileView, folderView, layeredView, missingInside, removeIfEmpty, resolveInside, textInside } from "./inside.ts";
 import { LineSplitter } from "./lines.ts";
 import { type ExtraHost, hostsText } from "./network-files.ts";
 import { overlayMount } from "./overlay.ts";
 import type { RunFolder } from "./run-folders.ts";
 import { runtimeFailures } from "./runtime-log.ts";
 import { type BindMount, capabilityNames, runtimeSpec, type Ulimit } from "./runtime-spec.ts";
+import { OPAQUE_NAMES } from "./upper-members.ts";
 import { endOfStep, openSandbox, type Sandbox } from "./sandbox.ts";
 import { seccompProfile } from "./seccomp.ts";
-import { type EngineMount, type PreparedMount, prepareMount } from "./step-mounts.ts";
+import { type EngineMount, type PreparedMount, prepareMount, type ViewMount } from "./step-mounts.ts";
 
 /** One RUN. Paths in the image are absolute. */
 export type StepRequest = {
@@ -113,9 +114,14 @@ async function runInside(
   { launched, outside }: Sandbox,
   onLine: OnLine,
 ): Promise<StepEnd> {
-  const root = outside(join(folder.path, ROOT));
+  // Nobody outside its user namespace sees into a file system of FUSE.
+  const view: ViewMount =
+    host.overlay === "fuse"
+      ? (_, trees) => layeredView(trees.map((name) => join(folder.trees, name)))
+      : (path) => folderView(outside(path));
+  const root = view(join(folder.path, ROOT), request.trees);
   const user = userOf(root, request.user);
-  const spec = specOf(host, folder, request, mounts, user, outside);
+  const spec = specOf(host, folder, request, mounts, user, view);
   const targets = spec.mounts.map(({ destination }) => destination);
   const made = missingInside(root, request.cwd);
   const isMounted = targets.some((target) => `${request.cwd}/`.startsWith(`${target}/`));
@@ -144,9 +150,10 @@ async function runInside(
   const exitCode = await endOfStep(launched);
   // The runtime's notes are gone with the sandbox.
   const failures = runtimeFailures(hostFile(outside(join(folder.path, PRIVATE, "log.json"))));
-  for (const stub of stubs.reverse()) if (!kept.has(stub)) removeEmptyInside(root, stub);
   launched.commands.end("done\n");
   await Promise.all([...outputs, launched.exitCode]);
+  const marks = host.overlay === "fuse" ? OPAQUE_NAMES : [];
+  for (const stub of stubs.reverse()) if (!kept.has(stub)) removeIfEmpty(join(folder.path, "u"), stub, marks);
   if (exitCode !== 0 && failures.length > 0) {
     throw new CambiumError(
       "STEP_START",
@@ -163,7 +170,7 @@ function specOf(
   request: StepRequest,
   mounts: readonly PreparedMount[],
   user: ProcessUser,
-  outside: (path: string) => string,
+  view: ViewMount,
 ) {
   const isRootless = host.mappings !== undefined;
   const file = (name: string, target: string): BindMount => ({
@@ -171,7 +178,7 @@ function specOf(
     target,
     isReadOnly: true,
   });
-  const wanted = mounts.map(({ mount }) => mount(outside));
+  const wanted = mounts.map(({ mount }) => mount(view));
   const hasHome = request.env.some((line) => line.startsWith("HOME="));
   const seccomp = seccompProfile(host.architecture);
   return runtimeSpec({
@@ -212,12 +219,12 @@ function runtimeCommand({ runtime, hasCgroup }: EngineHost, bundle: string): str
   return [runtime.path, "--root", join(bundle, "state"), ...log, ...cgroups, "run", "--bundle", bundle];
 }
 
-function userOf(root: string, text: string): ProcessUser {
+function userOf(root: FileView, text: string): ProcessUser {
   const passwd = textInside(root, "/etc/passwd");
   return resolveUser(text, { passwd, group: textInside(root, "/etc/group") });
 }
 
-function assertDirectory(root: string, cwd: string, made: readonly string[]): void {
+function assertDirectory(root: FileView, cwd: string, made: readonly string[]): void {
   if (made.length > 0 || resolveInside(root, cwd) !== undefined) return;
   throw new CambiumError("STEP_CWD", `the working directory ${JSON.stringify(cwd)} leads nowhere`, {
     hint: "A link in its path points at something that is not in the image.",

@@ -19,6 +19,8 @@ export type UpperForm = {
 /** Notes of overlayfs and fuse-overlayfs, and labels that the host's policy sets on every file. */
 const HOST_ATTRIBUTES = /^(?:(?:trusted|user)\.overlay\.|user\.fuseoverlayfs\.|security\.selinux$)/;
 const OPAQUE_ATTRIBUTES = ["trusted.overlay.opaque", "user.overlay.opaque", "user.fuseoverlayfs.opaque"];
+/** What fuse-overlayfs puts into every new directory: the marker, or a device of the name that it "deletes". */
+export const OPAQUE_NAMES: readonly string[] = [OPAQUE_MARKER, OPAQUE_MARKER.slice(WHITEOUT_PREFIX.length)];
 const NOTHING = { async *content(): AsyncGenerator<Uint8Array> {} };
 
 /**
@@ -52,10 +54,8 @@ export async function* upperMembers(
     }
     const slash = entry.path.lastIndexOf("/") + 1;
     const name = entry.path.slice(slash);
-    if (form.hasWhiteoutFiles && name === OPAQUE_MARKER) {
-      // Its directory's attribute said so already, or it hides nothing.
-      continue;
-    }
+    // Its directory's attribute said so already, or it hides nothing.
+    if (form.hasWhiteoutFiles && OPAQUE_NAMES.includes(name)) continue;
     yield* parents;
     if (isDeletion(entry, deleted)) {
       deleted.add(entry.path);
