@@ -111,13 +111,7 @@ export function sizeOf(value: number, where: string): number {
   return value;
 }
 
-function textField(
-  block: Buffer,
-  offset: number,
-  length: number,
-  where: string,
-  decode: DecodeName,
-): string {
+function textField(block: Buffer, offset: number, length: number, where: string, decode: DecodeName): string {
   const field = block.subarray(offset, offset + length);
   const end = field.indexOf(0);
   return decode(end === -1 ? field : field.subarray(0, end), where);

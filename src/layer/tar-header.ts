@@ -61,7 +61,16 @@ export function tarHeader(entry: HeaderEntry, mtimeSec: number, mtimeText?: stri
   const extended = paxRecords(records);
   const padded = Math.ceil(extended.length / BLOCK) * BLOCK;
   const out = new Uint8Array(BLOCK + padded + BLOCK);
-  const paxFields = { mode: 0o644, uid: 0, gid: 0, size: extended.length, mtimeSec, flag: "x", target: "", device: NO_DEVICE };
+  const paxFields = {
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    size: extended.length,
+    mtimeSec,
+    flag: "x",
+    target: "",
+    device: NO_DEVICE,
+  };
   out.set(ustar({ name: `PaxHeaders/${shortName(path)}`.slice(0, 100), prefix: "" }, paxFields), 0);
   out.set(extended, BLOCK);
   out.set(header, BLOCK + padded);

@@ -1,4 +1,4 @@
-import { paddingOf, type HeaderEntry, tarHeader } from "./tar-header.ts";
+import { type HeaderEntry, paddingOf, tarHeader } from "./tar-header.ts";
 
 /** A member to write: `content` for a file of `size` bytes. */
 export type TarMember = {
@@ -13,7 +13,9 @@ export type TarMember = {
 const MAX_TIME = 0o77777777777;
 
 /** Members in their order as one tar, ended by two zero blocks. Memory: one chunk. */
-export async function* writeTar(members: AsyncIterable<TarMember> | Iterable<TarMember>): AsyncGenerator<Uint8Array> {
+export async function* writeTar(
+  members: AsyncIterable<TarMember> | Iterable<TarMember>,
+): AsyncGenerator<Uint8Array> {
   for await (const member of members) {
     yield memberHeaderOf(member);
     if (member.content === undefined || member.entry.type !== "file") continue;

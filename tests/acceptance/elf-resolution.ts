@@ -1,6 +1,5 @@
 import { lstatSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { type ElfFile, isElf, readElf } from "../../src/ecosystems/linux/elf.ts";
 import { folderView, resolveInside } from "../../src/engine/embedded/inside.ts";
 import { tool } from "./workplace.ts";

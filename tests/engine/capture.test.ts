@@ -8,7 +8,7 @@ import { bytesFromText } from "../../src/layer/raw-text.ts";
 import { readTar, type TarEntry } from "../../src/layer/read-tar.ts";
 import { type HeaderEntry, tarHeader } from "../../src/layer/tar-header.ts";
 import { storedLayer } from "../../src/store/stored-layer.ts";
-import { enginePlace, NOTHING_WANTED, type EnginePlace, type Stepped } from "../support/engine-place.ts";
+import { type EnginePlace, enginePlace, NOTHING_WANTED, type Stepped } from "../support/engine-place.ts";
 import { hostLayer, programEntries } from "../support/host-layer.ts";
 import { layerFromTar, layerOf } from "../support/layers.ts";
 import { needs } from "../support/needs.ts";
@@ -59,7 +59,14 @@ describe.runIf(isReady)("the layer of a step", () => {
   test("keeps hard links, among them one to a file from below", async () => {
     using place = enginePlace();
     const ran = await place.sh("ln /data/one /data/zero; echo a > /a; ln /a /b; ln /a /data/c");
-    expect(ran.lines).toEqual(["f a", "h b -> a", "d data", "h data/c -> a", "f data/one", "h data/zero -> data/one"]);
+    expect(ran.lines).toEqual([
+      "f a",
+      "h b -> a",
+      "d data",
+      "h data/c -> a",
+      "f data/one",
+      "h data/zero -> data/one",
+    ]);
     await expectSameElsewhere(place);
   });
 
@@ -73,7 +80,10 @@ describe.runIf(isReady)("the layer of a step", () => {
     expect(ran.stderr).toBe("");
     expect(ran.lines).toEqual(["b blk", "c c", "f f", "s l -> nowhere"]);
     const members = await membersOf(place, ran);
-    expect(members.find(({ path }) => path === "blk")).toMatchObject({ type: "block", device: { major: 7, minor: 5 } });
+    expect(members.find(({ path }) => path === "blk")).toMatchObject({
+      type: "block",
+      device: { major: 7, minor: 5 },
+    });
     expect(members.find(({ path }) => path === "f")).toMatchObject({ type: "fifo", mode: 0o600 });
     // The folder has the socket, the layer has not: the next step must not see it.
     expect((await place.sh("ls / | grep -c sock")).stdout).toBe("0\n");
@@ -93,7 +103,10 @@ describe.runIf(isReady)("the layer of a step", () => {
     );
     expect(ran.stderr).toBe("");
     const members = await membersOf(place, ran);
-    expect(members.find(({ path }) => path === "data/attributed")).toMatchObject({ mode: 0o600, xattrs: entry.xattrs });
+    expect(members.find(({ path }) => path === "data/attributed")).toMatchObject({
+      mode: 0o600,
+      xattrs: entry.xattrs,
+    });
     const capability = members.find(({ path }) => path === "bin/cap-id")?.xattrs;
     expect(Object.keys(capability ?? {})).toEqual(["security.capability"]);
     expect(Buffer.from(capability!["security.capability"]!, "latin1").readUInt32LE(4)).toBe(1 << 13);
@@ -112,7 +125,17 @@ describe.runIf(isReady)("the layer of a step", () => {
     const members = await membersOf(place, ran);
     const names = members.map(({ path }) => bytesFromText(path).toString("latin1").slice("data/".length));
     const utf8 = Buffer.from("ä😀").toString("latin1");
-    for (const name of ["line\nbreak", "no\xffutf", utf8, " -rf", "\\", "'", "*", long, `d\xfe/${long}/${long}`]) {
+    for (const name of [
+      "line\nbreak",
+      "no\xffutf",
+      utf8,
+      " -rf",
+      "\\",
+      "'",
+      "*",
+      long,
+      `d\xfe/${long}/${long}`,
+    ]) {
       expect(names).toContain(name);
     }
     expect(members.find(({ path }) => path === "data/link")?.target).toBe("to\udcfd");
@@ -130,7 +153,9 @@ describe.runIf(isReady)("the layer of a step", () => {
 
   test("is what its digest, its diff id and its listing say", async () => {
     using place = enginePlace();
-    const ran = await place.sh("cp -r /bin /copy; dd if=/dev/urandom of=/noise bs=1M count=5 2>/dev/null; rm /data/one");
+    const ran = await place.sh(
+      "cp -r /bin /copy; dd if=/dev/urandom of=/noise bs=1M count=5 2>/dev/null; rm /data/one",
+    );
     const { record, listing } = ran.captured!;
     const bytes = readFileSync(place.store.blobs.path(record.descriptor.digest));
     expect(`sha256:${createHash("sha256").update(bytes).digest("hex")}`).toBe(record.descriptor.digest);
@@ -144,13 +169,17 @@ describe.runIf(isReady)("the layer of a step", () => {
   });
 
   test("has the same bytes when it is made again at one SOURCE_DATE_EPOCH, in parallel too", async () => {
-    const script = "echo a > /data/a; mkdir /data/b; touch -d @1000.5 /data/old; rm /data/two; cp /bin/cat /data/cat";
+    const script =
+      "echo a > /data/a; mkdir /data/b; touch -d @1000.5 /data/old; rm /data/two; cp /bin/cat /data/cat";
     const digests = new Set<string>();
     for (const parallel of [1, 4]) {
       using place = enginePlace();
       const ran = await place.sh(script, {}, { latestSec: 1_700_000_000, parallel });
       digests.add(ran.captured!.record.descriptor.digest);
-      const times = (await membersOf(place, ran)).map(({ path, mtimeText, mtimeSec }) => [path, mtimeText ?? mtimeSec]);
+      const times = (await membersOf(place, ran)).map(({ path, mtimeText, mtimeSec }) => [
+        path,
+        mtimeText ?? mtimeSec,
+      ]);
       expect(times).toEqual([
         ...["data", "data/a", "data/b", "data/cat"].map((path) => [path, 1_700_000_000]),
         ["data/old", "1000.5"],
@@ -162,8 +191,13 @@ describe.runIf(isReady)("the layer of a step", () => {
 
   test("keeps times to the nanosecond without it", async () => {
     using place = enginePlace();
-    const ran = await place.sh("touch -d @1700000000.123456789 /data/t; touch -d @-5 /data/u; stat -c %y /data/t");
-    const times = (await membersOf(place, ran)).map(({ path, mtimeSec, mtimeText }) => [path, mtimeText ?? mtimeSec]);
+    const ran = await place.sh(
+      "touch -d @1700000000.123456789 /data/t; touch -d @-5 /data/u; stat -c %y /data/t",
+    );
+    const times = (await membersOf(place, ran)).map(({ path, mtimeSec, mtimeText }) => [
+      path,
+      mtimeText ?? mtimeSec,
+    ]);
     expect(times).toContainEqual(["data/t", "1700000000.123456789"]);
     expect(times).toContainEqual(["data/u", -5]);
     await expectSameElsewhere(place);

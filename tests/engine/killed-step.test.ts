@@ -16,27 +16,34 @@ const kills = 20;
 const script =
   "(sleep 4321 &); i=0; while [ $i -lt 200 ]; do echo $i > /data/$i; i=$((i+1)); done; rm /data/one; mv /data/deep /d";
 
-test.runIf(isReady)(`${kills} builders killed at any moment leave no mount, no process and a right store`, async () => {
-  using folder = temporaryFolder();
-  using clean = temporaryFolder();
-  const started = performance.now();
-  const want = await buildStep(clean.path);
-  const usualMs = performance.now() - started;
-  expect(want).toMatch(/sha256:[0-9a-f]{64}\n$/);
-  for (let round = 0; round < kills; round++) {
-    // From the very start to beyond the end, evenly.
-    await buildStep(folder.path, ((round + 0.5) / kills) * usualMs * 1.1);
-    // The kernel buries what it killed a moment later.
-    await eventually(() => mountedIn(folder.path).length === 0 && sleepers().length === 0);
-  }
-  expect(mountsBelow(folder.path)).toEqual([]);
-  expect(mountedIn(folder.path)).toEqual([]);
-  expect(sleepers()).toEqual([]);
-  expect(await buildStep(folder.path)).toBe(want);
-  expect(readdirSync(join(folder.path, "runs-v1"))).toEqual([]);
-  const cgroups = ["/sys/fs/cgroup/cambium", "/sys/fs/cgroup/devices/cambium"].filter((path) => existsSync(path));
-  expect(cgroups.flatMap((path) => readdirSync(path).filter((name) => /^[0-9a-f]{16}$/.test(name)))).toEqual([]);
-});
+test.runIf(isReady)(
+  `${kills} builders killed at any moment leave no mount, no process and a right store`,
+  async () => {
+    using folder = temporaryFolder();
+    using clean = temporaryFolder();
+    const started = performance.now();
+    const want = await buildStep(clean.path);
+    const usualMs = performance.now() - started;
+    expect(want).toMatch(/sha256:[0-9a-f]{64}\n$/);
+    for (let round = 0; round < kills; round++) {
+      // From the very start to beyond the end, evenly.
+      await buildStep(folder.path, ((round + 0.5) / kills) * usualMs * 1.1);
+      // The kernel buries what it killed a moment later.
+      await eventually(() => mountedIn(folder.path).length === 0 && sleepers().length === 0);
+    }
+    expect(mountsBelow(folder.path)).toEqual([]);
+    expect(mountedIn(folder.path)).toEqual([]);
+    expect(sleepers()).toEqual([]);
+    expect(await buildStep(folder.path)).toBe(want);
+    expect(readdirSync(join(folder.path, "runs-v1"))).toEqual([]);
+    const cgroups = ["/sys/fs/cgroup/cambium", "/sys/fs/cgroup/devices/cambium"].filter((path) =>
+      existsSync(path),
+    );
+    expect(
+      cgroups.flatMap((path) => readdirSync(path).filter((name) => /^[0-9a-f]{16}$/.test(name))),
+    ).toEqual([]);
+  },
+);
 
 /** What the builder printed; nothing when it was killed. */
 async function buildStep(store: string, killAfterMs?: number): Promise<string> {

@@ -47,7 +47,9 @@ describe.runIf(isReady)("as a plain user", () => {
     expect(ran.stdout).toBe("");
     expect(ran.stderr).toMatch(/RUN needs what this machine lacks: ids for .*\/etc\/subuid/);
     expect(readdirSync(folder.at("store"))).not.toContain("trees-v1");
-    const hidden = ["runc", "crun", "newuidmap", "tar"].map(toolOf).map((path) => `mount --bind /dev/null ${path}`);
+    const hidden = ["runc", "crun", "newuidmap", "tar"]
+      .map(toolOf)
+      .map((path) => `mount --bind /dev/null ${path}`);
     const bare = ["unshare", "--mount", "sh", "-c", `${hidden.join(" && ")} && exec "$0" "$@"`, ...stranger];
     expect(build(bare, folder.at("store")).stderr).toMatch(/lacks: runc or crun, tar, newuidmap/);
   });

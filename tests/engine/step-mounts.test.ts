@@ -23,7 +23,13 @@ describe.runIf(isReady)("mounts of a step", () => {
       { type: "bind", source: { kind: "host", path: folder.path }, target: "/in/deep/ro", isReadOnly: true },
       { type: "bind", source: { kind: "host", path: folder.path }, target: "/in/rw", isReadOnly: false },
       { type: "bind", source: { kind: "host", path: folder.at("file") }, target: "/in/f", isReadOnly: false },
-      { type: "cache", folder: folder.at("cache"), target: "/cache", isReadOnly: false, owner: { ...owner, mode: 0o751 } },
+      {
+        type: "cache",
+        folder: folder.at("cache"),
+        target: "/cache",
+        isReadOnly: false,
+        owner: { ...owner, mode: 0o751 },
+      },
       { type: "tmpfs", target: "/data/scratch", sizeBytes: 1 << 20 },
       { type: "file", content: Buffer.from("s3cret"), target: "/run/secrets/key", ...owner },
     ];
@@ -69,7 +75,10 @@ describe.runIf(isReady)("mounts of a step", () => {
 
   test("show a path of another stage's layers", async () => {
     using place = enginePlace();
-    const below = await place.engine.treeOf(layerOf({ path: "a", directory: true }, { path: "a/x", file: "1\n" }), []);
+    const below = await place.engine.treeOf(
+      layerOf({ path: "a", directory: true }, { path: "a/x", file: "1\n" }),
+      [],
+    );
     const above = await place.engine.treeOf(
       layerOf({ path: "a", directory: true }, { path: "a/y", file: "2\n" }, { path: "l", link: "/a" }),
       [below],
@@ -80,12 +89,40 @@ describe.runIf(isReady)("mounts of a step", () => {
       { type: "bind", source: source("/a/x"), target: "/x", isReadOnly: true },
       { type: "bind", source: source("/"), target: "/w", isReadOnly: false },
     ];
-    const ran = await place.sh("cat /m/x /m/y /x; rm /w/a/x; ls /w/a; touch /m/z || echo refused", { mounts });
+    const ran = await place.sh("cat /m/x /m/y /x; rm /w/a/x; ls /w/a; touch /m/z || echo refused", {
+      mounts,
+    });
     expect(ran.stdout).toBe("1\n2\n1\ny\nrefused\n");
     expect(ran.captured).toBeUndefined();
-    const missing: EngineMount[] = [{ type: "bind", source: source("/none"), target: "/m", isReadOnly: true }];
+    const missing: EngineMount[] = [
+      { type: "bind", source: source("/none"), target: "/m", isReadOnly: true },
+    ];
     await expect(place.sh("", { mounts: missing })).rejects.toMatchObject({ code: "MOUNT_SOURCE" });
     expect(readdirSync(join(place.path, "runs-v1"))).toEqual([]);
+  });
+
+  test("lend the host's certificates where the image has some, and the step may replace them", async () => {
+    using place = enginePlace();
+    const bundle = "etc/ssl/certs/ca-certificates.crt";
+    const directories = ["etc", "etc/ssl", "etc/ssl/certs"].map(
+      (path) => ({ path, directory: true }) as const,
+    );
+    const caBundle = Buffer.from("lent\n");
+    expect((await place.sh("ls /etc/ssl || true", { caBundle })).stdout).toBe("");
+    place.layers.push(
+      layerOf(
+        ...directories,
+        { path: bundle, file: "own\n" },
+        { path: "etc/ssl/cert.pem", link: `/${bundle}` },
+      ),
+    );
+    const ran = await place.sh("cat /etc/ssl/cert.pem; chmod 600 /etc/ssl/certs/*; touch /x", { caBundle });
+    expect(ran.stdout).toBe("lent\n");
+    expect(ran.lines).toEqual(["f x"]);
+    const replaced = await place.sh(`echo more > /n; mv /n /${bundle}; cat /${bundle}`, { caBundle });
+    expect(replaced.stdout).toBe("more\n");
+    expect(replaced.lines).toEqual(["d etc", "d etc/ssl", "d etc/ssl/certs", `f ${bundle}`]);
+    expect((await place.sh(`cat /${bundle}`)).stdout).toBe("more\n");
   });
 
   test("lend an ssh agent's socket", async () => {

@@ -35,9 +35,7 @@ describe.runIf(isReady)("a step", () => {
     using place = enginePlace();
     const ran = await place.sh("touch /data/x; rm /data/x; mkdir /data/y; rmdir /data/y; cat /etc/hosts");
     expect(ran.captured).toBeUndefined();
-    expect(ran.stdout).toBe(
-      "127.0.0.1\tlocalhost cambium\n::1\tlocalhost ip6-localhost ip6-loopback\n",
-    );
+    expect(ran.stdout).toBe("127.0.0.1\tlocalhost cambium\n::1\tlocalhost ip6-localhost ip6-loopback\n");
   });
 
   test("tells how it ended, and its last lines", async () => {
@@ -59,8 +57,13 @@ describe.runIf(isReady)("a step", () => {
 
   test("is who it should be, in a directory of that account, with its home", async () => {
     using place = enginePlace();
-    const ran = await place.sh("id; echo $HOME; pwd; stat -c '%u:%g %a' . ..", { user: "bob", cwd: "/new/here" });
-    expect(ran.stdout).toBe("uid=7(bob) gid=8(bobs) groups=8(bobs),9(more)\n/home/bob\n/new/here\n7:8 755\n7:8 755\n");
+    const ran = await place.sh("id; echo $HOME; pwd; stat -c '%u:%g %a' . ..", {
+      user: "bob",
+      cwd: "/new/here",
+    });
+    expect(ran.stdout).toBe(
+      "uid=7(bob) gid=8(bobs) groups=8(bobs),9(more)\n/home/bob\n/new/here\n7:8 755\n7:8 755\n",
+    );
     expect((await place.sh("id -u; id -G", { user: "12:34" })).stdout).toBe("12\n34\n");
   });
 
@@ -68,7 +71,9 @@ describe.runIf(isReady)("a step", () => {
     using place = enginePlace();
     const status = "grep -E '^(Cap(Prm|Eff|Bnd)|NoNewPrivs|Seccomp):' /proc/self/status; wc -c < /proc/keys";
     expect((await place.sh(status)).stdout.split(/\s+/)).toEqual(
-      "CapPrm: 00000000a80425fb CapEff: 00000000a80425fb CapBnd: 00000000a80425fb NoNewPrivs: 0 Seccomp: 2 0 ".split(" "),
+      "CapPrm: 00000000a80425fb CapEff: 00000000a80425fb CapBnd: 00000000a80425fb NoNewPrivs: 0 Seccomp: 2 0 ".split(
+        " ",
+      ),
     );
     const asBob = await place.sh("cp /bin/id /bin/root-id; chmod 4755 /bin/root-id");
     expect(asBob.exitCode).toBe(0);
@@ -84,10 +89,14 @@ describe.runIf(isReady)("a step", () => {
     using place = enginePlace();
     const list = "cat /proc/net/dev | grep -c :; wc -l < /etc/resolv.conf";
     expect((await place.sh(list, { network: "none" })).stdout).toBe("1\n0\n");
-    const host = readFileSync("/proc/net/dev", "utf8").split("\n").filter((line) => line.includes(":"));
+    const host = readFileSync("/proc/net/dev", "utf8")
+      .split("\n")
+      .filter((line) => line.includes(":"));
     const resolv = readFileSync("/etc/resolv.conf", "utf8").split("\n").length - 1;
     expect((await place.sh(list, { network: "host" })).stdout).toBe(`${host.length}\n${resolv}\n`);
-    const extra = await place.sh("tail -n 1 /etc/hosts", { extraHosts: [{ name: "db", address: "10.0.0.1" }] });
+    const extra = await place.sh("tail -n 1 /etc/hosts", {
+      extraHosts: [{ name: "db", address: "10.0.0.1" }],
+    });
     expect(extra.stdout).toBe("10.0.0.1\tdb\n");
   });
 

@@ -168,10 +168,22 @@ type Source = {
 };
 
 /** GNU tar's account of a folder: sorted, so that the same files are the same bytes. */
-async function readFolder(host: EngineHost, folder: string, signal: AbortSignal | undefined): Promise<Source> {
+async function readFolder(
+  host: EngineHost,
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<Source> {
   const times = "--pax-option=delete=atime,delete=ctime";
   const xattrs = ["--xattrs", "--xattrs-include=*"];
-  const argv = [host.programs.tar, "--create", "--file=-", "--format=posix", times, "--sort=name", "--numeric-owner"];
+  const argv = [
+    host.programs.tar,
+    "--create",
+    "--file=-",
+    "--format=posix",
+    times,
+    "--sort=name",
+    "--numeric-owner",
+  ];
   const launched = await launch(host, [...argv, ...xattrs, `--directory=${folder}`, "."]);
   const stop = () => launched.child.kill("SIGKILL");
   signal?.addEventListener("abort", stop);
@@ -190,9 +202,13 @@ async function readFolder(host: EngineHost, folder: string, signal: AbortSignal 
       signal?.throwIfAborted();
       if (code === 0) return;
       throw diskFullOr(text, (detail) => {
-        return new CambiumError("STEP_CAPTURE", `tar could not read what the step changed (${code}): ${detail}`, {
-          hint: "Check the disk, and run the build again.",
-        });
+        return new CambiumError(
+          "STEP_CAPTURE",
+          `tar could not read what the step changed (${code}): ${detail}`,
+          {
+            hint: "Check the disk, and run the build again.",
+          },
+        );
       });
     },
   };

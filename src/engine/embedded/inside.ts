@@ -1,7 +1,17 @@
-import { lstatSync, readdirSync, readFileSync, readlinkSync, rmdirSync, type Stats, unlinkSync } from "node:fs";
+import {
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmdirSync,
+  type Stats,
+  unlinkSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { CambiumError } from "../../errors.ts";
-import { OPAQUE_MARKER, WHITEOUT_PREFIX } from "../../layer/whiteout.ts";
+import { WHITEOUT_PREFIX } from "../../layer/whiteout.ts";
+import { errnoOf } from "../../store/io-error.ts";
+import { OPAQUE_NAMES } from "./upper-members.ts";
 
 /** As many links as Linux follows in one path (path_resolution(7)). */
 const MAX_LINKS = 40;
@@ -18,7 +28,7 @@ export type FileView = (path: string) => { readonly file: string; readonly stats
 export function folderView(root: string): FileView {
   return (path) => {
     const file = join(root, path);
-    const stats = lstatSync(file, { throwIfNoEntry: false });
+    const stats = lstatOrNothing(file);
     return stats && { file, stats };
   };
 }
@@ -29,8 +39,8 @@ export function layeredView(folders: readonly string[]): FileView {
   return (path) => {
     for (const folder of downwards) {
       const file = join(folder, path);
-      const stats = lstatQuietly(file);
-      if (stats !== undefined) return { file, stats };
+      const stats = lstatOrNothing(file);
+      if (stats !== undefined) return isDeletion(stats) ? undefined : { file, stats };
       if (hidesBelow(folder, path)) return undefined;
     }
     return undefined;
@@ -41,21 +51,39 @@ export function layeredView(folders: readonly string[]): FileView {
 function hidesBelow(folder: string, path: string): boolean {
   for (let at = path; at !== "/"; at = dirname(at)) {
     const parent = join(folder, dirname(at));
-    const found = lstatQuietly(join(folder, at));
+    const found = lstatOrNothing(join(folder, at));
     if (found !== undefined && !found.isDirectory()) return true;
     const name = at.slice(at.lastIndexOf("/") + 1);
-    const above = [`${WHITEOUT_PREFIX}${name}`, OPAQUE_MARKER];
-    if (above.some((mark) => lstatQuietly(join(parent, mark)) !== undefined)) return true;
+    const above = [`${WHITEOUT_PREFIX}${name}`, ...OPAQUE_NAMES];
+    if (above.some((mark) => lstatOrNothing(join(parent, mark)) !== undefined)) return true;
   }
   return false;
 }
 
+function isDeletion(stats: Stats): boolean {
+  return stats.isCharacterDevice() && stats.rdev === 0;
+}
+
 /** Below something that is no directory there is nothing. */
-function lstatQuietly(path: string): Stats | undefined {
+function lstatOrNothing(path: string): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false });
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (errnoOf(error) === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * What `look` finds, or `otherwise` where directories of other accounts keep a plain user out: what is there is then left
+ * to the runtime, which is root inside.
+ */
+export function ifOpen<T>(look: () => T, otherwise: T): T {
+  try {
+    return look();
+  } catch (error) {
+    if (errnoOf(error) === "EACCES") return otherwise;
+    throw error;
   }
 }
 
@@ -129,10 +157,10 @@ export function missingInside(view: FileView, path: string): string[] {
  */
 export function removeIfEmpty(folder: string, path: string, marks: readonly string[]): void {
   for (let at = dirname(path); at !== "/"; at = dirname(at)) {
-    if (lstatQuietly(join(folder, at))?.isDirectory() !== true) return;
+    if (lstatOrNothing(join(folder, at))?.isDirectory() !== true) return;
   }
   const file = join(folder, path);
-  const found = lstatQuietly(file);
+  const found = lstatOrNothing(file);
   try {
     if (found?.isDirectory() === true) {
       const names = readdirSync(file);

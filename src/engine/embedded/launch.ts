@@ -90,7 +90,9 @@ function started(child: ChildProcess, program: string): Promise<Launched> {
       environmentError("ENGINE_START", `cannot start ${program}: ${messageOf(error)}`, undefined, error),
     ),
   );
-  child.once("close", (code, signal) => ended.resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+  child.once("close", (code, signal) =>
+    ended.resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])),
+  );
   child.once("spawn", () => {
     const [stdin, stdout, stderr, status, commands] = child.stdio;
     // A program that ends early breaks the pipe; its exit code says more.

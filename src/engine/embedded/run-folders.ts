@@ -3,8 +3,8 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { Store } from "../../store/store.ts";
 import { type HeldLock, removeLock, tryLock } from "../../store/lock.ts";
+import type { Store } from "../../store/store.ts";
 import { type LaunchSettings, launch } from "./launch.ts";
 
 /** Where one step runs: `u` gets its changes, the rest is gone after it. */
@@ -69,7 +69,13 @@ export async function sweepRunFolders(store: Store, settings: LaunchSettings): P
 
 /** By rm(1): parts may belong to accounts that only the user namespace has, and be called what no string can hold. */
 async function removeFolders(settings: LaunchSettings, paths: readonly string[]): Promise<void> {
-  const argv = [settings.programs.rm, "-rf", "--one-file-system", "--", ...paths.filter((path) => !removeEmpty(path))];
+  const argv = [
+    settings.programs.rm,
+    "-rf",
+    "--one-file-system",
+    "--",
+    ...paths.filter((path) => !removeEmpty(path)),
+  ];
   if (argv.length === 4) return;
   if (settings.mappings === undefined) {
     // It may well go on when we are killed.

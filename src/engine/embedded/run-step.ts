@@ -1,23 +1,33 @@
-import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { CambiumError } from "../../errors.ts";
 import { CONSTANT_MTIME } from "../../layer/entry.ts";
-import { writeTar, type TarMember } from "../../layer/write-tar.ts";
+import { type TarMember, writeTar } from "../../layer/write-tar.ts";
 import { type ProcessUser, resolveUser } from "./accounts.ts";
 import type { EngineHost } from "./check.ts";
 import { hostFile } from "./host-account.ts";
-import { type FileView, folderView, layeredView, missingInside, removeIfEmpty, resolveInside, textInside } from "./inside.ts";
+import {
+  type FileView,
+  folderView,
+  ifOpen,
+  layeredView,
+  missingInside,
+  removeIfEmpty,
+  resolveInside,
+  textInside,
+} from "./inside.ts";
+import { lendBundle, takeBackBundle } from "./lent-bundle.ts";
 import { LineSplitter } from "./lines.ts";
 import { type ExtraHost, hostsText } from "./network-files.ts";
 import { overlayMount } from "./overlay.ts";
 import type { RunFolder } from "./run-folders.ts";
 import { runtimeFailures } from "./runtime-log.ts";
 import { type BindMount, capabilityNames, runtimeSpec, type Ulimit } from "./runtime-spec.ts";
-import { OPAQUE_NAMES } from "./upper-members.ts";
 import { endOfStep, openSandbox, type Sandbox } from "./sandbox.ts";
 import { seccompProfile } from "./seccomp.ts";
 import { type EngineMount, type PreparedMount, prepareMount, type ViewMount } from "./step-mounts.ts";
+import { OPAQUE_NAMES } from "./upper-members.ts";
 
 /** One RUN. Paths in the image are absolute. */
 export type StepRequest = {
@@ -36,6 +46,8 @@ export type StepRequest = {
   readonly extraHosts?: readonly ExtraHost[];
   readonly ulimits?: readonly Ulimit[];
   readonly shmBytes?: number;
+  /** PEM of the host's certificates, lent where the image has its own in one file; it enters no layer. */
+  readonly caBundle?: Uint8Array;
 };
 
 /** A line of output, without its end. Lines of more than 16 KiB come in pieces. */
@@ -69,6 +81,8 @@ export async function runStep(
 ): Promise<StepEnd> {
   signal?.throwIfAborted();
   for (const name of ["u", "w", ROOT, PRIVATE]) mkdirSync(join(folder.path, name));
+  // The root directory of the image, whatever our umask.
+  chmodSync(join(folder.path, "u"), 0o755);
   const place = { run: folder.path, near: folder.near, overlay: host.overlay, emptyTree: host.emptyTree };
   const mounts = sorted(request.mounts).map((mount, index) => prepareMount(mount, index, place));
   for (const { folders, copy } of mounts) {
@@ -76,7 +90,9 @@ export async function runStep(
     if (copy !== undefined) copyFileSync(copy.from, join(folder.path, copy.to));
   }
   const near = (name: string) => `${folder.near}/${name}`;
-  const lowers = request.trees.length === 0 ? [host.emptyTree] : request.trees;
+  const upper = join(folder.path, "u");
+  const lent = lendTo(host, folder, request);
+  const lowers = [...(request.trees.length === 0 ? [host.emptyTree] : request.trees), ...lent.trees];
   const bundle = join(folder.path, PRIVATE);
   const sandbox = await openSandbox(host, {
     folder: folder.trees,
@@ -95,6 +111,7 @@ export async function runStep(
     if (signal?.aborted === true) stop();
     const end = await runInside(host, folder, request, mounts, sandbox, onLine);
     signal?.throwIfAborted();
+    takeBackBundle(upper, lent.paths, request.caBundle ?? new Uint8Array());
     return end;
   } catch (error) {
     stop();
@@ -104,6 +121,22 @@ export async function runStep(
   } finally {
     signal?.removeEventListener("abort", stop);
   }
+}
+
+/** A layer for this step alone, with what the host lends. */
+function lendTo(
+  host: EngineHost,
+  folder: RunFolder,
+  { caBundle, trees }: StepRequest,
+): { readonly trees: readonly string[]; readonly paths: readonly string[] } {
+  if (caBundle === undefined) return { trees: [], paths: [] };
+  const path = join(folder.path, "l");
+  mkdirSync(path);
+  chmodSync(path, 0o755);
+  const view = layeredView(trees.map((name) => join(folder.trees, name)));
+  const rootUid = host.mappings === undefined ? 0 : (process.geteuid?.() ?? 0);
+  const paths = ifOpen(() => lendBundle(view, caBundle, path, rootUid), []);
+  return { trees: paths.length === 0 ? [] : [`${folder.near}/l`], paths };
 }
 
 async function runInside(
@@ -123,12 +156,13 @@ async function runInside(
   const user = userOf(root, request.user);
   const spec = specOf(host, folder, request, mounts, user, view);
   const targets = spec.mounts.map(({ destination }) => destination);
-  const made = missingInside(root, request.cwd);
+  const missing = (path: string) => ifOpen(() => missingInside(root, path), []);
+  const made = missing(request.cwd);
   const isMounted = targets.some((target) => `${request.cwd}/`.startsWith(`${target}/`));
   const cwdFolders = isMounted ? [] : made;
   assertDirectory(root, request.cwd, cwdFolders);
   const kept = new Set(cwdFolders);
-  const stubs = [...new Set(targets.flatMap((target) => missingInside(root, target)))];
+  const stubs = [...new Set(targets.flatMap(missing))];
   const members = [
     ...cwdFolders.map((path) => directoryMember(`${ROOT}${path}`, user)),
     ...mounts.flatMap(({ members }) => members),
@@ -225,7 +259,7 @@ function userOf(root: FileView, text: string): ProcessUser {
 }
 
 function assertDirectory(root: FileView, cwd: string, made: readonly string[]): void {
-  if (made.length > 0 || resolveInside(root, cwd) !== undefined) return;
+  if (made.length > 0 || ifOpen(() => resolveInside(root, cwd), cwd) !== undefined) return;
   throw new CambiumError("STEP_CWD", `the working directory ${JSON.stringify(cwd)} leads nowhere`, {
     hint: "A link in its path points at something that is not in the image.",
   });
@@ -243,7 +277,10 @@ async function readLines(stream: AsyncIterable<Uint8Array>, onLine: (line: strin
 }
 
 function directoryMember(path: string, { uid, gid }: ProcessUser): TarMember {
-  return { entry: { type: "directory", path, mode: 0o755, uid, gid }, mtimeSec: Math.floor(Date.now() / 1000) };
+  return {
+    entry: { type: "directory", path, mode: 0o755, uid, gid },
+    mtimeSec: Math.floor(Date.now() / 1000),
+  };
 }
 
 function textMember(path: string, text: string): TarMember {

@@ -1,7 +1,12 @@
 import type { ProcessUser } from "./accounts.ts";
 
 /** `isPlain`: no more than the mount itself, as builds have it; otherwise setuid programs and devices in it do nothing. */
-export type BindMount = { readonly source: string; readonly target: string; readonly isReadOnly: boolean; readonly isPlain?: boolean };
+export type BindMount = {
+  readonly source: string;
+  readonly target: string;
+  readonly isReadOnly: boolean;
+  readonly isPlain?: boolean;
+};
 export type TmpfsMount = { readonly target: string; readonly sizeBytes?: number };
 /** A limit of setrlimit(2) by its name in lower case, `nofile`; -1 is none. */
 export type Ulimit = { readonly name: string; readonly soft: number; readonly hard: number };
@@ -67,15 +72,16 @@ const CAPABILITY_NAMES =
   "MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE";
 
 /** Devices that an insecure step finds as in Docker: type, major, minor (Linux's devices.txt). */
-const INSECURE_DEVICES: readonly (readonly [path: string, type: "c" | "b", major: number, minor: number])[] = [
-  ["/dev/kmsg", "c", 1, 11],
-  ["/dev/cuse", "c", 10, 203],
-  ["/dev/fuse", "c", 10, 229],
-  ["/dev/kvm", "c", 10, 232],
-  ["/dev/net/tun", "c", 10, 200],
-  ["/dev/loop-control", "c", 10, 237],
-  ...Array.from({ length: 8 }, (_, n) => [`/dev/loop${n}`, "b", 7, n] as const),
-];
+const INSECURE_DEVICES: readonly (readonly [path: string, type: "c" | "b", major: number, minor: number])[] =
+  [
+    ["/dev/kmsg", "c", 1, 11],
+    ["/dev/cuse", "c", 10, 203],
+    ["/dev/fuse", "c", 10, 229],
+    ["/dev/kvm", "c", 10, 232],
+    ["/dev/net/tun", "c", 10, 200],
+    ["/dev/loop-control", "c", 10, 237],
+    ...Array.from({ length: 8 }, (_, n) => [`/dev/loop${n}`, "b", 7, n] as const),
+  ];
 
 const SHM_BYTES = 64 << 20;
 

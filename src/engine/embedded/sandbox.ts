@@ -1,5 +1,5 @@
 import { CambiumError, environmentError } from "../../errors.ts";
-import { type LaunchSettings, type Launched, launch, nextStatus } from "./launch.ts";
+import { type Launched, type LaunchSettings, launch, nextStatus } from "./launch.ts";
 
 /** One call of mount(8). Paths may be relative to the sandbox's folder. */
 export type MountCommand = {
@@ -57,7 +57,15 @@ export async function openSandbox(
   },
 ): Promise<Sandbox> {
   const { sh, unshare } = settings.programs;
-  const namespaces = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"];
+  const namespaces = [
+    "--mount",
+    "--propagation",
+    "private",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+  ];
   const mounts = input.mounts.flatMap(({ type, options, source, target }) => [type, options, source, target]);
   const script = [sh, "-c", STEP, "sh", String(input.mounts.length), ...mounts, input.unpackInto];
   const launched = await launch(settings, [unshare, ...namespaces, ...script, ...input.command], {

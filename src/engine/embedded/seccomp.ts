@@ -66,7 +66,12 @@ const NAMESPACE_FLAGS = 0x7e020000;
 /** personality(2): Linux, without and with 16-bit or uname 2.6 behaviour, and the question what it is. */
 const PERSONALITIES = [0, 0x8, 0x20000, 0x20008, 0xffffffff];
 
-type Argument = { readonly index: number; readonly value: number; readonly valueTwo?: number; readonly op: string };
+type Argument = {
+  readonly index: number;
+  readonly value: number;
+  readonly valueTwo?: number;
+  readonly op: string;
+};
 
 /** The `linux.seccomp` of a sandboxed step; undefined where no profile is known, as on a runtime without seccomp. */
 export function seccompProfile(architecture: string): Record<string, unknown> | undefined {

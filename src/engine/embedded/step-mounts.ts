@@ -139,9 +139,13 @@ function prepareBind(
       const root = join(place.run, name, "r");
       const found = resolveInside(view(root, trees), path);
       if (found === undefined) {
-        throw new CambiumError("MOUNT_SOURCE", `a mount at ${target}: nothing is at ${JSON.stringify(path)}`, {
-          hint: "The path is looked up in the stage or image that `from` names.",
-        });
+        throw new CambiumError(
+          "MOUNT_SOURCE",
+          `a mount at ${target}: nothing is at ${JSON.stringify(path)}`,
+          {
+            hint: "The path is looked up in the stage or image that `from` names.",
+          },
+        );
       }
       return bindOf(join(root, found), target, isReadOnly);
     },

@@ -1,8 +1,8 @@
 import { CambiumError } from "../../errors.ts";
 import { parentOf } from "../../layer/arrange.ts";
-import type { LayerListing, ListedEntry } from "../../layer/listing.ts";
-import type { DirectoryEntry } from "../../layer/entry.ts";
 import { digestOf } from "../../layer/digest.ts";
+import type { DirectoryEntry } from "../../layer/entry.ts";
+import type { LayerListing, ListedEntry } from "../../layer/listing.ts";
 import { ListingBuilder } from "../../layer/listing-builder.ts";
 import type { TarEntry } from "../../layer/read-tar.ts";
 import type { TarMember } from "../../layer/write-tar.ts";

@@ -60,6 +60,8 @@ const USUAL: ImpliedDirectory = { mode: 0o755, uid: 0, gid: 0, mtimeSec: 0 };
 /** Layers as folders for overlayfs, each unpacked once: `trees-v1/<24 hex>/`. Safe for several processes. */
 export class Trees {
   readonly path: string;
+  /** The name of an empty one. */
+  readonly empty = "empty";
   readonly #store: Store;
   readonly #lease: Lease;
 
@@ -69,23 +71,22 @@ export class Trees {
     this.#lease = store.lease();
   }
 
-  /** Makes the folder and the empty tree; @returns the latter's name. */
-  prepare(): TreeName {
-    mkdirSync(join(this.path, "empty"), { recursive: true });
-    chmodSync(join(this.path, "empty"), 0o755);
-    return "empty";
-  }
-
   /**
    * The tree of a layer above `below` (bottom up), unpacked if need be. Until `close` no prune takes it.
    * @throws CambiumError as `readLayer`, `DISK_FULL`, `TREE_UNPACK`.
    */
-  async treeOf(host: EngineHost, layer: Layer, below: readonly TreeName[], signal?: AbortSignal): Promise<TreeName> {
+  async treeOf(
+    host: EngineHost,
+    layer: Layer,
+    below: readonly TreeName[],
+    signal?: AbortSignal,
+  ): Promise<TreeName> {
     this.#lease.protect([layer.diffId as string as Digest]);
     const known = this.#known(host, layer.diffId, below);
     if (known !== undefined) return known;
     const name = nameOf(layer.diffId, host, undefined);
-    const work = async () => this.#known(host, layer.diffId, below) ?? this.#unpack(host, layer, below, signal);
+    const work = async () =>
+      this.#known(host, layer.diffId, below) ?? this.#unpack(host, layer, below, signal);
     return this.#store.exclusive(`tree ${name}`, work, { signal });
   }
 
@@ -263,7 +264,9 @@ export class Trees {
 /** An entry of a tree by its path, whose parents are directories there; undefined when it is not there. */
 export function lstatInside(tree: string, path: string): Stats | undefined {
   try {
-    return lstatSync(Buffer.concat([Buffer.from(`${tree}/`), bytesFromText(path)]), { throwIfNoEntry: false });
+    return lstatSync(Buffer.concat([Buffer.from(`${tree}/`), bytesFromText(path)]), {
+      throwIfNoEntry: false,
+    });
   } catch {
     // A parent that is a file, or closed to us.
     return undefined;

@@ -42,7 +42,8 @@ export async function* upperMembers(
     const parents = pending.filter(({ path }) => entry.path.startsWith(`${path}/`));
     pending = [];
     if (entry.type === "directory") {
-      const isOpaque = OPAQUE_ATTRIBUTES.some((name) => raw.xattrs?.[name] === "y") && form.isDirectoryBelow(entry.path);
+      const isOpaque =
+        OPAQUE_ATTRIBUTES.some((name) => raw.xattrs?.[name] === "y") && form.isDirectoryBelow(entry.path);
       if (!isOpaque && form.isUnchanged(entry)) {
         pending = [...parents, entry];
         continue;
@@ -88,7 +89,17 @@ function clean(entry: TarEntry, latestSec: number | undefined): TarEntry {
 
 /** An empty file, as the image-spec wants whiteouts. */
 function marker(path: string, { mtimeSec, offset }: TarEntry): TarEntry {
-  return { ...NOTHING, path, type: "file", mode: 0, uid: 0, gid: 0, mtimeSec: Math.floor(mtimeSec), size: 0, offset };
+  return {
+    ...NOTHING,
+    path,
+    type: "file",
+    mode: 0,
+    uid: 0,
+    gid: 0,
+    mtimeSec: Math.floor(mtimeSec),
+    size: 0,
+    offset,
+  };
 }
 
 function assertNoWhiteout(path: string, where: string): void {
