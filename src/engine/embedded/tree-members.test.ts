@@ -9,7 +9,7 @@ const form: TreeForm = {
   impliedDirectory: () => ({ mode: 0o755, uid: 0, gid: 0, mtimeSec: 0 }),
 };
 const entry = (type: TarEntry["type"], path: string, more: Partial<TarEntry> = {}): TarEntry => ({
-  ...{ mode: 0o644, uid: 0, gid: 0, mtimeSec: 5, size: 0, offset: 0, async *content() {} },
+  ...{ mode: 0o644, uid: 0, gid: 0, mtimeSec: 5, size: 0, offset: 0, content: noContent },
   ...{ type, path },
   ...more,
 });
@@ -108,3 +108,7 @@ test("for fuse-overlayfs whiteouts stay files", async () => {
   expect(shown(members)).toContain("file .wh.x");
   expect(shown(members).filter((line) => line.includes("character") || line.endsWith(" opaque"))).toEqual([]);
 });
+
+async function* noContent(): AsyncGenerator<Uint8Array> {
+  yield* [];
+}

@@ -7,7 +7,7 @@ const nothingBelow: UpperForm = {
   isDirectoryBelow: () => false,
   hasWhiteoutFiles: false,
 };
-const plain = { mode: 0o644, uid: 0, gid: 0, mtimeSec: 5, size: 0, offset: 0, async *content() {} };
+const plain = { mode: 0o644, uid: 0, gid: 0, mtimeSec: 5, size: 0, offset: 0, content: noContent };
 const entry = (type: TarEntry["type"], path: string, more: Partial<TarEntry> = {}): TarEntry => ({
   ...plain,
   ...{ type, path },
@@ -107,3 +107,7 @@ test("a name that would delete is refused, unless fuse-overlayfs means it so", a
   await expect(pathsOf(entries)).rejects.toMatchObject({ code: "LAYER_WHITEOUT" });
   expect(await pathsOf(entries, { hasWhiteoutFiles: true })).toEqual(["d/.wh.x", ".wh.y"]);
 });
+
+async function* noContent(): AsyncGenerator<Uint8Array> {
+  yield* [];
+}
