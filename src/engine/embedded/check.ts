@@ -1,4 +1,5 @@
 import { accessSync, constants, mkdirSync, readFileSync, statfsSync } from "node:fs";
+import { release } from "node:os";
 import { join } from "node:path";
 import { arch } from "node:process";
 import { type CambiumError, environmentError, messageOf } from "../../errors.ts";
@@ -6,7 +7,7 @@ import type { Store } from "../../store/store.ts";
 import { hostAccount } from "./host-account.ts";
 import { idMappings } from "./id-mappings.ts";
 import type { LaunchSettings, Programs } from "./launch.ts";
-import { type OverlayKind, overlayMount } from "./overlay.ts";
+import { knowsVolatile, type OverlayKind, overlayMount } from "./overlay.ts";
 import { createRunFolder } from "./run-folders.ts";
 import { canManageCgroups, findProgram, findRuntime, type Runtime } from "./runtime.ts";
 import { openSandbox } from "./sandbox.ts";
@@ -16,6 +17,8 @@ export type EngineHost = LaunchSettings & {
   readonly runtime: Runtime;
   readonly hasCgroup: boolean;
   readonly overlay: OverlayKind;
+  /** See `knowsVolatile`. */
+  readonly isVolatile: boolean;
   /** As images name it: `amd64`. */
   readonly architecture: string;
   /** An empty folder, relative to the trees' folder. */
@@ -95,6 +98,7 @@ function findParts({ searchPath, runtime: wanted }: CheckSettings): Found {
     ...(isRoot ? {} : { mappings }),
     runtime,
     hasCgroup: canManageCgroups(runtime, !isRoot),
+    isVolatile: knowsVolatile(release()),
     architecture: ARCHITECTURES[arch] ?? arch,
   };
 }

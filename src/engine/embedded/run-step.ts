@@ -83,7 +83,13 @@ export async function runStep(
   for (const name of ["u", "w", ROOT, PRIVATE]) mkdirSync(join(folder.path, name));
   // The root directory of the image, whatever our umask.
   chmodSync(join(folder.path, "u"), 0o755);
-  const place = { run: folder.path, near: folder.near, overlay: host.overlay, emptyTree: host.emptyTree };
+  const place = {
+    run: folder.path,
+    near: folder.near,
+    overlay: host.overlay,
+    isVolatile: host.isVolatile,
+    emptyTree: host.emptyTree,
+  };
   const mounts = sorted(request.mounts).map((mount, index) => prepareMount(mount, index, place));
   for (const { folders, copy } of mounts) {
     for (const name of folders) mkdirSync(join(folder.path, name));
@@ -98,7 +104,7 @@ export async function runStep(
     folder: folder.trees,
     mounts: [
       { type: "tmpfs", options: `mode=0700,size=${PRIVATE_BYTES}`, source: "tmpfs", target: near(PRIVATE) },
-      overlayMount(host.overlay, lowers, { upper: near("u"), work: near("w") }, near(ROOT)),
+      overlayMount(host.overlay, lowers, { upper: near("u"), work: near("w") }, near(ROOT), host.isVolatile),
       ...mounts.flatMap(({ commands }) => commands),
     ],
     unpackInto: near("."),

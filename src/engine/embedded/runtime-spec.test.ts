@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { overlayMount } from "./overlay.ts";
+import { knowsVolatile, overlayMount } from "./overlay.ts";
 import { capabilityNames, runtimeSpec, type SpecInput } from "./runtime-spec.ts";
 import { seccompProfile } from "./seccomp.ts";
 
@@ -96,6 +96,10 @@ test("a mount names its layers from the top, and says when they are too many", (
     ...{ type: "overlay", source: "overlay", target: "m" },
     options: "lowerdir=b:a,upperdir=u,workdir=w,redirect_dir=off,metacopy=off,index=off",
   });
+  expect(overlayMount("kernel-user", ["a"], changes, "m", true).options).toBe(
+    "lowerdir=a,upperdir=u,workdir=w,userxattr,index=off,volatile",
+  );
+  expect(["5.9.1", "5.10.0-8-amd64", "6.1", "4.20"].map(knowsVolatile)).toEqual([false, true, true, false]);
   const names = (count: number) => Array.from({ length: count }, () => "0123456789abcdef01234567");
   expect(() => overlayMount("kernel", names(127), changes, "m")).not.toThrow();
   expect(() => overlayMount("kernel", names(200), changes, "m")).toThrow(

@@ -60,6 +60,7 @@ export type Place = {
   /** The same from the folder where mounts are made. */
   readonly near: string;
   readonly overlay: OverlayKind;
+  readonly isVolatile: boolean;
   /** An empty folder among the trees. */
   readonly emptyTree: string;
 };
@@ -121,7 +122,7 @@ function prepareBind(
     return {
       commands: [
         bindCommand(source.path, `${near}/l`),
-        overlayMount(place.overlay, [`${near}/l`], changes, `${near}/r`),
+        overlayMount(place.overlay, [`${near}/l`], changes, `${near}/r`, place.isVolatile),
       ],
       folders: [name, `${name}/l`, `${name}/u`, `${name}/w`, `${name}/r`],
       members: [],
@@ -132,7 +133,7 @@ function prepareBind(
   // Without a folder for changes an overlay needs two others.
   const lowers = [place.emptyTree, ...trees];
   return {
-    commands: [overlayMount(place.overlay, lowers, changes, `${near}/r`)],
+    commands: [overlayMount(place.overlay, lowers, changes, `${near}/r`, place.isVolatile)],
     folders: [name, `${name}/u`, `${name}/w`, `${name}/r`],
     members: [],
     mount: (view) => {
