@@ -1,7 +1,7 @@
 import { dirname, resolve, sep } from "node:path";
 import { type OutputSettings, type OutputType, outputTypes } from "../actions/settings.ts";
-import { usageError } from "../errors.ts";
 import { csvPairs } from "../csv.ts";
+import { usageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 
 const where = "--output";
