@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CambiumError } from "../../src/errors.ts";
-import { expand } from "../../src/frontend/dockerfile/expand.ts";
+import { expandWords } from "../../src/frontend/dockerfile/expand.ts";
 import { readDockerfile } from "../../src/frontend/dockerfile/read-dockerfile.ts";
 import { readStatements } from "../../src/frontend/dockerfile/statements.ts";
 import { needs } from "../support/needs.ts";
@@ -51,7 +51,7 @@ describe.runIf(needs("dockerfile-oracle"))("BuildKit's Dockerfile frontend", () 
     const compared = expressions.filter((text) => !endsInLoneBackslash(text, escapeMark));
     const given = ask(compared.map((text) => ({ Kind: "expand", Text: text, Escape: escapeMark, Env: env })));
     const our = compared.map((text) => {
-      const result = expand(text, variables, { escapeMark });
+      const result = expandWords(text, variables, { escapeMark });
       if ("problem" in result) return [text, "error"];
       return [text, { text: result.text, words: lostWords.includes(text) ? undefined : result.words }];
     });
