@@ -7,7 +7,7 @@ import { startBuildKit, type TestBuildKit } from "../support/buildkit.ts";
 import { type SeenLayers, treeOfImage } from "../support/image-tree.ts";
 import { needs } from "../support/needs.ts";
 import { type BaseWorld, type Machine, startBaseWorld } from "../support/registry-bases.ts";
-import { cases, type DockerfileCase } from "./cases.ts";
+import { cases, type DockerfileCase } from "./build-cases.ts";
 
 /**
  * Paths that differ on purpose, each with its reason: BuildKit leaves mount points of its own where nothing was; we take

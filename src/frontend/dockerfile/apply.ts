@@ -18,7 +18,7 @@ import { cleanPath, nextWorkdir } from "./paths.ts";
 import { parsePorts } from "./ports.ts";
 import { isSignal, SIGNAL_NAMES } from "./signals.ts";
 import type { StageState } from "./stage-state.ts";
-import { expanded, putIn, type Surroundings } from "./surroundings.ts";
+import { putIn, type Surroundings, wordsOf } from "./surroundings.ts";
 
 /** Words that name a secret when they stand alone in a variable's name; and those that take that back. */
 const SECRET = /(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)/i;
@@ -254,7 +254,7 @@ function applyExpose(
 ): void {
   const all: string[] = [];
   for (const value of values) {
-    for (const word of expanded(value, state, head, around).words) {
+    for (const word of wordsOf(value, state, around)) {
       const parsed = parsePorts(word);
       if ("problem" in parsed) {
         throw usageError(
