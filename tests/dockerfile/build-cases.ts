@@ -24,7 +24,7 @@ two"
 ENV A=1 B="two words" C=three\\ words
 ENV OLD style value
 EXPOSE 80 443/tcp 53/udp 8000-8002
-VOLUME /data ["/not json]
+VOLUME /data /more
 VOLUME ["/var/lib/x", "/var/lib/y"]
 STOPSIGNAL SIGINT
 USER 1000:1000
@@ -333,7 +333,7 @@ RUN cat /cache/below > /again
     dockerfile: `FROM debian
 ENV B=2
 ARG A=1
-RUN env | grep -v -e ^PWD -e ^SHLVL -e ^_= -e ^HOSTNAME | sort > /env
+RUN env | grep -v -e ^PWD -e ^SHLVL -e ^_= -e ^HOSTNAME -e ^OTEL_ -e ^TRACEPARENT | sort > /env
 USER nobody
 RUN env | grep -e ^HOME -e ^PATH | sort > /tmp/env
 `,
@@ -368,7 +368,7 @@ run echo one \\
   && echo two > /two \\
 
   && echo three > /three
-From bAsE
+From base
 copy app.py /x
 `,
     files: app,

@@ -24,7 +24,14 @@ import { type OpenContext, openContext } from "../open-context.ts";
 import { step, type Workbench } from "../workbench.ts";
 import { accountsOf, copyLayer, copyStep } from "./copy-step.ts";
 import { type LayersSource, layersSource } from "./layers-source.ts";
-import { boundContent, cacheFolder, type Lent, type MountedTree, runMounts } from "./run-mounts.ts";
+import {
+  boundContent,
+  cacheFolder,
+  isRootPath,
+  type Lent,
+  type MountedTree,
+  runMounts,
+} from "./run-mounts.ts";
 import { contentsOf, recordsOf, type StageLayer, type StageLayers } from "./stage-layers.ts";
 import {
   contentOf,
@@ -172,7 +179,14 @@ class StageSolver {
     segment: Segment,
     below: LayersSource | undefined,
   ): Promise<StageLayer> {
-    const [composed] = await describeLayers([copyLayer(one, segment, below?.tree)], this.#bench);
+    // A layer of the image is told when the image is; what a mount shows is none.
+    const quiet: Workbench = {
+      ...this.#bench,
+      emit: (event) => {
+        if (event.type !== "layer") this.#bench.emit(event);
+      },
+    };
+    const [composed] = await describeLayers([copyLayer(one, segment, below?.tree)], quiet);
     const { layer, isReused } = composed!;
     const record = { descriptor: layer.descriptor, diffId: layer.diffId };
     return { text: one.text, record, content: segment.id, isReused };
@@ -230,8 +244,8 @@ class StageSolver {
     for (const mount of one.mounts) {
       if (mount.type === "cache") folders.set(mount, cacheFolder(store, mount, lent));
     }
-    const trees = await this.#trees_(recordsOf(at));
-    const treesOf = (records: readonly LayerRecord[]) => this.#trees_(records);
+    const trees = await this.#foldersOf(recordsOf(at));
+    const treesOf = (records: readonly LayerRecord[]) => this.#foldersOf(records);
     const prepared = await runMounts(one, bound, treesOf, folders, lent);
     const own = new Set(one.env.map(([variable]) => variable));
     const proxies = this.#graph.proxies.filter(([variable]) => !own.has(variable));
@@ -271,7 +285,7 @@ class StageSolver {
   }
 
   /** Layers as folders, bottom up. */
-  async #trees_(records: readonly LayerRecord[]): Promise<string[]> {
+  async #foldersOf(records: readonly LayerRecord[]): Promise<string[]> {
     const trees: string[] = [];
     for (const record of records) {
       trees.push(await this.#engine.treeOf(lazyLayer(record, this.#bench), trees, this.#bench.signal));
@@ -363,12 +377,13 @@ function layerFrom(one: StepPlace, { layer, content }: KnownStep, isReused: bool
 
 /** Everything below `source` of a context, at its own paths. */
 function wholeCopy(from: FileSource, source: string): CopyStep & StepPlace {
+  const isRoot = isRootPath(source);
   return {
     op: "copy",
-    sources: [{ kind: "files", from, paths: [source === "" ? "/" : source], isUnpacked: false }],
+    sources: [{ kind: "files", from, paths: [isRoot ? "/" : source], isUnpacked: false }],
     destination: "/",
     isLinked: true,
-    keepsParents: source !== "" && source !== "/",
+    keepsParents: !isRoot,
     exclude: [],
     line: 0,
     text: "mount of the context",
