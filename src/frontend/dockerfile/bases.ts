@@ -40,6 +40,18 @@ export function imageOf(name: string, where: string): Origin {
   return { kind: "image", reference: formatReference(withDefaultTag(parseReference(name, where))) };
 }
 
+/** A stage above, else a build context, else an image. */
+export function originOf(
+  name: string,
+  where: string,
+  stages: ReadonlyMap<string, number>,
+  contexts: NamedContexts,
+): Origin {
+  const stage = stages.get(name.toLowerCase());
+  if (stage !== undefined) return { kind: "stage", stage };
+  return contextOf(name, contexts, where) ?? imageOf(name, where);
+}
+
 /** One spelling for `app`, `app:latest`, `docker.io/library/app`; any other text is itself. */
 function familiar(name: string): string {
   try {
