@@ -89,7 +89,7 @@ test("platforms of stages that nobody needs may be any", async () => {
 
 test("a build context takes the place of an image, of a stage, and of a source", async () => {
   const text = `
-FROM app:latest AS base
+FROM app AS base
 RUN base
 FROM debian AS files
 RUN never
@@ -99,7 +99,7 @@ COPY --from=extra /b /b
 RUN --mount=from=pinned,target=/c c
 `;
   const contexts = {
-    app: "docker-image://mirror.example/app:9",
+    "docker.io/library/app:latest": "docker-image://mirror.example/app:9",
     files: "./folder",
     extra: "../elsewhere",
     pinned: `oci-layout://./layout@${DIGEST}`,

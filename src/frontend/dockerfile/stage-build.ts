@@ -176,7 +176,8 @@ class StageBuild {
     if (base.kind === "scratch") return StageState.onScratch(this.#input.platform);
     if (base.kind === "stage") return StageState.onStage(states.get(base.stage)!);
     const platform = this.#platformOf(plan);
-    if (base.kind === "context") return StageState.onFiles(platform);
+    // Files say nothing of a config.
+    if (base.kind === "context") return StageState.onScratch(platform);
     const { config, author } = this.#baseImage(base.reference, platform);
     return StageState.onImage(platform, config, author);
   }
