@@ -1,3 +1,4 @@
+import type { IgnoreRule } from "../../context/docker-ignore.ts";
 import type { StageGraph } from "../../graph/stages.ts";
 import type { Platform } from "../../platform.ts";
 import { readContexts } from "./bases.ts";
@@ -18,6 +19,8 @@ export type DockerfileOptions = BuildOptions & {
   readonly buildPlatform: Platform;
   /** `--build-context NAME=VALUE`: `docker-image://…`, `oci-layout://…`, anything else has files alone. */
   readonly contexts: ReadonlyMap<string, string>;
+  /** Of `<Dockerfile>.dockerignore`, else of `.dockerignore`: to warn of copies that they leave nothing of. */
+  readonly ignoreRules?: readonly IgnoreRule[];
 };
 
 export type ReadDockerfile = {
@@ -57,6 +60,10 @@ export async function readDockerfile(
   const plans = planStages({ stages: written.stages, globalArgs, escapeMark, contexts, warnings });
   for (const { instructions } of plans) assertPlainFrom(instructions, escapeMark);
   const target = findTarget(plans, options.target);
-  const graph = await buildStages({ ...options, plans, contexts, escapeMark, globalArgs, warnings }, target);
+  const { ignoreRules = [] } = options;
+  const graph = await buildStages(
+    { ...options, plans, contexts, escapeMark, globalArgs, warnings, ignoreRules },
+    target,
+  );
   return { graph, warnings: warnings.all() };
 }

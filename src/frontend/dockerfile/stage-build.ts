@@ -1,3 +1,4 @@
+import type { IgnoreRule } from "../../context/docker-ignore.ts";
 import { usageError } from "../../errors.ts";
 import type { FileSource, Stage, StageGraph } from "../../graph/stages.ts";
 import type { ConfigDocument } from "../../image/documents.ts";
@@ -40,6 +41,7 @@ export type BuildInput = {
   readonly escapeMark: Escape;
   readonly globalArgs: ReadonlyMap<string, string>;
   readonly warnings: Warnings;
+  readonly ignoreRules: readonly IgnoreRule[];
 } & BuildOptions;
 
 /** The graph of what a target needs. */
