@@ -31,7 +31,7 @@ export type StageBase =
   /** `digest` is the manifest's for the stage's platform, `reference` as in `Reference` with the tag that was asked for. */
   | { readonly kind: "image"; readonly reference: string; readonly digest: string }
   | { readonly kind: "stage"; readonly stage: number }
-  /** The files of a `--build-context` that is no image. */
+  /** The files of a `--build-context` that is no image; `name` as it was given. */
   | { readonly kind: "context"; readonly name: string };
 
 /** What changes the file tree. `line` is where it begins in the file (from 1), `text` the instruction as `docker history` shows it. */

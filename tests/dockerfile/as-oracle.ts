@@ -25,7 +25,8 @@ export function asOracle(graph: StageGraph) {
     folders: sorted(
       steps.flatMap((step) => (step.op === "workdir" ? [`${step.path} ${ownerOf(step.user)}`] : [])),
     ),
-    inline: sorted([...copies.flatMap(inlineOf), ...runs.flatMap(scriptsOf)]),
+    // BuildKit has one op for equal files.
+    inline: sorted([...new Set([...copies.flatMap(inlineOf), ...runs.flatMap(scriptsOf)])]),
     remotes: sorted(copies.flatMap(remotesOf)),
   };
 }

@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are Dockerfiles' variables.
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { parseDockerIgnore } from "../../context/docker-ignore.ts";
 import { CambiumError } from "../../errors.ts";
 import type { ConfigDocument } from "../../image/documents.ts";
 import { formatPlatform } from "../../platform.ts";
@@ -89,7 +90,7 @@ test("platforms of stages that nobody needs may be any", async () => {
 
 test("a build context takes the place of an image, of a stage, and of a source", async () => {
   const text = `
-FROM app:latest AS base
+FROM app AS base
 RUN base
 FROM debian AS files
 RUN never
@@ -99,7 +100,7 @@ COPY --from=extra /b /b
 RUN --mount=from=pinned,target=/c c
 `;
   const contexts = {
-    app: "docker-image://mirror.example/app:9",
+    "docker.io/library/app:latest": "docker-image://mirror.example/app:9",
     files: "./folder",
     extra: "../elsewhere",
     pinned: `oci-layout://./layout@${DIGEST}`,
@@ -187,6 +188,16 @@ test("what changed no file stands between the steps where it was", async () => {
     { beforeStep: 1, text: 'CMD ["b"]' },
     { beforeStep: 1, text: "WORKDIR /" },
     { beforeStep: 2, text: "USER d" },
+  ]);
+});
+
+test("a copy of what the ignore rules leave out is warned of, but not one of another stage", async () => {
+  const text =
+    "FROM scratch AS a\nCOPY out/x kept /y/\nFROM scratch\nCOPY --from=a out /z\nCOPY a b\nADD out /o\n";
+  const { warnings } = await read(text, { ignoreRules: parseDockerIgnore("out\n", ".dockerignore") });
+  expect(warnings).toEqual([
+    { code: "CopyIgnoredFile", message: "out/x is left out of the build context", line: 2 },
+    { code: "CopyIgnoredFile", message: "out is left out of the build context", line: 6 },
   ]);
 });
 

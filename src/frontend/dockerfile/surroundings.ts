@@ -1,3 +1,4 @@
+import type { IgnoreRule } from "../../context/docker-ignore.ts";
 import { usageError } from "../../errors.ts";
 import type { FileSource } from "../../graph/stages.ts";
 import { nearest } from "../../nearest.ts";
@@ -16,6 +17,8 @@ export type Surroundings = {
   readonly copySource: (name: string) => FileSource;
   readonly mountSource: (name: string) => FileSource;
   readonly warnings: Warnings;
+  /** Of the build context. */
+  readonly ignoreRules: readonly IgnoreRule[];
 };
 
 /** `text` with the stage's variables put in; those that are not set are warned of. */
