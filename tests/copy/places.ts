@@ -80,6 +80,7 @@ export const BASE_TAR = tarOf([
   { path: "over/name", link: "/etc/passwd" },
   { path: "overdir" },
   { path: "overdir/d", link: "/opt" },
+  { path: "sgid", mode: 0o2775, gid: 44 },
   { path: "thing" },
   { path: "thing/inside", text: "inside" },
 ]);
@@ -152,6 +153,8 @@ export function writeContext(root: string): void {
     "dir/empty/": "",
     "nested/tmp/inner.txt": "inner",
     "nested/tmp/sub/more.txt": "more",
+    "größe/日本.txt": "names",
+    "to-tar": { link: "plain.tar" },
     "to-a": { link: "a.txt" },
     "to-dir": { link: "dir" },
     "abs-a": { link: "/dir/one.md" },

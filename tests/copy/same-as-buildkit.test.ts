@@ -90,7 +90,8 @@ describe.runIf(needs("buildkitd", "buildctl", "runc", "git", "xz", "bzip2", "roo
       await expect(byBuildKit(one)).rejects.toThrow(/failed to solve/);
       await expect(byUs(one)).rejects.toMatchObject({ name: "CambiumError" });
     } else {
-      expect(await byUs(one)).toEqual(await byBuildKit(one));
+      const theirs = await byBuildKit(one);
+      expect(await byUs(one).catch(String)).toEqual(theirs);
     }
   });
 });
