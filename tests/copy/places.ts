@@ -80,6 +80,7 @@ export const BASE_TAR = tarOf([
   { path: "over/name", link: "/etc/passwd" },
   { path: "overdir" },
   { path: "overdir/d", link: "/opt" },
+  { path: "sgid", mode: 0o2775, gid: 44 },
   { path: "thing" },
   { path: "thing/inside", text: "inside" },
 ]);
@@ -87,13 +88,13 @@ export const BASE_TAR = tarOf([
 /** cap_net_bind_service=ep, as setcap writes it. */
 const CAPABILITY = Buffer.from("0100000200040000000000000000000000000000", "hex").toString("latin1");
 
-/** A stage to copy from. */
+/** A stage to copy from. Without a block device: BuildKit 0.32.2 makes a character device of it, which is a mistake. */
 export const SRC_TAR = tarOf([
   { path: "owned", mode: 0o705, uid: 21, gid: 22 },
   { path: "owned/file", text: "owned", mode: 0o4755, uid: 23, gid: 24 },
   { path: "owned/link", link: "/elsewhere", uid: 25, gid: 26 },
   { path: "owned/first", text: "linked", uid: 1 },
-  { path: "owned/second", hardlink: "owned/first", uid: 1 },
+  { path: "owned/second", hardlink: "owned/first", mode: 0o644, uid: 1 },
   { path: "data" },
   { path: "data/f", text: "data" },
   { path: "up", link: "/" },
@@ -101,7 +102,6 @@ export const SRC_TAR = tarOf([
   { path: "to-data", link: "up/data" },
   { path: "special" },
   { path: "special/null", special: "character", mode: 0o666 },
-  { path: "special/disk", special: "block", mode: 0o660, gid: 6 },
   { path: "special/pipe", special: "fifo", mode: 0o600, uid: 4 },
   { path: "attributes" },
   { path: "attributes/capable", text: "capable", mode: 0o755, xattrs: { "security.capability": CAPABILITY } },
@@ -112,8 +112,10 @@ const PLAIN_TAR = tarOf([
   { path: "made/implied.txt", text: "implied", uid: 33 },
   { path: "stated", mode: 0o2775, uid: 34, gid: 35 },
   { path: "stated/link", link: "../top.txt", uid: 36 },
-  { path: "stated/hard", hardlink: "top.txt", mode: 0o600, uid: 31, gid: 32 },
+  // What the link says is the file's: there is one of them.
+  { path: "stated/hard", hardlink: "top.txt", mode: 0o640, uid: 31, gid: 33 },
   { path: "stated/suid", text: "suid", mode: 0o4755 },
+  { path: "stated/disk", special: "block", mode: 0o660, gid: 6 },
 ]);
 
 const REPLACE_TAR = tarOf([
@@ -151,6 +153,8 @@ export function writeContext(root: string): void {
     "dir/empty/": "",
     "nested/tmp/inner.txt": "inner",
     "nested/tmp/sub/more.txt": "more",
+    "größe/日本.txt": "names",
+    "to-tar": { link: "plain.tar" },
     "to-a": { link: "a.txt" },
     "to-dir": { link: "dir" },
     "abs-a": { link: "/dir/one.md" },

@@ -192,19 +192,26 @@ async function unpacked(tar: AsyncIterable<Uint8Array>, where: string, bench: Be
   return putFiles(label, entries, await pack.finish(), bench);
 }
 
-/** Links to what is no file become entries of their own; one to what the archive does not have cannot be made. */
+/**
+ * What the links of an archive come to on disk: a hard link and its file have one owner and mode, the link's. A link to
+ * what is no file becomes an entry of its own, one to what the archive does not have cannot be made.
+ */
 function withLinks(entries: readonly ListedEntry[], where: string): ListedEntry[] {
   const byPath = new Map(entries.map((entry) => [entry.path, entry]));
-  return entries.map((entry) => {
-    if (entry.type !== "hardlink") return entry;
-    const target = byPath.get(entry.target);
-    if (target?.type === "file") return entry;
-    if (target !== undefined) return { ...target, path: entry.path };
-    const message = `${where}: ${JSON.stringify(entry.path)}: a hard link to ${entry.target}, which is not in the archive`;
-    throw new CambiumError("ARCHIVE_LINK", message, {
-      hint: "Make the archive of both files, or of a symbolic link.",
-    });
-  });
+  for (const link of entries) {
+    if (link.type !== "hardlink") continue;
+    const target = byPath.get(link.target);
+    if (target === undefined) {
+      const message = `${where}: ${JSON.stringify(link.path)}: a hard link to ${link.target}, which is not in the archive`;
+      throw new CambiumError("ARCHIVE_LINK", message, {
+        hint: "Make the archive of both files, or of a symbolic link.",
+      });
+    }
+    const { mode, uid, gid } = link;
+    if (target.type === "file") byPath.set(target.path, { ...target, mode, uid, gid });
+    else byPath.set(link.path, { ...target, path: link.path });
+  }
+  return [...byPath.values()];
 }
 
 function whiteout(where: string, path: string): CambiumError {
