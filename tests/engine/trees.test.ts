@@ -124,6 +124,15 @@ describe.runIf(isReady)("the tree of a layer", () => {
     );
   });
 
+  test("is given up when the build is, without a trace", async () => {
+    using place = enginePlace();
+    const control = new AbortController();
+    const layer = counted(layerOf(f("a"), f("b")), () => control.abort(new Error("enough")));
+    await expect(place.engine.treeOf(layer, [], control.signal)).rejects.toThrow("enough");
+    expect(treesIn(place)).toEqual([]);
+    expect(readdirSync(join(place.path, "runs-v1"))).toEqual([]);
+  });
+
   test("is removed by a prune once nobody wants it", async () => {
     using place = enginePlace();
     const name = await place.engine.treeOf(layerOf(f("a")), []);
