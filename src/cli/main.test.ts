@@ -104,6 +104,10 @@ test("build without flags: the project here, nothing demanded, the digest on std
     push: false,
     cacheFrom: [],
     cacheTo: [],
+    dockerfile: {
+      ...{ buildArgs: new Map(), buildContexts: new Map(), secrets: new Map(), sshSockets: new Map() },
+      ...{ network: "host", allowsInsecure: false },
+    },
   });
 });
 
@@ -145,8 +149,19 @@ test("every flag of build arrives as a final value", async () => {
       ...["--default-index", "https://index.example/simple", "--index", "https://a:b@extra.example/simple"],
       ...["--cache-from", "registry.example/a:1", "--cache-to", "registry.example/b:1"],
       ...["--base", "python:3.13-slim", "--pull", "--progress", "plain", "-j", "3"],
+      ...["--target", "web", "--build-arg", "A=b=c", "--build-arg", "FROM_ENV", "--build-arg", "UNSET"],
+      ...["--build-context", "data=../data", "--build-context", "base=docker-image://alpine:3"],
+      ...[
+        "--secret",
+        "id=file,src=token.txt",
+        "--secret",
+        "id=variable,env=TOKEN",
+        "--ssh",
+        "git=agent.sock",
+      ],
+      ...["--network", "none", "--allow", "security.insecure"],
     ],
-    { CAMBIUM_ROOT: "store", SOURCE_DATE_EPOCH: "1700000000" },
+    { CAMBIUM_ROOT: "store", SOURCE_DATE_EPOCH: "1700000000", FROM_ENV: "of the environment" },
   );
   const { emit: _, signal: __, env: ___, ...rest } = settings;
   expect(rest).toEqual({
@@ -157,6 +172,24 @@ test("every flag of build arrives as a final value", async () => {
     push: true,
     cacheFrom: ["registry.example/a:1"],
     cacheTo: ["registry.example/b:1"],
+    dockerfile: {
+      target: "web",
+      buildArgs: new Map([
+        ["A", "b=c"],
+        ["FROM_ENV", "of the environment"],
+      ]),
+      buildContexts: new Map([
+        ["data", "/home/ada/data"],
+        ["base", "docker-image://alpine:3"],
+      ]),
+      secrets: new Map<string, object>([
+        ["file", { kind: "file", path: "/home/ada/project/token.txt" }],
+        ["variable", { kind: "env", name: "TOKEN" }],
+      ]),
+      sshSockets: new Map([["git", "/home/ada/project/agent.sock"]]),
+      network: "none",
+      allowsInsecure: true,
+    },
     outputs: [
       { type: "oci", dest: "/home/ada/project/out" },
       { type: "tar", dest: "/home/ada/project/a,b.tar" },

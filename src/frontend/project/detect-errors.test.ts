@@ -29,14 +29,14 @@ describe("what cannot be built says why and what to do", () => {
     [
       "Dockerfile",
       { Dockerfile: "FROM x" },
-      "DOCKERFILE_LATER",
-      "Dockerfile: Dockerfiles are not built yet",
+      "DOCKERFILE_UNLOCKED",
+      "Dockerfile: a Dockerfile can be built, and neither planned nor locked yet",
       "-f",
     ],
     [
       "Dockerfile beside Python files",
       { Dockerfile: "", "requirements.txt": "" },
-      "DOCKERFILE_LATER",
+      "DOCKERFILE_UNLOCKED",
       "Dockerfile",
       "-f requirements.txt",
     ],
