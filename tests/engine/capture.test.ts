@@ -13,7 +13,7 @@ import { hostLayer, programEntries } from "../support/host-layer.ts";
 import { layerFromTar, layerOf } from "../support/layers.ts";
 import { needs } from "../support/needs.ts";
 
-const isReady = needs("root", "runc", "setpriv", "unshare", "mount");
+const isReady = needs("root", "runc", "setpriv", "unshare", "mount", "perl", "setcap", "umoci");
 
 /** Says everything of a tree that a step can see, in the same order everywhere. */
 const look = `find() { for f in "$1"/* "$1"/.[!.]*; do [ -e "$f" ] || [ -L "$f" ] || continue
