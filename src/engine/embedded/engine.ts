@@ -87,7 +87,9 @@ function finishedStep(
     async capture(options) {
       const captured = await capture(host, store, { upper, treesPath: trees.path, trees: below }, options);
       // The next step finds the changes where they are, instead of unpacking the layer just made.
-      if (captured?.isFaithful === true) trees.adopt(host, upper, captured.record.diffId, captured.tarBytes);
+      if (captured?.isFaithful === true) {
+        await trees.adopt(host, folder, captured.record.diffId, captured.tarBytes);
+      }
       return captured;
     },
     remove: () => folder.remove(),
