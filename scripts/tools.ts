@@ -31,6 +31,8 @@ const debianTools: readonly { readonly command: string; readonly debianPackage: 
   { command: "containerd", debianPackage: "containerd" },
   { command: "dockerd", debianPackage: "docker.io" },
   { command: "fuse-overlayfs", debianPackage: "fuse-overlayfs" },
+  { command: "setcap", debianPackage: "libcap2-bin" },
+  { command: "perl", debianPackage: "perl-base" },
 ];
 
 const uvVersion = "0.13.8";

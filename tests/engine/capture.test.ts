@@ -1,25 +1,40 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { imageSet } from "../../src/image/image.ts";
+import { writeOciLayout } from "../../src/image/outputs/oci-layout.ts";
 import { readLayer } from "../../src/image/read-layer.ts";
+import { parseReference } from "../../src/image/reference.ts";
 import { bytesFromText } from "../../src/layer/raw-text.ts";
 import { readTar, type TarEntry } from "../../src/layer/read-tar.ts";
 import { type HeaderEntry, tarHeader } from "../../src/layer/tar-header.ts";
 import { storedLayer } from "../../src/store/stored-layer.ts";
 import { type EnginePlace, enginePlace, NOTHING_WANTED, type Stepped } from "../support/engine-place.ts";
 import { hostLayer, programEntries } from "../support/host-layer.ts";
+import { imageOf } from "../support/images.ts";
 import { layerFromTar, layerOf } from "../support/layers.ts";
-import { needs } from "../support/needs.ts";
+import { needs, toolOf } from "../support/needs.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
-const isReady = needs("root", "runc", "setpriv", "unshare", "mount");
+const isReady = needs("root", "runc", "setpriv", "unshare", "mount", "perl", "setcap", "umoci");
 
-/** Says everything of a tree that a step can see, in the same order everywhere. */
-const look = `find() { for f in "$1"/* "$1"/.[!.]*; do [ -e "$f" ] || [ -L "$f" ] || continue
-  stat -c '%n %F %a %u:%g %s %h %Y %t,%T' "$f"; [ -L "$f" ] && ls -l "$f" | grep -o -e '->.*'
-  [ -f "$f" ] && [ ! -L "$f" ] && cat "$f" | wc -c; [ -d "$f" ] && [ ! -L "$f" ] && find "$f"; done; }
-find /data; find /etc; find /new 2>/dev/null; true`;
+const ALL = "%n %F %a %u:%g %s %h %Y %t,%T";
+
+/** Says everything of folders that a step can see, in the same order everywhere. */
+const look = (folders: string, ofDirectories = ALL) => `show() {
+  for f in "$1"/* "$1"/.[!.]*; do
+    [ -e "$f" ] || [ -L "$f" ] || continue
+    [ -L "$f" ] && stat -c '${ALL} %N' "$f" && continue
+    [ -d "$f" ] && stat -c '${ofDirectories}' "$f" && show "$f" && continue
+    stat -c '${ALL}' "$f"
+    [ -f "$f" ] && cat "$f" | wc -c
+  done
+  true
+}
+for folder in ${folders}; do show "$folder"; done`;
 
 describe.runIf(isReady)("the layer of a step", () => {
   test("deletes, replaces and hides as the step did", async () => {
@@ -210,6 +225,35 @@ describe.runIf(isReady)("the layer of a step", () => {
     expect(readdirSync(join(place.path, "tmp"))).toEqual([]);
   });
 
+  test("is unpacked by umoci to what the steps saw", async () => {
+    using place = enginePlace();
+    using folder = temporaryFolder();
+    await place.sh(
+      `mkdir /a; echo 1 > /a/1; ln /a/1 /a/2; mkdir -m 1777 /a/sticky; touch "/a/$(printf 'b\\377')"`,
+    );
+    await place.sh(
+      "rm /data/two; rm -r /data/deep; mkdir /data/deep; ln -s /a /data/deep/l; chown 5:6 /data/one; mkfifo /p",
+    );
+    await place.sh(
+      "mv /data/deep /data/moved; rm -r /a/sticky; echo f > /a/sticky; cp /bin/id /a/id; chmod 6711 /a/id",
+    );
+    const image = imageOf(place.layers);
+    const tags = [parseReference("made:1", "test")];
+    await writeOciLayout(imageSet([image]), folder.at("layout"), { tags }, () => undefined);
+    execFileSync(toolOf("umoci"), ["unpack", "--image", `${folder.at("layout")}:1`, folder.at("bundle")]);
+    // The times and sizes of directories are the unpacker's.
+    const shown = look("/data /a", "%n %F %a %u:%g");
+    const rootfs = folder.at("bundle", "rootfs");
+    const unpacked = execFileSync(toolOf("chroot"), [rootfs, "/bin/sh", "-c", shown], {
+      env: { PATH: "/bin" },
+      encoding: "latin1",
+    });
+    const ran = await place.sh(shown);
+    expect(ran.stderr).toBe("");
+    expect(Buffer.from(unpacked, "latin1").toString("utf8")).toBe(ran.stdout);
+    expect(unpacked).toContain("/a/2 regular file 644 0:0 2 2 ");
+  });
+
   test("is made 110 layers high", async () => {
     const layers = Array.from({ length: 109 }, (_, n) =>
       layerOf({ path: "n", directory: true }, { path: `n/${n}`, file: `${n}\n` }),
@@ -236,7 +280,7 @@ async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 /** What a step sees after the layers were unpacked in another store is what it sees where they were made. */
 async function expectSameElsewhere(place: EnginePlace): Promise<void> {
   using other = enginePlace({ layers: place.layers });
-  const [here, there] = [await place.sh(look), await other.sh(look)];
+  const [here, there] = [await place.sh(look("/data /etc /new")), await other.sh(look("/data /etc /new"))];
   expect(here.stderr + there.stderr).toBe("");
   expect(there.stdout).toBe(here.stdout);
   expect(there.stdout.length).toBeGreaterThan(100);

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -40,6 +40,23 @@ describe.runIf(isReady)("as a plain user", () => {
     expect(ran.stderr).toBe("");
     expect(ran.stdout).toBe(want);
   });
+
+  for (const overlay of ["kernel", "fuse"]) {
+    test(`mounts are as they are for root (${overlay})`, () => {
+      using folder = home();
+      mkdirSync(folder.at("lent", "cache"), { recursive: true });
+      writeFileSync(folder.at("lent", "file"), "lent\n");
+      execFileSync("chown", ["-R", `${STRANGER}:${STRANGER}`, folder.at("lent")]);
+      const env = { LENT: folder.at("lent"), OVERLAY: overlay };
+      const look = `cat /in/ro/file /in/rw/file /in/stage/one /run/secret; echo x > /in/ro/x || echo refused
+        echo t > /in/rw/tmp/t; stat -c '%a %u:%g' /cache /run/secret; echo kept > /cache/k; id -u`;
+      const ran = build(asStranger(folder), folder.at("store"), env, look);
+      expect(ran.stderr).toBe("");
+      const lines = ["lent", "lent", "one", "secret", "refused", "700 7:8", "400 7:8", "7", "undefined", ""];
+      expect(ran.stdout.split("\n").filter((line) => !line.includes("cannot create"))).toEqual(lines);
+      expect(readFileSync(folder.at("lent", "cache", "k"), "utf8")).toBe("kept\n");
+    });
+  }
 
   test("what is missing is said before anything happens", () => {
     using folder = home();
@@ -93,8 +110,9 @@ function build(
   wrapper: readonly string[],
   store: string,
   env: Readonly<Record<string, string>> = {},
+  step = script,
 ): { readonly stdout: string; readonly stderr: string } {
-  const [program, ...args] = [...wrapper, process.execPath, builder, store, script];
+  const [program, ...args] = [...wrapper, process.execPath, builder, store, step];
   const ran = spawnSync(program!, args, { encoding: "utf8", cwd: "/", env: { ...process.env, ...env } });
   return { stdout: ran.stdout, stderr: ran.stderr };
 }

@@ -10,7 +10,7 @@ import { layerOf } from "../support/layers.ts";
 import { needs } from "../support/needs.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-const isReady = needs("root", "runc", "setpriv", "unshare", "mount");
+const isReady = needs("root", "runc", "setpriv", "unshare", "mount", "perl");
 const owner = { mode: 0o400, uid: 7, gid: 8 };
 
 describe.runIf(isReady)("mounts of a step", () => {

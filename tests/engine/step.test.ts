@@ -2,14 +2,16 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { createEngine } from "../../src/engine/embedded/engine.ts";
 import type { StepRequest } from "../../src/engine/embedded/run-step.ts";
+import { openStore } from "../../src/store/store.ts";
 import { enginePlace, mountsBelow } from "../support/engine-place.ts";
 import { programEntries } from "../support/host-layer.ts";
 import { layerOf } from "../support/layers.ts";
 import { needs, toolOf } from "../support/needs.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-const isReady = needs("root", "runc", "setpriv", "unshare", "mount", "fuse-overlayfs");
+const isReady = needs("root", "runc", "setpriv", "unshare", "mount", "fuse-overlayfs", "perl");
 
 describe.runIf(isReady)("a step", () => {
   test("runs above its layers and leaves what it changed, nothing else", async () => {
@@ -121,6 +123,22 @@ describe.runIf(isReady)("a step", () => {
       execFileSync("umount", ["--lazy", folder.at("m")]);
     }
     expect(digests[0]).toEqual(digests[1]);
+  });
+
+  test("says before any work what the machine lacks, the wrong tar among it", async () => {
+    using folder = temporaryFolder();
+    const busybox = "#!/bin/sh\necho 'BusyBox v1.37.0 multi-call binary'\n";
+    writeFileSync(folder.at("tar"), busybox, { mode: 0o755 });
+    const store = openStore(folder.at("store"));
+    const searchPath = `${folder.path}:${process.env.PATH}`;
+    const engine = createEngine({ store, searchPath, runtime: "no-such-runtime" });
+    await expect(engine.check()).rejects.toMatchObject({
+      ...{ code: "ENGINE_MISSING", exitCode: 3 },
+      message: expect.stringMatching(/lacks: no-such-runtime, tar of GNU tar instead of /),
+      hint: expect.stringContaining("apt-get install tar"),
+    });
+    expect(readdirSync(folder.at("store"))).not.toContain("trees-v1");
+    store.close();
   });
 
   test("sees the host's network or none", async () => {

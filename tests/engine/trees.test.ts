@@ -47,6 +47,21 @@ describe.runIf(isReady)("the tree of a layer", () => {
     expect(readFileSync(path, "utf8")).toBe("whole");
     writeFileSync(facts, "torn");
     expect(await place.engine.treeOf(layer, [])).toBe(name);
+    expect(readdirSync(join(place.path, "runs-v1"))).toEqual([]);
+  });
+
+  test("of a step takes the place of what another boot left of it", async () => {
+    using place = enginePlace();
+    const make = () => place.sh("mkdir -p /made; echo whole > /made/x; touch -d @5 /made /made/x");
+    await make();
+    place.layers.pop();
+    const [name] = treesIn(place).filter((it) => existsSync(join(place.path, "trees-v1", it, "made")));
+    writeFileSync(join(place.path, "trees-v1", name!, "made", "x"), "");
+    const facts = join(place.path, "trees-v1", `${name}.json`);
+    writeFileSync(facts, readFileSync(facts, "utf8").replace(/"bootId":"[^"]*"/, '"bootId":"another"'));
+    await make();
+    expect(treesIn(place)).toContain(name);
+    expect((await place.sh("cat /made/x")).stdout).toBe("whole\n");
   });
 
   test("gives directories that the layer does not state what they have below", async () => {

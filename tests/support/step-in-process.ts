@@ -1,4 +1,5 @@
 import { createEngine } from "../../src/engine/embedded/engine.ts";
+import type { EngineMount } from "../../src/engine/embedded/step-mounts.ts";
 import { openStore } from "../../src/store/store.ts";
 import { NOTHING_WANTED } from "./engine-place.ts";
 import { hostLayer } from "./host-layer.ts";
@@ -9,16 +10,38 @@ import { hostLayer } from "./host-layer.ts";
  */
 const [, , root, script] = process.argv;
 const store = openStore(root!);
-const { PATH = "", RUNTIME, OVERLAY } = process.env;
+const { PATH = "", RUNTIME, OVERLAY, LENT } = process.env;
 const engine = createEngine({
   ...{ store, searchPath: PATH },
   ...(RUNTIME === undefined ? {} : { runtime: RUNTIME }),
   ...(OVERLAY === "fuse" ? { overlay: "fuse" } : {}),
 });
+/** One of each kind, with the folder `LENT`. */
+const mountsOf = (path: string): EngineMount[] => [
+  { type: "bind", source: { kind: "host", path }, target: "/in/ro", isReadOnly: true },
+  { type: "bind", source: { kind: "host", path }, target: "/in/rw", isReadOnly: false },
+  { type: "tmpfs", target: "/in/rw/tmp" },
+  { type: "bind", source: { kind: "trees", trees, path: "/data" }, target: "/in/stage", isReadOnly: true },
+  {
+    type: "cache",
+    folder: `${path}/cache`,
+    target: "/cache",
+    isReadOnly: false,
+    owner: { mode: 0o700, uid: 7, gid: 8 },
+  },
+  { type: "file", content: Buffer.from("secret\n"), target: "/run/secret", mode: 0o400, uid: 7, gid: 8 },
+];
 const trees = [await engine.treeOf(hostLayer(), [])];
 const step = await engine.runStep(
   {
-    ...{ trees, argv: ["/bin/sh", "-c", script!], env: ["PATH=/bin"], cwd: "/", user: "", mounts: [] },
+    ...{
+      trees,
+      argv: ["/bin/sh", "-c", script!],
+      env: ["PATH=/bin"],
+      cwd: "/",
+      user: LENT === undefined ? "" : "bob",
+    },
+    mounts: LENT === undefined ? [] : mountsOf(LENT),
     ...{ network: "none", security: "sandbox" },
   },
   (line) => process.stdout.write(`${line}\n`),

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { accessSync, constants, mkdirSync, readFileSync, statfsSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
@@ -47,6 +48,9 @@ const NEEDED = {
 } as const;
 const NEEDED_ROOTLESS = { newuidmap: "uidmap", newgidmap: "uidmap" } as const;
 
+/** Others of these names, busybox's among them, lack options that we need. */
+const MAKERS = { setpriv: "util-linux", tar: "GNU tar", unshare: "util-linux" } as const;
+
 const OVERLAYFS_MAGIC = 0x794c7630;
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64" };
 const CAP_SYS_ADMIN = 21n;
@@ -66,7 +70,7 @@ export async function checkEngine(
   return { ...found, overlay, emptyTree: trees.empty };
 }
 
-/** The part that starts no process. @throws CambiumError `ENGINE_MISSING`. */
+/** The part that changes nothing. @throws CambiumError `ENGINE_MISSING`. */
 function findParts({ searchPath, runtime: wanted }: CheckSettings): Found {
   const isRoot = process.geteuid?.() === 0;
   const missing: string[] = [];
@@ -82,6 +86,11 @@ function findParts({ searchPath, runtime: wanted }: CheckSettings): Found {
     const path = findProgram(name, searchPath);
     if (path === undefined) lack(name, packageName);
     else programs[name] = path;
+  }
+  for (const [name, maker] of Object.entries(MAKERS)) {
+    const path = programs[name];
+    if (path !== undefined && !isOf(maker, path))
+      lack(`${name} of ${maker} instead of ${path}`, NEEDED[name as "tar"]);
   }
   const fuse = findProgram("fuse-overlayfs", searchPath);
   if (fuse !== undefined) programs["fuse-overlayfs"] = fuse;
@@ -114,6 +123,11 @@ function runtimeOrMissing(
     lack(wanted ?? "runc or crun", wanted === undefined ? "runc" : undefined);
     return undefined;
   }
+}
+
+function isOf(maker: string, path: string): boolean {
+  const { stdout } = spawnSync(path, ["--version"], { encoding: "utf8", timeout: 10_000 });
+  return stdout?.includes(maker) === true;
 }
 
 function mayMount(): boolean {

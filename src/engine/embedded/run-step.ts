@@ -88,6 +88,7 @@ export async function runStep(
     near: folder.near,
     overlay: host.overlay,
     isVolatile: host.isVolatile,
+    isRootless: host.mappings !== undefined,
     emptyTree: host.emptyTree,
   };
   const mounts = sorted(request.mounts).map((mount, index) => prepareMount(mount, index, place));
@@ -185,13 +186,17 @@ async function runInside(
     readLines(launched.stdout, (line) => note(line, "stdout")),
     readLines(launched.stderr, (line) => note(line, "stderr")),
   ];
+  const reading = Promise.all(outputs);
+  // It is awaited at the end; a reporter that throws must not be an unhandled rejection until then.
+  reading.catch(() => undefined);
   launched.commands.write("go\n");
-  await pipeline(writeTar(members), launched.stdin);
+  // A sandbox that ended early breaks the pipe; `endOfStep` says so.
+  await pipeline(writeTar(members), launched.stdin).catch(() => undefined);
   const exitCode = await endOfStep(launched);
   // The runtime's notes are gone with the sandbox.
   const failures = runtimeFailures(hostFile(outside(join(folder.path, PRIVATE, "log.json"))));
   launched.commands.end("done\n");
-  await Promise.all([...outputs, launched.exitCode]);
+  await Promise.all([reading, launched.exitCode]);
   const marks = host.overlay === "fuse" ? OPAQUE_NAMES : [];
   for (const stub of stubs.reverse()) if (!kept.has(stub)) removeIfEmpty(join(folder.path, "u"), stub, marks);
   if (exitCode !== 0 && failures.length > 0) {
@@ -218,7 +223,6 @@ function specOf(
     target,
     isReadOnly: true,
   });
-  const wanted = mounts.map(({ mount }) => mount(view));
   const hasHome = request.env.some((line) => line.startsWith("HOME="));
   const seccomp = seccompProfile(host.architecture);
   return runtimeSpec({
@@ -234,11 +238,10 @@ function specOf(
     privileges: request.security === "insecure" ? "all" : "gained",
     ownCapabilities: capabilityNames(capabilitySet(isRootless)),
     ...(seccomp === undefined ? {} : { seccomp }),
-    tmpfs: wanted.flatMap((mount) => ("tmpfs" in mount ? [mount.tmpfs] : [])),
     mounts: [
       file("hosts", "/etc/hosts"),
       file("resolv.conf", "/etc/resolv.conf"),
-      ...wanted.flatMap((mount) => ("bind" in mount ? [mount.bind] : [])),
+      ...mounts.map(({ mount }) => mount(view)),
     ],
     ...(request.ulimits === undefined ? {} : { ulimits: request.ulimits }),
     ...(request.shmBytes === undefined ? {} : { shmBytes: request.shmBytes }),

@@ -23,7 +23,8 @@ export type SpecInput = {
   readonly user: ProcessUser;
   readonly hasTerminal: boolean;
   readonly network: "host" | "none";
-  readonly mounts: readonly BindMount[];
+  /** In this order, so that one may lie in another. */
+  readonly mounts: readonly (BindMount | TmpfsMount)[];
   /** False: no cgroup holds back device nodes, so none may be made. */
   readonly hasCgroup: boolean;
   /** Absent: run as root of the host, or of the user namespace that the runtime is started in. */
@@ -38,7 +39,6 @@ export type SpecInput = {
   readonly ownCapabilities?: readonly string[];
   /** `linux.seccomp`; not used with all privileges. */
   readonly seccomp?: Record<string, unknown>;
-  readonly tmpfs?: readonly TmpfsMount[];
   readonly ulimits?: readonly Ulimit[];
   /** Of /dev/shm; 64 MiB by default. */
   readonly shmBytes?: number;
@@ -134,7 +134,10 @@ export function runtimeSpec(input: SpecInput): RuntimeSpec {
       noNewPrivileges: privileges === "fixed",
       ...(ulimits.length === 0 ? {} : { rlimits: ulimits.map(rlimit) }),
     },
-    mounts: [...systemMounts(input), ...(input.tmpfs ?? []).map(tmpfsMount), ...input.mounts.map(bindMount)],
+    mounts: [
+      ...systemMounts(input),
+      ...input.mounts.map((mount) => ("source" in mount ? bindMount(mount) : tmpfsMount(mount))),
+    ],
     linux: {
       namespaces: namespaceTypes(input).map((type) => ({ type })),
       ...(mappings === undefined ? {} : { uidMappings: mappings.uids, gidMappings: mappings.gids }),

@@ -48,7 +48,7 @@ export type PreparedMount = {
   /** Members to unpack into the run's folder, once it is mounted. */
   readonly members: readonly TarMember[];
   /** What the runtime does; `view` shows an image that the sandbox has mounted. */
-  mount(view: ViewMount): { readonly bind: BindMount } | { readonly tmpfs: TmpfsMount };
+  mount(view: ViewMount): BindMount | TmpfsMount;
 };
 
 /** The files of a stack of trees, which are mounted at an absolute path of the sandbox. */
@@ -61,6 +61,8 @@ export type Place = {
   readonly near: string;
   readonly overlay: OverlayKind;
   readonly isVolatile: boolean;
+  /** Mounts of the host may have flags that a plain user cannot take off; asking for the usual ones is always allowed. */
+  readonly isRootless: boolean;
   /** An empty folder among the trees. */
   readonly emptyTree: string;
 };
@@ -70,10 +72,11 @@ const NOTHING = { commands: [], folders: [], members: [] };
 /** The `index`-th mount of a step; its name in the run's folder is made of that. */
 export function prepareMount(mount: EngineMount, index: number, place: Place): PreparedMount {
   const name = `m${index}`;
+  const bindOf = bindMaker(place);
   switch (mount.type) {
     case "tmpfs": {
       const { type: _, ...tmpfs } = mount;
-      return { ...NOTHING, mount: () => ({ tmpfs }) };
+      return { ...NOTHING, mount: () => tmpfs };
     }
     case "ssh":
       return { ...NOTHING, mount: () => bindOf(mount.socket, mount.target, false) };
@@ -108,6 +111,7 @@ function prepareBind(
   place: Place,
 ): PreparedMount {
   const near = `${place.near}/${name}`;
+  const bindOf = bindMaker(place);
   const changes = isReadOnly ? undefined : { upper: `${near}/u`, work: `${near}/w` };
   if (source.kind === "host") {
     if (isReadOnly) return { ...NOTHING, mount: () => bindOf(source.path, target, true) };
@@ -153,8 +157,11 @@ function prepareBind(
   };
 }
 
-function bindOf(source: string, target: string, isReadOnly: boolean): { readonly bind: BindMount } {
-  return { bind: { source, target, isReadOnly, isPlain: true } };
+function bindMaker({ isRootless }: Place) {
+  return (source: string, target: string, isReadOnly: boolean): BindMount => ({
+    ...{ source, target, isReadOnly },
+    isPlain: !isRootless,
+  });
 }
 
 function bindCommand(source: string, target: string): MountCommand {

@@ -90,20 +90,18 @@ export class Trees {
     return this.#store.exclusive(`tree ${name}`, work, { signal });
   }
 
-  /** Makes a folder of changes the tree of the layer that they were captured as. The folder is gone afterwards. */
-  adopt(host: EngineHost, folder: string, diffId: DiffId, sizeBytes: number): TreeName {
+  /** Makes the changes in a run's folder the tree of the layer that they were captured as; they are gone from there. */
+  async adopt(host: EngineHost, folder: RunFolder, diffId: DiffId, sizeBytes: number): Promise<TreeName> {
     this.#lease.protect([diffId as string as Digest]);
     const name = nameOf(diffId, host, undefined);
-    const path = join(this.path, name);
-    if (this.#known(host, diffId, []) !== undefined) return name;
-    try {
-      renameSync(folder, path);
-    } catch (error) {
-      // Someone else was first.
-      if (!existsSync(path)) throw error;
-    }
-    this.#writeFacts(name, { diffId, bootId: bootId(), implied: [], sizeBytes });
-    return name;
+    return this.#store.exclusive(`tree ${name}`, async () => {
+      if (this.#known(host, diffId, []) === undefined) {
+        this.#makeRoom(name, folder);
+        renameSync(join(folder.path, "u"), join(this.path, name));
+        this.#writeFacts(name, { diffId, bootId: bootId(), implied: [], sizeBytes });
+      }
+      return name;
+    });
   }
 
   /** What the trees take, in bytes of file content, and when each was used last, in milliseconds since the epoch. */
@@ -134,7 +132,7 @@ export class Trees {
         const isOld = facts === undefined || facts.bootId !== bootId() || usedMs < beforeMs;
         if (!isOld || (facts !== undefined && leased.has(facts.diffId as string as Digest))) continue;
         rmSync(path, { force: true });
-        const variants = this.#names(new RegExp(`^${file.slice(0, NAME_LENGTH)}(-[0-9a-f]{8})?$`));
+        const variants = this.#variants(file.slice(0, NAME_LENGTH));
         for (const name of variants) this.#setAside(name, aside);
         count += variants.length;
       }
@@ -147,6 +145,18 @@ export class Trees {
 
   close(): void {
     this.#lease.release();
+  }
+
+  /** All that another boot, or a process that was killed, left of a layer: facts of this boot must not vouch for it. */
+  #makeRoom(base: TreeName, folder: RunFolder): void {
+    const facts = join(this.path, `${base}.json`);
+    if (readFacts(facts)?.bootId === bootId()) return;
+    rmSync(facts, { force: true });
+    for (const name of this.#variants(base)) this.#setAside(name, folder);
+  }
+
+  #variants(base: TreeName): TreeName[] {
+    return this.#names(new RegExp(`^${base}(-[0-9a-f]{8})?$`));
   }
 
   /** Whoever looks for a tree must not find half of it, so it is moved before it is removed. */
@@ -202,11 +212,9 @@ export class Trees {
       await extract(host, unpacked, count(writeTar(treeMembers(entries, where, form))), where, signal);
       guard.assertDiffId(layer.diffId);
       const name = nameOf(layer.diffId, host, this.#directories(host, implied, below));
-      const path = join(this.path, name);
-      // From another boot, or of a prune that was killed.
-      if (existsSync(path)) this.#setAside(name, folder);
-      renameSync(unpacked, path);
       const base = nameOf(layer.diffId, host, undefined);
+      this.#makeRoom(base, folder);
+      renameSync(unpacked, join(this.path, name));
       this.#writeFacts(base, { diffId: layer.diffId, bootId: bootId(), implied, sizeBytes });
       return name;
     } finally {
