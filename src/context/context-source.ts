@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { giveBackChunk, takeChunk } from "../layer/chunks.ts";
@@ -22,7 +23,7 @@ export function contextSource(tree: ContextTree, cache: DigestCache, where?: str
     excluded: tree.excluded,
     digest: (file) => contentDigest(tree.root, find(file), cache),
     async *read(wanted) {
-      for (const file of wanted) yield { file, content: contentOf(tree.root, file.path) };
+      for (const file of wanted) yield { file, content: contentOf(tree.root, file) };
     },
   };
 }
@@ -34,19 +35,48 @@ function contentEntry({ path, type, mode, size, target, inode, isHardlinked }: C
   return { ...base, type, size, ...(isHardlinked && { inode: String(inode) }) };
 }
 
-async function* contentOf(root: string, path: string): AsyncGenerator<Uint8Array> {
-  const file = await open(join(root, path), READ_PLAIN_FILE).catch((cause: unknown) => {
-    throw unreadableFile(path, cause);
-  });
+async function* contentOf(root: string, { path, size }: ContentFile): AsyncGenerator<Uint8Array> {
   const chunk = takeChunk();
   try {
+    // A file that grew meanwhile is cut here, and then is not what its digest says.
+    if (size <= chunk.byteLength) yield chunk.subarray(0, readSmall(join(root, path), path, chunk));
+    else yield* readLarge(join(root, path), path, chunk);
+  } finally {
+    giveBackChunk(chunk);
+  }
+}
+
+/** Synchronous: of 30,000 small files the visits to other threads took ten times as long as all the rest. */
+function readSmall(file: string, path: string, chunk: Buffer): number {
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, READ_PLAIN_FILE);
+  } catch (cause) {
+    throw unreadableFile(path, cause);
+  }
+  try {
+    let length = 0;
     for (;;) {
-      const { bytesRead } = await file.read(chunk, 0, chunk.byteLength, null);
-      if (bytesRead === 0) break;
+      const count = readSync(descriptor, chunk, length, chunk.byteLength - length, null);
+      if (count === 0) return length;
+      length += count;
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+async function* readLarge(file: string, path: string, chunk: Buffer): AsyncGenerator<Uint8Array> {
+  const handle = await open(file, READ_PLAIN_FILE).catch((cause: unknown) => {
+    throw unreadableFile(path, cause);
+  });
+  try {
+    for (;;) {
+      const { bytesRead } = await handle.read(chunk, 0, chunk.byteLength, null);
+      if (bytesRead === 0) return;
       yield chunk.subarray(0, bytesRead);
     }
   } finally {
-    giveBackChunk(chunk);
-    await file.close();
+    await handle.close();
   }
 }

@@ -53,6 +53,9 @@ async function attempt(
     throw failureFromStatus(name, answer, Date.now());
   }
   const expected = lengthFrom(answer.headers);
+  const id = redactUrl(url);
+  const sizeBytes = expected === undefined ? {} : { sizeBytes: expected };
+  client.emit({ type: "download-started", id, name, ...sizeBytes });
   const path = store.blobs.temporary();
   const spool = await Spool.create(path);
   let isOpen = true;
@@ -69,6 +72,7 @@ async function attempt(
     const digest = await spool.finish();
     isOpen = false;
     store.blobs.adopt(path, digest);
+    client.emit({ type: "download-done", id, receivedBytes: spool.size });
     const { etag, "last-modified": lastModified } = answer.headers;
     return {
       digest,

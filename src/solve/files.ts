@@ -3,7 +3,14 @@ import type { ContentFile, ContentSource } from "../context/content-source.ts";
 import type { PlacedEntry } from "../context/target-tree.ts";
 import { CambiumError } from "../errors.ts";
 import { type Digest, digestOf } from "../layer/digest.ts";
-import type { Payload, Recipe, Segment, SegmentDirectory, SegmentEntry } from "../layer/segment.ts";
+import type {
+  Payload,
+  Recipe,
+  Segment,
+  SegmentDirectory,
+  SegmentEntry,
+  SegmentId,
+} from "../layer/segment.ts";
 import { segmentId } from "../layer/segment-id.ts";
 import { LAYOUT_VERSIONS } from "../layout-versions.ts";
 import { Pack } from "./pack.ts";
@@ -14,6 +21,9 @@ import type { Workbench } from "./workbench.ts";
 export type SourcedEntry = Exclude<PlacedEntry, { readonly type: "directory" }> | SegmentDirectory;
 type SourcedFile = Extract<SourcedEntry, { readonly type: "file" }>;
 
+/** A segment in more packs than this is packed anew: little of the old ones may be in use by then. */
+const MAX_PACKS = 8;
+
 type Bench = Pick<Workbench, "store" | "lease" | "signal">;
 
 export type FilesLabel = {
@@ -23,6 +33,11 @@ export type FilesLabel = {
   readonly recipeName?: string;
   readonly key: string;
   readonly mtimeSec: number;
+  /**
+   * The same for one copy from build to build, on this machine: contents that the segment before had are taken from
+   * where they are, so that a change costs what changed.
+   */
+  readonly slot?: string;
 };
 
 /**
@@ -50,7 +65,23 @@ export async function filesSegment(
     bench.lease.protect(known.blobs);
     return { ...known, name: label.name, key: label.key };
   }
-  return putFiles(label, digested, await payloadsOf(digests, bench), bench);
+  const before = label.slot === undefined ? NO_PAYLOADS : lastPayloads(label.slot, bench);
+  const segment = putFiles(label, digested, await payloadsOf(digests, before, bench), bench);
+  if (label.slot !== undefined) bench.store.records.put("last-files", label.slot, { segment: segment.id });
+  return segment;
+}
+
+const NO_PAYLOADS: ReadonlyMap<Digest, Payload> = new Map();
+
+function lastPayloads(slot: string, bench: Bench): ReadonlyMap<Digest, Payload> {
+  const last = bench.store.records.get("last-files", slot) as { segment: SegmentId } | undefined;
+  const segment = last && wholeSegment(bench, last.segment);
+  if (segment === undefined || segment.blobs.length > MAX_PACKS) return NO_PAYLOADS;
+  return new Map(
+    segment.entries.flatMap((entry) =>
+      entry.type === "file" && entry.payload !== undefined ? [[entry.digest, entry.payload] as const] : [],
+    ),
+  );
 }
 
 /** Files whose contents are in the store already, as a segment. */
@@ -102,6 +133,7 @@ function recipeOf({ recipeName, mtimeSec }: FilesLabel, entries: readonly Segmen
 /** Where each different content is in the store: where it was already, or in a new pack of all others. */
 async function payloadsOf(
   digests: ReadonlyMap<SourcedFile, Digest>,
+  before: ReadonlyMap<Digest, Payload>,
   bench: Bench,
 ): Promise<ReadonlyMap<Digest, Payload>> {
   const payloads = new Map<Digest, Payload>();
@@ -109,7 +141,7 @@ async function payloadsOf(
   const missing = new Map<Digest, string>();
   for (const [{ from, content }, digest] of digests) {
     if (content.size === 0 || payloads.has(digest) || missing.has(digest)) continue;
-    const payload = from.payload?.(content);
+    const payload = before.get(digest) ?? from.payload?.(content);
     if (payload !== undefined && bench.store.blobs.has(payload.blob)) {
       payloads.set(digest, payload);
     } else {

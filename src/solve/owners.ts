@@ -1,10 +1,9 @@
+import type { Owner } from "../context/copy-into.ts";
 import { usageError } from "../errors.ts";
 import type { UserOp } from "../graph/definition.ts";
 
 /** Accounts of a base by name. */
 export type Accounts = ReadonlyMap<string, Owner>;
-
-export type Owner = { readonly uid: number; readonly gid: number };
 
 /** Names that base-passwd of bookworm and trixie fixes: uid and gid (its passwd.master). */
 const DEBIAN_ACCOUNTS: Accounts = new Map<string, Owner>(

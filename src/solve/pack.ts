@@ -26,6 +26,9 @@ export class Pack {
   readonly #file: FileHandle;
   readonly #hash: Hash = createHash("sha256");
   #length = 0;
+  /** Gathered for the next write: one for each small file takes longer than to deflate it. */
+  #batch: Uint8Array[] = [];
+  #batchBytes = 0;
 
   private constructor(blobs: BlobStore, path: string, file: FileHandle) {
     this.#blobs = blobs;
@@ -92,6 +95,7 @@ export class Pack {
       await this.discard();
       return new Map();
     }
+    await this.#flush();
     await this.#file.datasync();
     await this.#file.close();
     const blob = parseDigest(`sha256:${this.#hash.digest("hex")}`, this.#path);
@@ -101,7 +105,16 @@ export class Pack {
 
   async #write(bytes: Uint8Array): Promise<void> {
     this.#hash.update(bytes);
-    await this.#file.writeFile(bytes);
     this.#length += bytes.length;
+    this.#batch.push(bytes);
+    this.#batchBytes += bytes.length;
+    if (this.#batchBytes >= CHUNK_BYTES) await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#batchBytes = 0;
+    if (batch.length > 0) await this.#file.writeFile(Buffer.concat(batch));
   }
 }

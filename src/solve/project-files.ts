@@ -45,7 +45,8 @@ export async function projectFiles(
       const copied = copyEntries(tree, op, { modes: "normalize", ...owner });
       const entries = copied.map((entry) => sourcedEntry(entry, source));
       const name = `copy ${op.sources.join(" ")} ${op.destination}`;
-      segments.push(await filesSegment({ name, recipeName: name, key, mtimeSec }, entries, bench));
+      const label = { name, recipeName: name, key, mtimeSec, slot: `${context.root} ${name}` };
+      segments.push(await filesSegment(label, entries, bench));
     }
     open?.save();
     const count = segments.reduce((sum, { entries }) => sum + entries.length, 0);

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { copyBench } from "../../../tests/support/copy-bench.ts";
 import { startFaultyServer } from "../../../tests/support/faulty-server.ts";
 import { handMadeTar, layerFromTar } from "../../../tests/support/layers.ts";
-import { treeOf } from "../../../tests/support/tree.ts";
+import { treeOf, writeTree } from "../../../tests/support/tree.ts";
 import { contextSource } from "../../context/context-source.ts";
 import { walkContext } from "../../context/walk.ts";
 import { BASE_FILES } from "../../ecosystems/read-base.ts";
@@ -12,6 +12,7 @@ import type { CopySourceOp, CopyStep } from "../../graph/stages.ts";
 import type { ImageTree } from "../../image/image-tree.ts";
 import { mergeListings } from "../../image/merge-listings.ts";
 import { readLayer } from "../../image/read-layer.ts";
+import { deflatePinned } from "../../layer/deflate.ts";
 import { composedLayer, describeLayer } from "../../layer/describe.ts";
 import { digestOf } from "../../layer/digest.ts";
 import { CONSTANT_MTIME } from "../../layer/entry.ts";
@@ -110,6 +111,23 @@ describe("the segment", () => {
     expect(segment.entries).toEqual([]);
     const layer = await layerOf(segment, bench);
     expect(layer.diffId).toBe(digestOf(new Uint8Array(1024)));
+  });
+
+  test("of a changed project has one more pack, of what changed, and the bytes of a fresh machine", async () => {
+    using folder = treeOf(PROJECT);
+    await using bench = copyBench();
+    await using fresh = copyBench();
+    const slot = folder.path;
+    const first = await copyStep(stepOf(FILES), { ...(await inputOf(folder.path)), slot }, bench);
+    writeTree(folder.path, { "a.txt": "changed" });
+    const second = await copyStep(stepOf(FILES), { ...(await inputOf(folder.path)), slot }, bench);
+    const elsewhere = await copyStep(stepOf(FILES), await inputOf(folder.path), fresh);
+    expect(
+      second.blobs.filter((blob) => !first.blobs.includes(blob)).map((blob) => bench.store.blobs.size(blob)),
+    ).toEqual([deflatePinned(Buffer.from("changed")).length]);
+    expect(second.id).toBe(elsewhere.id);
+    const records = [await layerOf(second, bench), await layerOf(elsewhere, fresh)];
+    expect(records[0]).toEqual(records[1]);
   });
 
   test("a pack that failed leaves nothing behind", async () => {

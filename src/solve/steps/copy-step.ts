@@ -33,6 +33,8 @@ export type CopyInput = {
   readonly accounts: AccountFiles;
   /** Of every entry: CONSTANT_MTIME, or SOURCE_DATE_EPOCH. */
   readonly mtimeSec: number;
+  /** The project's folder and stage, or whatever else is the same in the next build: see `FilesLabel`. */
+  readonly slot?: string;
 };
 
 export type CopyBench = Pick<Workbench, "store" | "client" | "lease" | "signal" | "env">;
@@ -61,7 +63,10 @@ export async function copyStep(
     ...(step.chmod !== undefined && { chmod: parseChmod(step.chmod, where) }),
   };
   for (const op of step.sources) await takeSource(op, { target, to, step }, input, bench);
-  const label = { name: step.text, key: String(step.line).padStart(6, "0"), mtimeSec: input.mtimeSec };
+  const label = {
+    ...{ name: step.text, key: String(step.line).padStart(6, "0"), mtimeSec: input.mtimeSec },
+    ...(input.slot !== undefined && { slot: `${input.slot} ${step.text}` }),
+  };
   return filesSegment(label, target.entries(), bench);
 }
 
@@ -127,10 +132,12 @@ export function copyLayer(
   const directories = new Map<string, DirectoryEntry>();
   for (const entry of segment.entries) if (entry.type === "directory") directories.set(entry.path, entry);
   const tree = standsAlone(step) ? undefined : below;
+  const asked = new Set(directories.keys());
   for (const { path } of segment.entries) {
     for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
       const parent = path.slice(0, at);
-      if (directories.has(parent)) continue;
+      if (asked.has(parent)) continue;
+      asked.add(parent);
       const entry = tree?.entry(parent);
       if (entry?.type === "directory") directories.set(parent, entry);
     }

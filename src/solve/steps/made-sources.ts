@@ -78,10 +78,10 @@ export function segmentSource(segment: Segment, where: string, store: Store): Co
 
 /**
  * Whether each payload is what a pack would have for the same content. The bytes of a layer must not depend on whether
- * a segment or only the layer made of it was at hand, so others, such as those of wheels, are deflated again.
+ * a segment or only the layer made of it was at hand, so those of wheels, which others deflated, are deflated again.
  */
 export function isPinned({ recipe }: Segment): boolean {
-  return recipe.ecosystem === "files";
+  return recipe.ecosystem !== "python";
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
