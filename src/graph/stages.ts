@@ -1,4 +1,5 @@
 import type { Platform } from "../platform.ts";
+import type { ConfigOp } from "./definition.ts";
 
 /**
  * A build in stages: what a Dockerfile comes to once its variables are expanded. Plain data, free of I/O; a stage names
@@ -165,16 +166,7 @@ export type CopySourceOp =
 export type WorkdirStep = { readonly op: "workdir"; readonly path: string; readonly user: string };
 
 /** An image's config as Dockerfiles can set it (image-spec, config.md; Healthcheck, Shell and OnBuild are Docker's). */
-export type StageConfig = {
-  readonly env: readonly (readonly [name: string, value: string])[];
-  readonly workdir?: string;
-  readonly user?: string;
-  readonly entrypoint?: readonly string[];
-  readonly cmd?: readonly string[];
-  readonly labels: Readonly<Record<string, string>>;
-  readonly exposedPorts: readonly string[];
-  readonly volumes: readonly string[];
-  readonly stopSignal?: string;
+export type StageConfig = ConfigOp & {
   readonly healthcheck?: Healthcheck;
   readonly shell?: readonly string[];
   /** MAINTAINER: `author` of the image's document. */

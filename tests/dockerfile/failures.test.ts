@@ -1,0 +1,106 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { needs } from "../support/needs.ts";
+import { type BaseWorld, type Machine, startBaseWorld } from "../support/registry-bases.ts";
+
+const SECRET = "correct-horse-battery-staple";
+
+describe.runIf(needs("docker-registry", "runc", "root"))("a Dockerfile", () => {
+  let world: BaseWorld;
+  let machine: Machine;
+  let base: string;
+  let count = 0;
+
+  beforeAll(async () => {
+    world = await startBaseWorld([]);
+    machine = world.machine("machine");
+    base = `${world.registry.address}/debian:1`;
+    const yaml = "debian: trixie\ncmd: [python3]\n";
+    await machine.build(world.project("debian", { "cambium.yaml": yaml }), "-t", base, "--push");
+  });
+  afterAll(async () => world?.[Symbol.asyncDispose]());
+
+  function build(dockerfile: string, args: readonly string[] = [], files: Record<string, string> = {}) {
+    count += 1;
+    const text = dockerfile.replaceAll(/^FROM debian\b/gm, `FROM ${base}`);
+    const project = world.project(`case-${count}`, { ...files, Dockerfile: text });
+    return machine.run(["build", project, "--progress", "plain", "--platform", "linux/amd64", ...args]);
+  }
+
+  test("whose step fails ends with its exit code and last words; what was finished is kept", async () => {
+    const lines = "FROM debian\nRUN echo kept > /kept\nRUN echo first words; echo last words; exit 7\n";
+    const ran = await build(lines);
+    expect(ran.exitCode).toBe(1);
+    expect(ran.stderr).toMatch(
+      /error\[STEP_FAILED\]: line 3: .*exit code 7\n {4}first words\n {4}last words/,
+    );
+    const again = await build(lines.replace("exit 7", "true"));
+    expect(again).toMatchObject({ exitCode: 0 });
+    expect(again.stderr).toMatch(/known +0 2: RUN \/bin\/sh -c echo kept/);
+  });
+
+  test.for([
+    { line: "RUN /no/such/program", says: /exit code 127/, exitCode: 1 },
+    { line: "RUN sh -c 'kill -9 $$'; exit $?", says: /exit code 137/, exitCode: 1 },
+    { line: 'RUN ["/no/such/program"]', says: /\/no\/such\/program/, exitCode: 1 },
+    { line: "RUNN true", says: /Dockerfile:2:1: .*RUNN[\s\S]*RUN/, exitCode: 2 },
+    { line: "RUN --mont=type=cache true", says: /Dockerfile:2:5: .*mont[\s\S]*mount/, exitCode: 2 },
+    { line: "COPY mising.txt /", says: /mising\.txt[\s\S]*missing\.txt/, exitCode: 2 },
+    { line: "USER nobodyy\nRUN true", says: /nobodyy/, exitCode: 2 },
+    {
+      line: "RUN --security=insecure true",
+      says: /STEP_INSECURE[\s\S]*--allow security\.insecure/,
+      exitCode: 2,
+    },
+    {
+      line: "RUN --mount=type=secret,id=token,required true",
+      says: /SECRET_MISSING[\s\S]*--secret id=token/,
+      exitCode: 2,
+    },
+  ])("with $line says what is wrong", async ({ line, says, exitCode }) => {
+    const ran = await build(`FROM debian\n${line}\n`, [], { "missing.txt": "here\n" });
+    expect(ran.stderr).toMatch(says);
+    expect(ran.exitCode).toBe(exitCode);
+  });
+
+  test("reads a secret while it runs, and it is nowhere afterwards", async () => {
+    const image = world.at("secret-image");
+    const ran = await build(
+      `FROM debian
+RUN --mount=type=secret,id=token test "$(cat /run/secrets/token)" = "${SECRET.slice(0, 8)}""${SECRET.slice(8)}"
+RUN --mount=type=secret,id=token,env=TOKEN test \${#TOKEN} = ${SECRET.length} && ls -a /run > /left
+`,
+      [
+        "--secret",
+        `id=token,src=${world.project("secret", { token: SECRET })}/token`,
+        "-o",
+        `type=rootfs,dest=${image}`,
+      ],
+    );
+    expect(ran).toMatchObject({ exitCode: 0 });
+    expect(readFileSync(`${image}/left`, "utf8")).not.toContain("secrets");
+    for (const place of [image, machine.store]) expect(filesWith(SECRET, place)).toEqual([]);
+    expect(ran.stderr + ran.stdout).not.toContain(SECRET);
+  });
+
+  test("leaves nothing mounted and no process behind, whatever its steps leave", async () => {
+    const ran = await build("FROM debian\nRUN sleep 987654 & sleep 987654 & true\n");
+    expect(ran).toMatchObject({ exitCode: 0 });
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(machine.store);
+    expect(execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })).not.toContain("sleep 987654");
+  });
+});
+
+/** Compressed layers of the store are looked into as the image's files are. */
+function filesWith(text: string, folder: string): string[] {
+  try {
+    return execFileSync("grep", ["-rlF", "--", text, folder], { encoding: "utf8" })
+      .split("\n")
+      .filter(Boolean);
+  } catch (error) {
+    // grep says with 1 that there is none.
+    if ((error as { readonly status?: number }).status === 1) return [];
+    throw error;
+  }
+}
