@@ -20,6 +20,7 @@ export type EngineHost = LaunchSettings & {
 
 /** Program and the Debian package that has it. */
 const NEEDED = {
+  du: "coreutils",
   mount: "mount",
   rm: "coreutils",
   setpriv: "util-linux",

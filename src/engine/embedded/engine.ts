@@ -3,6 +3,7 @@ import type { Layer } from "../../layer/layer.ts";
 import type { Store } from "../../store/store.ts";
 import { type Captured, type CaptureOptions, capture } from "./capture.ts";
 import { checkEngine, type EngineHost } from "./check.ts";
+import { discardHostFolder, type FolderContent, makeHostFolder, sizesOnDisk } from "./host-folders.ts";
 import { createRunFolder, type RunFolder, sweepRunFolders } from "./run-folders.ts";
 import { type OnLine, runStep, type StepEnd, type StepRequest } from "./run-step.ts";
 import { type TreeName, Trees } from "./trees.ts";
@@ -35,6 +36,15 @@ export interface Engine {
   trees(): ReturnType<Trees["list"]>;
   /** Removes what was not used since a time, in milliseconds since the epoch. @returns how many. */
   prune(beforeMs: number): Promise<number>;
+  /**
+   * Makes a folder that steps share, whole or not at all, where nothing or an empty one is.
+   * @throws CambiumError, see `makeHostFolder`.
+   */
+  makeFolder(path: string, content: FolderContent, signal?: AbortSignal): Promise<void>;
+  /** Takes such a folder away, whole or not at all. */
+  discardFolder(path: string): Promise<void>;
+  /** What such folders take on disk, in bytes, by path. */
+  sizesOnDisk(paths: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** From then on a prune may take the trees. */
   close(): void;
 }
@@ -77,6 +87,17 @@ export function createEngine(settings: EngineSettings): Engine {
     async prune(beforeMs) {
       await sweep();
       return trees.prune(host(), beforeMs);
+    },
+    async makeFolder(path, content, signal) {
+      await sweep();
+      await makeHostFolder(host(), store, trees.path, path, content, signal);
+    },
+    async discardFolder(path) {
+      await sweep();
+      await discardHostFolder(host(), store, trees.path, path);
+    },
+    async sizesOnDisk(paths) {
+      return paths.length === 0 ? new Map() : sizesOnDisk(host(), paths);
     },
     close: () => trees.close(),
   };
