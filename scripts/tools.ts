@@ -13,7 +13,7 @@ import {
   rmSync,
   symlinkSync,
 } from "node:fs";
-import { delimiter, join } from "node:path";
+import { basename, delimiter, join } from "node:path";
 import { root, toolBin, toolCache, toolPath } from "./paths.ts";
 import { runProcess } from "./process.ts";
 
@@ -46,7 +46,12 @@ export type ToolReport = {
 /** Looks for every tool, brings what is missing, and answers what came of it; `say` tells what takes time. */
 export async function bringTools(say: (line: string) => void): Promise<ToolReport[]> {
   mkdirSync(toolBin, { recursive: true });
-  return [...(await bringDebianTools(say)), await bringUv(say), await bringBuildKit(say)];
+  return [
+    ...(await bringDebianTools(say)),
+    await bringUv(say),
+    await bringGoCommands(buildKit, say),
+    await bringGoCommands(dockerfileOracle, say),
+  ];
 }
 
 async function bringDebianTools(say: (line: string) => void): Promise<ToolReport[]> {
@@ -109,21 +114,40 @@ async function bringUv(say: (line: string) => void): Promise<ToolReport> {
   return { name: "uv", state };
 }
 
-/** BuildKit from a Go module of ours: two minutes once, kept by the digest of go.sum. */
-async function bringBuildKit(say: (line: string) => void): Promise<ToolReport> {
-  const source = join(root, "tests", "tools", "buildkit");
-  const sums = createHash("sha256")
-    .update(readFileSync(join(source, "go.sum")))
-    .digest("hex");
-  const folder = join(toolCache, `buildkit-${sums.slice(0, 12)}`);
-  const commands = ["buildkitd", "buildctl"];
-  const isBuilt = commands.every((command) => existsSync(join(folder, command)));
+/** Commands of our Go module that pins BuildKit; what they are built from is in its lock and in `sources`. */
+type GoCommands = {
+  readonly packages: readonly string[];
+  readonly sources: readonly string[];
+  readonly note: string;
+};
+
+const goModule = join(root, "tests", "tools", "buildkit");
+const buildKit: GoCommands = {
+  packages: ["github.com/moby/buildkit/cmd/buildkitd", "github.com/moby/buildkit/cmd/buildctl"],
+  sources: ["go.sum"],
+  note: "building BuildKit from its Go module (about two minutes, once)",
+};
+/** Says what BuildKit's Dockerfile frontend makes of a text. */
+const dockerfileOracle: GoCommands = {
+  packages: ["./dockerfile-oracle"],
+  sources: ["go.sum", "dockerfile-oracle/main.go"],
+  note: "building the Dockerfile oracle from BuildKit's Go module",
+};
+
+/** Built once and kept by the digest of what they are built from. */
+async function bringGoCommands(commands: GoCommands, say: (line: string) => void): Promise<ToolReport> {
+  const names = commands.packages.map((path) => basename(path));
+  const name = names[0]!;
+  const hash = createHash("sha256");
+  for (const source of commands.sources) hash.update(readFileSync(join(goModule, source)));
+  const kind = name === "buildkitd" ? "buildkit" : name;
+  const folder = join(toolCache, `${kind}-${hash.digest("hex").slice(0, 12)}`);
+  const isBuilt = names.every((command) => existsSync(join(folder, command)));
   if (!isBuilt) {
     const problem = await goProblem();
-    if (problem !== undefined) return { name: "buildkitd", state: "missing", note: problem };
-    say("building BuildKit from its Go module (about two minutes, once)");
+    if (problem !== undefined) return { name, state: "missing", note: problem };
+    say(commands.note);
     const fresh = freshFolder(folder);
-    const targets = commands.map((command) => `github.com/moby/buildkit/cmd/${command}`);
     const result = await runProcess(
       "go",
       [
@@ -135,15 +159,15 @@ async function bringBuildKit(say: (line: string) => void): Promise<ToolReport> {
         "osusergo netgo static_build",
         "-o",
         `${fresh}/`,
-        ...targets,
+        ...commands.packages,
       ],
-      { cwd: source, env: { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-buildvcs=false" } },
+      { cwd: goModule, env: { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-buildvcs=false" } },
     );
-    if (result.exitCode !== 0) return { name: "buildkitd", state: "missing", note: lastLine(result.stderr) };
+    if (result.exitCode !== 0) return { name, state: "missing", note: lastLine(result.stderr) };
     renameSync(fresh, folder);
   }
-  for (const command of commands) link(join(folder, command), command);
-  return { name: "buildkitd", state: isBuilt ? "present" : "installed" };
+  for (const command of names) link(join(folder, command), command);
+  return { name, state: isBuilt ? "present" : "installed" };
 }
 
 async function goProblem(): Promise<string | undefined> {

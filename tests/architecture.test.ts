@@ -34,7 +34,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "ecosystems/python": [...leaves, "layer", "graph", "image", "store", "fetch", "ecosystems/linux"],
   "ecosystems/debian": [...leaves, "layer", "graph", "image", "store", "fetch", "ecosystems/linux"],
   ecosystems: [...leaves, "layer", "image", "ecosystems/linux", "ecosystems/python", "ecosystems/debian"],
-  engine: [...leaves, "layer", "graph", "image", "store"],
+  engine: [...leaves, "layer", "graph", "image", "store", "fetch"],
   solve: [
     ...leaves,
     ...["layer", "graph", "image", "store", "fetch", "registry", "context", "cache", "engine"],

@@ -1,7 +1,7 @@
 import { payloadSize } from "../layer/compose.ts";
 import type { Segment } from "../layer/segment.ts";
-import type { BaseImage } from "../solve/base-image.ts";
 import type { ComposedLayer } from "../solve/image-layers.ts";
+import type { BaseImage } from "../solve/opened-base.ts";
 import type { LayerResult, PackageResult } from "./results.ts";
 
 export function layerResult({ name, layer, segments, isReused }: ComposedLayer): LayerResult {

@@ -50,9 +50,12 @@ export async function publishRecord(
   const artifact = recordArtifact(record, descriptors, root);
   try {
     const repository = openRepository(reference, registries, "push");
-    const publish = await uploadRecord(repository, root.digest, artifact, [...listings.values()]);
+    const home = `${reference.registry}/${reference.repository}`;
+    const known = new Set((store.records.get("record-blobs", home) ?? []) as Digest[]);
+    const publish = await uploadRecord(repository, root.digest, artifact, [...listings.values()], known);
     if (!(await isPushed)) return;
     await publish();
+    store.records.put("record-blobs", home, [...listings.keys()]);
     store.records.put("published", place, keys);
   } catch (error) {
     signal.throwIfAborted();

@@ -56,7 +56,8 @@ function warn(reference: Reference, problem: string, emit: Emit): void {
 }
 
 /**
- * Uploads the blobs of an image's build record. What it gives puts the record beside the image: its manifest, then the
+ * Uploads the blobs of an image's build record, but for those that an earlier record is `known` to have brought: asking
+ * for each takes as long as pushing the image. What it gives puts the record beside the image: its manifest, then the
  * index at the fallback tag, which takes the place of an earlier record and leaves other tools' referrers.
  * @throws CambiumError as `Repository`, both.
  */
@@ -65,15 +66,25 @@ export async function uploadRecord(
   root: Digest,
   artifact: RecordArtifact,
   listings: readonly BlobSource[],
+  known: ReadonlySet<Digest> = new Set(),
 ): Promise<() => Promise<void>> {
   const { config, manifest } = artifact;
   const document = { descriptor: config.descriptor, bytes: () => once(config.bytes) };
-  await Promise.all([...listings, document].map((blob) => repository.uploadBlob(blob)));
+  const upload = (blobs: readonly BlobSource[]) =>
+    Promise.all(blobs.map((blob) => repository.uploadBlob(blob)));
+  await upload([...listings.filter(({ descriptor }) => !known.has(descriptor.digest)), document]);
+  const put = () => repository.putManifest(manifest, manifest.descriptor.digest);
   return async () => {
     const tag = referrersTag(root);
     const [before] = await Promise.all([
       repository.manifest(tag),
-      repository.putManifest(manifest, manifest.descriptor.digest),
+      put().catch(async (error: unknown) => {
+        // The registry's garbage collector took some of them.
+        const isGone = error instanceof CambiumError && /^(MANIFEST_)?BLOB_UNKNOWN$/.test(error.code);
+        if (!isGone || known.size === 0) throw error;
+        await upload(listings);
+        return put();
+      }),
     ]);
     await repository.putManifest(withRecord(before?.bytes, artifact), tag);
   };

@@ -55,6 +55,13 @@ export function copyInto(
  */
 export function namedPaths(tree: SourceTree, selection: CopySelection): string[] {
   const { base, include } = pivot(selection);
+  if (include === "") {
+    throw usageError(
+      "COPY_SOURCE_MISSING",
+      `copy --parents: ${selection.path} names no path that could be kept`,
+      "Name what is to be copied behind the last /./, such as ./*.",
+    );
+  }
   if (include !== undefined && !hasWildcard(base) && !hasWildcard(include)) {
     const required = cleaned(`${base}/${include}`);
     if (tree.entry(required) === undefined) throw notThere(tree, required, selection.path);
@@ -168,12 +175,17 @@ export function makeDirectories(
   path: string,
   made: Pick<CopyTarget, "owner" | "chmod">,
 ): void {
-  const { owner = { uid: 0, gid: 0 }, chmod } = made;
   const there = target.entry(path);
   if (there?.type === "directory") return;
   if (there !== undefined) throw conflict(path, `is a ${there.type}, and something is to be put below it`);
-  makeDirectories(target, parentOf(path), made);
-  target.put({ type: "directory", path, mode: chmod?.parentMode ?? 0o755, ...owner });
+  const parent = parentOf(path);
+  makeDirectories(target, parent, made);
+  const mode = made.chmod?.parentMode ?? 0o755;
+  // As the kernel makes directories in one with the set-group-id bit.
+  const above = target.directory(parent);
+  const handsOn = above !== undefined && (above.mode & 0o2000) !== 0;
+  const owner = made.owner ?? { uid: 0, gid: handsOn ? above.gid : 0 };
+  target.put({ type: "directory", path, mode: handsOn ? mode | 0o2000 : mode, ...owner });
 }
 
 type Step = {
@@ -293,8 +305,16 @@ function some(xattrs: Readonly<Record<string, string>>): { xattrs?: Readonly<Rec
   return Object.keys(xattrs).length === 0 ? {} : { xattrs };
 }
 
-function notThere({ source }: SourceTree, path: string, written: string): Error {
-  const { where, entries, excluded = [] } = source;
+function notThere(tree: SourceTree, path: string, written: string): Error {
+  const { where, entries, excluded = [] } = tree.source;
+  const link = tree.entry(path);
+  if (link?.type === "symlink") {
+    return usageError(
+      "COPY_SOURCE_MISSING",
+      `copy: ${written} is a link to ${link.target}, which leads to nothing in ${where}`,
+      "A link is followed only inside of what is copied from.",
+    );
+  }
   return missingSource({ where, paths: entries, excluded }, path, written);
 }
 

@@ -24,7 +24,7 @@ export function missingSource(searched: Searched, name: string, written: string)
   return usageError(
     "COPY_SOURCE_MISSING",
     `copy: ${written} is not in ${searched.where}`,
-    near.length === 0 ? "The context is empty there." : `There is ${near.join(", ")}.`,
+    near.length === 0 ? "Nothing is there." : `There is ${near.join(", ")}.`,
   );
 }
 

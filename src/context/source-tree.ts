@@ -7,6 +7,15 @@ function plainDirectory(path: string): ContentEntry {
   return { type: "directory", path, mode: 0o755, uid: 0, gid: 0 };
 }
 
+const trees = new WeakMap<ContentSource, SourceTree>();
+
+/** The tree of a source, made once: several copies take files from a context or stage. */
+export function sourceTree(source: ContentSource): SourceTree {
+  const tree = trees.get(source) ?? new SourceTree(source);
+  trees.set(source, tree);
+  return tree;
+}
+
 /** The entries of a source as a tree. Links never lead out of it: its root is `/` to them. */
 export class SourceTree {
   readonly source: ContentSource;

@@ -21,7 +21,7 @@ export function unpackInto(
   for (const entry of archive.source.entries) {
     const parent = target.resolve(parentOf(entry.path), root);
     // Those that the archive does not state are root's, whoever owns the rest.
-    makeDirectories(target, parent, {});
+    makeDirectories(target, parent, { owner: { uid: 0, gid: 0 } });
     const path = below(parent, entry.path.slice(entry.path.lastIndexOf("/") + 1));
     const there = target.entry(path);
     if (there !== undefined && (there.type !== "directory" || entry.type !== "directory"))

@@ -31,7 +31,7 @@ export type StageBase =
   /** `digest` is the manifest's for the stage's platform, `reference` as in `Reference` with the tag that was asked for. */
   | { readonly kind: "image"; readonly reference: string; readonly digest: string }
   | { readonly kind: "stage"; readonly stage: number }
-  /** The files of a `--build-context` that is no image. */
+  /** The files of a `--build-context` that is no image; `name` as it was given. */
   | { readonly kind: "context"; readonly name: string };
 
 /** What changes the file tree. `line` is where it begins in the file (from 1), `text` the instruction as `docker history` shows it. */
@@ -143,8 +143,8 @@ export type CopySourceOp =
   | {
       readonly kind: "http";
       readonly url: string;
-      /** What the file is called in a directory. */
-      readonly name: string;
+      /** What the file is called in a directory; absent: as its URL ends. */
+      readonly name?: string;
       readonly checksum?: string;
       readonly isUnpacked: boolean;
     }
@@ -157,9 +157,9 @@ export type CopySourceOp =
       /** Of the commit: all or the beginning of its id. */
       readonly checksum?: string;
       readonly keepsGitFolder: boolean;
-      readonly skipsSubmodules: boolean;
+      readonly skipsSubmodules?: boolean;
       /** `checksum` is the commit to take, and nobody asks what `ref` is now. */
-      readonly fetchesByCommit: boolean;
+      readonly fetchesByCommit?: boolean;
     };
 
 /** Makes a directory if nothing is there, owned by the stage's user as WORKDIR has it. */

@@ -7,5 +7,5 @@ import { layerCompression } from "./media-types.ts";
 export function layerEntries(layer: Layer): AsyncGenerator<TarEntry> {
   const where = `layer ${layer.descriptor.digest}`;
   const compression = layerCompression(layer.descriptor.mediaType) ?? "gzip";
-  return readTar(decompressed(layer.compressed(), compression, where), where);
+  return readTar(decompressed(layer.compressed(), compression, where), where, { hasRawNames: true });
 }

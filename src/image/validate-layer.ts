@@ -117,7 +117,9 @@ async function readEntries(
   problems: BlobProblem[],
 ): Promise<void> {
   const seen = new Set<string>();
-  for await (const { path, type, mode, uid, gid, target } of readTar(unclosed(tar), where)) {
+  for await (const { path, type, mode, uid, gid, target } of readTar(unclosed(tar), where, {
+    hasRawNames: true,
+  })) {
     if (seen.has(path))
       problems.push({ code: "LAYER_DUPLICATE", message: `${JSON.stringify(path)} stands there twice` });
     seen.add(path);

@@ -5,14 +5,14 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { digestOf } from "./digest.ts";
-import type { Entry } from "./entry.ts";
+import type { Entry, SpecialEntry } from "./entry.ts";
 import { readTar } from "./read-tar.ts";
 import { paddingOf, tarHeader } from "./tar-header.ts";
 
 const none = digestOf("");
 
 /** Headers of empty files, links and directories, ended as a tar is. */
-function archive(entries: readonly Entry[], mtimeSec: number): Buffer {
+function archive(entries: readonly (Entry | SpecialEntry)[], mtimeSec: number): Buffer {
   return Buffer.concat([...entries.map((entry) => tarHeader(entry, mtimeSec)), new Uint8Array(1024)]);
 }
 
@@ -24,7 +24,7 @@ const segmentName = fc
   .string({ unit: "grapheme", minLength: 1, maxLength: 60 })
   .filter((it) => !/[/\0]|^\.{1,2}$|^\.wh\./.test(it) && it.isWellFormed() && it.normalize() === it);
 const paths = fc.array(segmentName, { minLength: 1, maxLength: 8 }).map((parts) => parts.join("/"));
-const entries: fc.Arbitrary<Entry> = fc.oneof(
+const entries: fc.Arbitrary<Entry | SpecialEntry> = fc.oneof(
   fc.record({
     type: fc.constant("file" as const),
     path: paths,
@@ -50,6 +50,21 @@ const entries: fc.Arbitrary<Entry> = fc.oneof(
     gid: fc.nat(10),
     xattrs: fc.constant({ "user.x": "\x00\xff=\n" }),
   }),
+  fc.record({
+    type: fc.constantFrom("character" as const, "block" as const),
+    path: paths,
+    mode: fc.nat(0o7777),
+    uid: fc.nat(10),
+    gid: fc.nat(10),
+    device: fc.record({ major: fc.nat(0o7777777), minor: fc.nat(0o7777777) }),
+  }),
+  fc.record({
+    type: fc.constant("fifo" as const),
+    path: paths,
+    mode: fc.nat(0o7777),
+    uid: fc.nat(10),
+    gid: fc.nat(10),
+  }),
 );
 
 test("any path, mode, owner and link is read back as it was", async () => {
@@ -61,6 +76,7 @@ test("any path, mode, owner and link is read back as it was", async () => {
       const { path, type, mode, uid, gid } = entry;
       expect(read[0]).toMatchObject({ path, type, mode, uid, gid, mtimeSec });
       if (entry.type === "symlink") expect(read[0]?.target).toBe(entry.target);
+      if ("device" in entry) expect(read[0]?.device).toEqual(entry.device);
       if (entry.xattrs) expect(read[0]?.xattrs).toEqual(entry.xattrs);
     }),
   );

@@ -17,7 +17,7 @@ export async function* writeTar(
   members: AsyncIterable<TarMember> | Iterable<TarMember>,
 ): AsyncGenerator<Uint8Array> {
   for await (const member of members) {
-    yield memberHeaderOf(member);
+    yield tarMemberHeader(member);
     if (member.content === undefined || member.entry.type !== "file") continue;
     yield* member.content;
     const padding = paddingOf(member.entry.size);
@@ -26,7 +26,8 @@ export async function* writeTar(
   yield new Uint8Array(1024);
 }
 
-function memberHeaderOf({ entry, mtimeSec, mtimeText }: TarMember): Uint8Array {
+/** As `tarHeader`, for any time. */
+export function tarMemberHeader({ entry, mtimeSec, mtimeText }: Omit<TarMember, "content">): Uint8Array {
   const whole = Math.floor(mtimeSec);
   const fits = whole >= 0 && whole <= MAX_TIME;
   const text = mtimeText ?? (fits ? undefined : String(whole));

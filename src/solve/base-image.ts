@@ -1,25 +1,11 @@
 import type { LockedBase } from "../ecosystems/locked-base.ts";
-import { BASE_FILES, type Base, readBase } from "../ecosystems/read-base.ts";
-import type { ImageUnderneath } from "../image/image.ts";
-import type { ImageTree } from "../image/image-tree.ts";
-import type { BaseSettings } from "../image/inherit.ts";
-import type { Digest } from "../layer/digest.ts";
+import { BASE_FILES, readBase } from "../ecosystems/read-base.ts";
 import type { Platform } from "../platform.ts";
 import { type BaseDocuments, baseDocuments } from "./base-documents.ts";
 import { baseTree } from "./base-listings.ts";
 import { lazyLayer } from "./lazy-layers.ts";
+import type { BaseImage } from "./opened-base.ts";
 import type { Workbench } from "./workbench.ts";
-
-/** An image of a registry as something to build on. Its layers' bytes are fetched only when they are read. */
-export type BaseImage = {
-  readonly reference: string;
-  /** Of the manifest. */
-  readonly digest: Digest;
-  readonly underneath: ImageUnderneath;
-  readonly settings: BaseSettings;
-  readonly tree: ImageTree;
-  readonly facts: Base;
-};
 
 /**
  * Opens the image that the lock pins; nothing is fetched that this store has read before.

@@ -5,8 +5,8 @@ import { readLayer } from "../image/read-layer.ts";
 import type { LayerRecord } from "../layer/layer.ts";
 import type { LayerListing, WantedFiles } from "../layer/listing.ts";
 import { composedListing } from "./composed-listing.ts";
-import { fetchLayer, lazyLayer } from "./lazy-layers.ts";
-import { step, type Workbench } from "./workbench.ts";
+import { fetchLayer, type LayerBench, lazyLayer } from "./lazy-layers.ts";
+import { step } from "./workbench.ts";
 
 /** Layers are read one after the other per core, but fetched side by side. */
 const CONCURRENCY = 3;
@@ -19,7 +19,7 @@ export async function baseTree(
   layers: readonly LayerRecord[],
   wanted: WantedFiles,
   where: string,
-  bench: Workbench,
+  bench: LayerBench,
 ): Promise<ImageTree> {
   return mergeListings(await layerListings(layers, wanted, where, bench), where);
 }
@@ -29,7 +29,7 @@ export async function layerListings(
   layers: readonly LayerRecord[],
   wanted: WantedFiles,
   where: string,
-  bench: Workbench,
+  bench: LayerBench,
 ): Promise<LayerListing[]> {
   const known = layers.map(
     (layer) =>

@@ -21,7 +21,8 @@ export function composedListing(
     if (entry.payload !== undefined && !store.blobs.has(entry.payload.blob)) return undefined;
     const content = readSegmentFile(store.blobs, entry);
     const kept = want.reduce === undefined ? content : want.reduce(content);
-    if (kept !== undefined) contents.set(entry.path, kept);
+    // A copy of its own: a view would keep what it was cut from.
+    if (kept !== undefined) contents.set(entry.path, new Uint8Array(kept));
   }
   const entries = [...plan.directories, ...plan.entries.map(({ entry }) => listed(entry))];
   entries.sort((a, b) => comparePaths(a.path, b.path));

@@ -12,7 +12,8 @@ import type { Workbench } from "./workbench.ts";
 /** A repository that has a blob. */
 export type Origin = Pick<Reference, "registry" | "repository">;
 
-type Bench = Pick<Workbench, "store" | "registries" | "emit" | "signal">;
+/** What layers are fetched with. */
+export type LayerBench = Pick<Workbench, "store" | "registries" | "emit" | "signal">;
 
 /** Remembers where a layer that was not made here can be had. */
 export function noteOrigin(store: Store, digest: Digest, { registry, repository }: Origin): void {
@@ -41,7 +42,7 @@ export function hasOrigin(store: Store, digest: Digest): boolean {
 }
 
 /** A layer that is fetched from where it was seen when something first reads it, and then kept. */
-export function lazyLayer(record: LayerRecord, bench: Bench): Layer {
+export function lazyLayer(record: LayerRecord, bench: LayerBench): Layer {
   const { descriptor, diffId } = record;
   async function* compressed(): AsyncGenerator<Uint8Array> {
     if (!isComposable(bench.store, descriptor.digest)) await fetchLayer(record, bench);
@@ -54,7 +55,7 @@ export function lazyLayer(record: LayerRecord, bench: Bench): Layer {
  * Brings a layer's bytes into the store, unless they are there or nobody has them.
  * @throws CambiumError `LAYER_GONE`, and as `fetchBlob`.
  */
-export async function fetchLayer({ descriptor }: LayerRecord, bench: Bench): Promise<void> {
+export async function fetchLayer({ descriptor }: LayerRecord, bench: LayerBench): Promise<void> {
   const { store, registries, emit, signal } = bench;
   if (store.blobs.has(descriptor.digest)) return;
   const origin = originOf(store, descriptor.digest);
@@ -74,7 +75,7 @@ export async function fetchLayer({ descriptor }: LayerRecord, bench: Bench): Pro
 }
 
 /** An image of the store whose layers from elsewhere are fetched when read, and mounted when pushed. */
-export function withLazyLayers(set: ImageSet, bench: Bench): ImageSet {
+export function withLazyLayers(set: ImageSet, bench: LayerBench): ImageSet {
   for (const { layers } of set.images) {
     for (const { descriptor } of layers) {
       const pushed = bench.store.records.get("pushed", descriptor.digest) as Origin | undefined;

@@ -11,7 +11,7 @@ import { CambiumError } from "../errors.ts";
 import type { Definition } from "../graph/definition.ts";
 import type { Segment } from "../layer/segment.ts";
 import { formatPlatform, type Platform } from "../platform.ts";
-import type { BaseImage } from "./base-image.ts";
+import type { BaseImage } from "./opened-base.ts";
 import { baseName } from "./python-target.ts";
 import type { PackageSnapshot } from "./snapshot.ts";
 import type { Workbench } from "./workbench.ts";

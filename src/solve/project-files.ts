@@ -1,16 +1,15 @@
 import { canonicalJson } from "../canonical-json.ts";
 import type { ContentSource } from "../context/content-source.ts";
-import { contextSource } from "../context/context-source.ts";
 import { type CopyEntry, copyEntries } from "../context/copy.ts";
-import { type ContextTree, type WalkOptions, walkContext } from "../context/walk.ts";
+import type { WalkOptions } from "../context/walk.ts";
 import type { Definition, GeneratedFile } from "../graph/definition.ts";
 import { digestOf } from "../layer/digest.ts";
 import { CONSTANT_MTIME } from "../layer/entry.ts";
 import { type SourceEntry, segmentFromFiles } from "../layer/files.ts";
 import type { Segment } from "../layer/segment.ts";
 import { LAYOUT_VERSIONS } from "../layout-versions.ts";
-import { openDigestCache } from "./digest-cache.ts";
 import { filesSegment, type SourcedEntry } from "./files.ts";
+import { type OpenContext, openContext } from "./open-context.ts";
 import { type Accounts, resolveOwner } from "./owners.ts";
 import { step, type Workbench } from "./workbench.ts";
 
@@ -31,9 +30,7 @@ export async function projectFiles(
   if (definition.files.length === 0) return [];
   return step(bench, "project files", async () => {
     const mtimeSec = options.sourceDateEpoch ?? CONSTANT_MTIME;
-    const cache = openDigestCache(bench.store, context.root);
-    let tree: ContextTree | undefined;
-    let source: ContentSource | undefined;
+    let open: OpenContext | undefined;
     const segments: Segment[] = [];
     for (const [index, op] of definition.files.entries()) {
       const key = String(index).padStart(4, "0");
@@ -41,17 +38,16 @@ export async function projectFiles(
         segments.push(generatedFiles(op.name, key, op.files, mtimeSec, bench));
         continue;
       }
-      tree ??= await contextTree(context, bench);
-      source ??= contextSource(tree, cache);
+      open ??= await openContext(context.root, context, bench);
+      const { tree, source } = open;
       const accounts = isNamed(op.owner) ? await options.accounts?.() : undefined;
       const owner = resolveOwner(op.owner, definition.users, `copy to ${op.destination}`, accounts);
-      const from = source;
       const copied = copyEntries(tree, op, { modes: "normalize", ...owner });
-      const entries = copied.map((entry) => sourcedEntry(entry, from));
+      const entries = copied.map((entry) => sourcedEntry(entry, source));
       const name = `copy ${op.sources.join(" ")} ${op.destination}`;
       segments.push(await filesSegment({ name, recipeName: name, key, mtimeSec }, entries, bench));
     }
-    cache.save();
+    open?.save();
     const count = segments.reduce((sum, { entries }) => sum + entries.length, 0);
     return { value: segments, outcome: "done", detail: `${count} paths` };
   });
@@ -72,15 +68,6 @@ function sourcedEntry(
 
 function isNamed(owner: string | undefined): boolean {
   return owner !== undefined && !/^[\d:]+$/.test(owner);
-}
-
-async function contextTree(
-  context: WalkOptions & { readonly root: string },
-  bench: Workbench,
-): Promise<ContextTree> {
-  const tree = await walkContext(context.root, { ...context, signal: bench.signal });
-  for (const message of tree.warnings) bench.emit({ type: "warning", code: "CONTEXT_SKIPPED", message });
-  return tree;
 }
 
 function generatedFiles(

@@ -8,8 +8,8 @@ import { readSegmentFile } from "../layer/read-file.ts";
 import type { Segment } from "../layer/segment.ts";
 import { LAYOUT_VERSIONS } from "../layout-versions.ts";
 import type { BlobStore } from "../store/blobs.ts";
-import type { BaseImage } from "./base-image.ts";
 import { type GeneratedSegments, type GenerateRequest, rememberedSegments } from "./debian-segments.ts";
+import type { BaseImage } from "./opened-base.ts";
 import type { Workbench } from "./workbench.ts";
 
 /**

@@ -6,7 +6,6 @@ import type { Definition } from "../graph/definition.ts";
 import type { Digest } from "../layer/digest.ts";
 import type { Segment } from "../layer/segment.ts";
 import { formatPlatform, type Platform } from "../platform.ts";
-import type { BaseImage } from "./base-image.ts";
 import {
   debianSegments,
   type GeneratedSegments,
@@ -15,6 +14,7 @@ import {
   noteScripts,
   wantedDeb,
 } from "./debian-segments.ts";
+import type { BaseImage } from "./opened-base.ts";
 import { type Complete, type Locate, makeSegments, type WantedSegment } from "./segments.ts";
 import { segmentsOnImage } from "./segments-on-image.ts";
 import { venvFor, wantedWheel, wheelSegments } from "./wheel-segments.ts";

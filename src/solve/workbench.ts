@@ -4,7 +4,7 @@ import type { Digest } from "../layer/digest.ts";
 import type { RegistryAccess } from "../registry/access.ts";
 import type { Lease } from "../store/lease.ts";
 import type { Store } from "../store/store.ts";
-import type { BaseImage } from "./base-image.ts";
+import type { BaseImage } from "./opened-base.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
 /** What every step of a build works with; made once, closed at its end. */

@@ -57,6 +57,12 @@ const entry: fc.Arbitrary<SegmentEntry> = fc.oneof(
   record({ ...base, type: fc.constant("directory" as const), xattrs }),
   record({ ...base, type: fc.constant("symlink" as const), target: fc.string() }),
   record({ ...base, type: fc.constant("hardlink" as const), target: fc.string(), xattrs }),
+  record({ ...base, type: fc.constant("fifo" as const) }),
+  record({
+    ...base,
+    type: fc.constantFrom("character" as const, "block" as const),
+    device: record({ major: number, minor: number }),
+  }),
 );
 
 const sample = segmentOf([

@@ -1,7 +1,7 @@
 import { lstatSync, readFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { type ElfFile, isElf, readElf } from "../../src/ecosystems/linux/elf.ts";
-import { resolveInside } from "../../src/engine/embedded/inside.ts";
+import { folderView, resolveInside } from "../../src/engine/embedded/inside.ts";
 import { tool } from "./workplace.ts";
 
 export type ElfFindings = {
@@ -35,7 +35,7 @@ export async function elfFiles(root: string, architecture: keyof typeof tuples):
 function isFound(root: string, name: string, folders: readonly string[]): boolean {
   const candidates = name.includes("/") ? [name] : folders.map((folder) => `${folder}/${name}`);
   return candidates.some((candidate) => {
-    const real = resolveInside(root, candidate);
-    return real !== undefined && lstatSync(real).isFile();
+    const real = resolveInside(folderView(root), candidate);
+    return real !== undefined && lstatSync(join(root, real)).isFile();
   });
 }

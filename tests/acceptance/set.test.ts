@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { resolveInside } from "../../src/engine/embedded/inside.ts";
+import { folderView, resolveInside } from "../../src/engine/embedded/inside.ts";
 import { needs } from "../support/needs.ts";
 import { elfFiles } from "./elf-resolution.ts";
 import { lendTools } from "./lent.ts";
@@ -142,7 +142,7 @@ describe.runIf(hasTools).for(suites)("the pinned set on $suite", ({ suite, pytho
       expect(links.length).toBeGreaterThan(100);
       const wrong = links.filter((line) => {
         const [path = "", target = ""] = line.split("\t");
-        return climbs(path, target) || resolveInside(root, path) === undefined;
+        return climbs(path, target) || resolveInside(folderView(root), path) === undefined;
       });
       expect(wrong).toEqual([]);
     },

@@ -21,6 +21,9 @@ const changed = { ...app, "requirements.txt": [...before, "added==1.0"].join("\n
 const sentBytes = ({ events }: Built) =>
   events.reduce((sum, { sentBytes: sent, type }) => (type === "upload-done" ? sum + Number(sent) : sum), 0);
 
+const OCI = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json";
+type Rows = Readonly<Partial<Record<"manifests" | "layers", readonly { readonly digest: string }[]>>>;
+
 /** Machines that have never built anything, and the record that the first one left in the registry. */
 describe.runIf(needs("docker-registry"))("an empty store", () => {
   let world: BaseWorld;
@@ -135,5 +138,27 @@ describe.runIf(needs("docker-registry"))("an empty store", () => {
     expect(world.index.log).toEqual([]);
     expect(again.events.filter(({ type }) => type === "download-started")).toEqual([]);
     expect((await world.blobTraffic("computed")).written).toEqual([]);
+  });
+
+  test("listings that the registry lost come again with the next record", async () => {
+    const repository = `http://${world.registry.address}/v2/app`;
+    const json = async (path: string) =>
+      (await fetch(`${repository}/${path}`, { headers: { accept: OCI } })).json() as Promise<Rows>;
+    const index = await json(`manifests/${first.digest.replace(":", "-")}`);
+    const record = await json(`manifests/${index.manifests![0]!.digest}`);
+    for (const { digest } of record.layers!) {
+      expect((await fetch(`${repository}/blobs/${digest}`, { method: "DELETE" })).status).toBe(202);
+    }
+    const other = `${world.registry.address}/app:lost`;
+    const files = { ...unchanged, "app.py": "print('changed')\n" };
+    const built = await push(warm, "lost", files, other);
+    expect(built.warnings).toEqual([]);
+    const fresh = await push(
+      world.machine("lost-fresh"),
+      "lost-fresh",
+      { ...files, "more.txt": "more\n" },
+      other,
+    );
+    expect(fresh).toMatchObject({ transcoded: [], warnings: [] });
   });
 });

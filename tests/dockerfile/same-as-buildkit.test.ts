@@ -1,13 +1,12 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ConfigDocument } from "../../src/image/documents.ts";
 import { createRegistryAccess, type RegistryAccess } from "../../src/registry/access.ts";
 import { startBuildKit, type TestBuildKit } from "../support/buildkit.ts";
-import { type SeenLayers, treeOfImage } from "../support/image-tree.ts";
+import { type FoundImage, type SeenLayers, treeOfImage } from "../support/image-tree.ts";
 import { needs } from "../support/needs.ts";
 import { type BaseWorld, type Machine, startBaseWorld } from "../support/registry-bases.ts";
-import { cases, type DockerfileCase } from "./cases.ts";
+import { cases, type DockerfileCase } from "./build-cases.ts";
 
 /**
  * Paths that differ on purpose, each with its reason: BuildKit leaves mount points of its own where nothing was; we take
@@ -25,13 +24,11 @@ describe.runIf(needs("docker-registry", "buildkitd", "runc", "root"))("a Dockerf
 
   beforeAll(async () => {
     world = await startBaseWorld([]);
-    const { layers } = await world.debian();
-    base = await world.pushBase("debian:1", layers, {
-      env: [["PATH", "/usr/local/bin:/usr/bin:/bin"]],
-      cmd: ["python3"],
-    });
     buildkit = await startBuildKit();
     machine = world.machine("machine");
+    base = `${world.registry.address}/debian:1`;
+    const yaml = "debian: trixie\ncmd: [python3]\nenv: { PATH: /usr/local/bin:/usr/bin:/bin }\n";
+    await machine.build(world.project("debian", { "cambium.yaml": yaml }), "-t", base, "--push");
     access = createRegistryAccess({ env: {}, emit: () => undefined });
   });
   afterAll(async () => {
@@ -61,7 +58,7 @@ describe.runIf(needs("docker-registry", "buildkitd", "runc", "root"))("a Dockerf
       treeOfImage(ours!, access, seen),
     ]);
     expect(differences(expected.tree, found.tree)).toEqual([]);
-    expect(comparable(found.config)).toEqual(comparable(expected.config));
+    expect(comparable(found)).toEqual(comparable(expected));
   });
 });
 
@@ -93,14 +90,15 @@ function differences(expected: ReadonlyMap<string, string>, found: ReadonlyMap<s
     );
 }
 
-/** What people see of a config; times and what tools add of themselves apart. */
-function comparable({ config, history, author }: ConfigDocument & { readonly author?: string }) {
-  return {
-    config,
-    author,
-    history: (history ?? []).map(({ created_by, empty_layer }) => ({
-      created_by,
-      empty_layer: empty_layer === true,
-    })),
-  };
+/**
+ * What people see of a config, times apart. Where a step changed no file BuildKit has an empty layer, and we have none:
+ * both are shown as such a step.
+ */
+function comparable({ config: { config, history }, isEmpty }: FoundImage) {
+  let layer = 0;
+  const steps = (history ?? []).map(({ created_by, empty_layer }) => {
+    const hasLayer = empty_layer !== true;
+    return { created_by, changes: hasLayer && isEmpty[layer++] === false };
+  });
+  return { config, steps };
 }

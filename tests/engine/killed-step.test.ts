@@ -24,7 +24,7 @@ test.runIf(isReady)(
     const started = performance.now();
     const want = await buildStep(clean.path);
     const usualMs = performance.now() - started;
-    expect(want).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+    expect(want).toMatch(/sha256:[0-9a-f]{64}\n$/);
     for (let round = 0; round < kills; round++) {
       // From the very start to beyond the end, evenly.
       await buildStep(folder.path, ((round + 0.5) / kills) * usualMs * 1.1);

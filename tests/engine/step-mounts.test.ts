@@ -95,6 +95,30 @@ describe.runIf(isReady)("mounts of a step", () => {
     expect(readdirSync(join(place.path, "runs-v1"))).toEqual([]);
   });
 
+  test("lend the host's certificates where the image has some, and the step may replace them", async () => {
+    using place = enginePlace();
+    const bundle = "etc/ssl/certs/ca-certificates.crt";
+    const directories = ["etc", "etc/ssl", "etc/ssl/certs"].map(
+      (path) => ({ path, directory: true }) as const,
+    );
+    const caBundle = Buffer.from("lent\n");
+    expect((await place.sh("ls /etc/ssl || true", { caBundle })).stdout).toBe("");
+    place.layers.push(
+      layerOf(
+        ...directories,
+        { path: bundle, file: "own\n" },
+        { path: "etc/ssl/cert.pem", link: `/${bundle}` },
+      ),
+    );
+    const ran = await place.sh("cat /etc/ssl/cert.pem; chmod 600 /etc/ssl/certs/*; touch /x", { caBundle });
+    expect(ran.stdout).toBe("lent\n");
+    expect(ran.lines).toEqual(["f x"]);
+    const replaced = await place.sh(`echo more > /n; mv /n /${bundle}; cat /${bundle}`, { caBundle });
+    expect(replaced.stdout).toBe("more\n");
+    expect(replaced.lines).toEqual(["d etc", "d etc/ssl", "d etc/ssl/certs", `f ${bundle}`]);
+    expect((await place.sh(`cat /${bundle}`)).stdout).toBe("more\n");
+  });
+
   test("lend an ssh agent's socket", async () => {
     using place = enginePlace();
     using folder = temporaryFolder();

@@ -1,13 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { StepRequest } from "../../src/engine/embedded/run-step.ts";
 import { enginePlace, mountsBelow } from "../support/engine-place.ts";
+import { programEntries } from "../support/host-layer.ts";
+import { layerOf } from "../support/layers.ts";
 import { needs, toolOf } from "../support/needs.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-const isReady = needs("root", "runc", "setpriv", "unshare", "mount");
+const isReady = needs("root", "runc", "setpriv", "unshare", "mount", "fuse-overlayfs");
 
 describe.runIf(isReady)("a step", () => {
   test("runs above its layers and leaves what it changed, nothing else", async () => {
@@ -83,6 +85,42 @@ describe.runIf(isReady)("a step", () => {
     expect(open.stdout).toContain(`CapEff:\t${own}`);
     expect(open.stdout).toContain("Seccomp:\t0");
     expect(open.stdout).toContain("/dev/loop-control");
+  });
+
+  test.runIf(process.arch === "x64")("makes no namespaces and sees no keys of the host", async () => {
+    using place = enginePlace();
+    place.layers.push(layerOf(...programEntries("perl")));
+    // unshare(CLONE_NEWUSER), keyctl(KEYCTL_GET_KEYRING_ID, session), socket(AF_VSOCK): by number on x86-64.
+    const calls = [
+      [272, 0x10000000],
+      [250, 0, -3],
+      [41, 40, 1, 0],
+    ];
+    const script = calls.map((call) => `print syscall(${call.join(", ")}) < 0 ? $! + 0 : "made", "\\n";`);
+    const ask = `perl -e '${script.join(" ")}'`;
+    expect((await place.sh(ask)).stdout).toBe("1\n1\n1\n");
+    expect((await place.sh(ask, { security: "insecure" })).stdout).not.toContain("1\n");
+  });
+
+  test("on a store that is on overlayfs runs through fuse-overlayfs, to the same layer", async () => {
+    const script = "rm /data/one; echo x > /data/two; mkdir /srv; rm -r /data/deep; mkdir /data/deep";
+    const digests: unknown[] = [];
+    using folder = temporaryFolder();
+    for (const name of ["l", "u", "w", "m"]) mkdirSync(folder.at(name));
+    const options = `lowerdir=${folder.at("l")},upperdir=${folder.at("u")},workdir=${folder.at("w")}`;
+    execFileSync("mount", ["-t", "overlay", "-o", options, "overlay", folder.at("m")]);
+    try {
+      for (const root of [folder.at("m"), folder.at("plain")]) {
+        using place = enginePlace({ root });
+        const ran = await place.sh(script, { user: "root", cwd: "/data" }, { latestSec: 1 });
+        expect(ran.stderr).toBe("");
+        digests.push({ lines: ran.lines, diffId: ran.captured?.record.diffId });
+        expect((await place.sh("cat /data/two; ls -a /data/deep | wc -l")).stdout).toBe("x\n2\n");
+      }
+    } finally {
+      execFileSync("umount", ["--lazy", folder.at("m")]);
+    }
+    expect(digests[0]).toEqual(digests[1]);
   });
 
   test("sees the host's network or none", async () => {

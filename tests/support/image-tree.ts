@@ -13,12 +13,19 @@ const NOTHING = { id: "test", keep: () => undefined };
 /** Listings of layers that were read, since the base's are the same in every image. */
 export type SeenLayers = Map<string, LayerListing>;
 
+export type FoundImage = {
+  readonly tree: ReadonlyMap<string, string>;
+  readonly config: ConfigDocument;
+  /** Of each layer, whether it says nothing. */
+  readonly isEmpty: readonly boolean[];
+};
+
 /** Each path of an image of a registry with all but its times, and its config. */
 export async function treeOfImage(
   reference: string,
   access: RegistryAccess,
   seen: SeenLayers,
-): Promise<{ readonly tree: ReadonlyMap<string, string>; readonly config: ConfigDocument }> {
+): Promise<FoundImage> {
   const source = await openRemoteImage(parseReference(reference, "test"), access);
   const image = await loadImage(source, AMD64);
   const listings: LayerListing[] = [];
@@ -35,5 +42,8 @@ export async function treeOfImage(
   for (const { path, ...entry } of mergeListings(listings, reference).entries()) {
     tree.set(path, JSON.stringify(entry, Object.keys(entry).sort()));
   }
-  return { tree, config: image.config };
+  const isEmpty = listings.map(({ entries, whiteouts, opaques }) => {
+    return entries.length + whiteouts.length + opaques.length === 0;
+  });
+  return { tree, config: image.config, isEmpty };
 }

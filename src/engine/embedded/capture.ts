@@ -15,6 +15,7 @@ import { type Compress, MemberFile } from "./member-file.ts";
 import { diskFullOr } from "./tar-errors.ts";
 import { lstatInside, MAX_MEMBERS } from "./trees.ts";
 import { type UpperForm, upperMembers } from "./upper-members.ts";
+import { whiteoutsLast } from "./whiteouts-last.ts";
 
 export type CaptureOptions = {
   /** SOURCE_DATE_EPOCH in seconds: later times become this one. Absent: real times, with their nanoseconds. */
@@ -66,7 +67,8 @@ export async function capture(
   let count = 0;
   try {
     const entries = readTar(source.bytes, where, { hasRawNames: true, maxEntries: MAX_MEMBERS });
-    const members = layerMembers(upperMembers(entries, where, formOf(host, lowers, options.latestSec)));
+    const form = formOf(host, lowers, options.latestSec);
+    const members = layerMembers(whiteoutsLast(upperMembers(entries, where, form)));
     for await (const bytes of writeTar(members)) {
       tar.update(bytes);
       tarBytes += bytes.length;

@@ -2,19 +2,15 @@ import { join } from "node:path";
 import type { Layer } from "../../layer/layer.ts";
 import type { Store } from "../../store/store.ts";
 import { type Captured, type CaptureOptions, capture } from "./capture.ts";
-import { checkEngine, type EngineHost } from "./check.ts";
+import { type CheckSettings, checkEngine, type EngineHost } from "./check.ts";
 import { discardHostFolder, type FolderContent, makeHostFolder, sizesOnDisk } from "./host-folders.ts";
 import { createRunFolder, type RunFolder, sweepRunFolders } from "./run-folders.ts";
 import { type OnLine, runStep, type StepEnd, type StepRequest } from "./run-step.ts";
 import { type TreeName, Trees } from "./trees.ts";
 
-export type EngineSettings = {
+export type EngineSettings = CheckSettings & {
   /** Layers are unpacked and steps write below its root. */
   readonly store: Store;
-  /** PATH of the caller, to find programs in. */
-  readonly searchPath: string;
-  /** A path or name instead of runc or crun from PATH. */
-  readonly runtime?: string;
 };
 
 /** A step that has run. Its changes are there until `remove`, which the caller owes. */
@@ -26,8 +22,11 @@ export type FinishedStep = StepEnd & {
 
 /** Runs steps on this machine, on overlays of layers, through runc or crun. */
 export interface Engine {
-  /** @throws CambiumError `ENGINE_MISSING`: all that this machine lacks, and what to install. Cheap. */
-  check(): void;
+  /**
+   * To be asked before any work. Root's takes a few file look-ups, a plain user's a trial of some 50 ms; once.
+   * @throws CambiumError `ENGINE_MISSING`: all that this machine lacks, and what to install; `ENGINE_USER_NAMESPACE`.
+   */
+  check(): Promise<void>;
   /** The layer as a folder, unpacked at first use, for `runStep`; `below` are the trees under it, bottom up. */
   treeOf(layer: Layer, below: readonly TreeName[], signal?: AbortSignal): Promise<TreeName>;
   /** @throws CambiumError, see `runStep`. */
@@ -53,52 +52,37 @@ export interface Engine {
 export function createEngine(settings: EngineSettings): Engine {
   const { store } = settings;
   const trees = new Trees(store);
-  let found: EngineHost | undefined;
-  const host = (): EngineHost => {
-    found ??= { ...checkEngine({ ...settings, storeRoot: store.root }), emptyTree: trees.prepare() };
-    return found;
-  };
-  let swept: Promise<void> | undefined;
-  /** What builds left that were killed, once per engine. */
-  const sweep = (): Promise<void> => {
-    swept ??= sweepRunFolders(store, host());
-    return swept;
+  let ready: Promise<EngineHost> | undefined;
+  /** Also removes what builds left that were killed, once per engine. */
+  const host = (): Promise<EngineHost> => {
+    ready ??= checkEngine(store, trees, settings).then(async (found) => {
+      await sweepRunFolders(store, found);
+      return found;
+    });
+    return ready;
   };
   return {
-    check: () => {
-      host();
+    check: async () => {
+      await host();
     },
-    async treeOf(layer, below, signal) {
-      await sweep();
-      return trees.treeOf(host(), layer, below, signal);
-    },
+    treeOf: async (layer, below, signal) => trees.treeOf(await host(), layer, below, signal),
     async runStep(request, onLine, signal) {
-      await sweep();
-      const folder = createRunFolder(store, trees.path, host());
+      const machine = await host();
+      const folder = createRunFolder(store, trees.path, machine);
       try {
-        const end = await runStep(host(), folder, request, onLine, signal);
-        return finishedStep(host(), store, trees, folder, request.trees, end);
+        const end = await runStep(machine, folder, request, onLine, signal);
+        return finishedStep(machine, store, trees, folder, request.trees, end);
       } catch (error) {
         await folder.remove();
         throw error;
       }
     },
     trees: () => trees.list(),
-    async prune(beforeMs) {
-      await sweep();
-      return trees.prune(host(), beforeMs);
-    },
-    async makeFolder(path, content, signal) {
-      await sweep();
-      await makeHostFolder(host(), store, trees.path, path, content, signal);
-    },
-    async discardFolder(path) {
-      await sweep();
-      await discardHostFolder(host(), store, trees.path, path);
-    },
-    async sizesOnDisk(paths) {
-      return paths.length === 0 ? new Map() : sizesOnDisk(host(), paths);
-    },
+    prune: async (beforeMs) => trees.prune(await host(), beforeMs),
+    makeFolder: async (path, content, signal) =>
+      makeHostFolder(await host(), store, trees.path, path, content, signal),
+    discardFolder: async (path) => discardHostFolder(await host(), store, trees.path, path),
+    sizesOnDisk: async (paths) => (paths.length === 0 ? new Map() : sizesOnDisk(await host(), paths)),
     close: () => trees.close(),
   };
 }

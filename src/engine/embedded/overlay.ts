@@ -10,9 +10,22 @@ const MAX_OPTION_BYTES = 4095;
 /** Whiteouts and opaque marks alone: no other trick, so that any tool can read what a step left. */
 const PLAIN = {
   kernel: ["redirect_dir=off", "metacopy=off", "index=off"],
-  "kernel-user": ["userxattr", "redirect_dir=off", "metacopy=off", "index=off"],
+  // With a user's xattrs the other two are off, and saying so is refused.
+  "kernel-user": ["userxattr", "index=off"],
   fuse: [],
 } as const;
+
+/** Where an overlay's changes go. */
+export type Changes = { readonly upper: string; readonly work: string };
+
+/** From this kernel on an overlay can be told that nobody needs its changes after a power cut. */
+const VOLATILE_KERNEL = [5, 10] as const;
+
+/** Whether a kernel release, `6.1.0-9-amd64`, knows `volatile`: without it, every end of a step would sync the whole disk. */
+export function knowsVolatile(release: string): boolean {
+  const [major = 0, minor = 0] = release.split(".").map((part) => Number.parseInt(part, 10));
+  return major > VOLATILE_KERNEL[0] || (major === VOLATILE_KERNEL[0] && minor >= VOLATILE_KERNEL[1]);
+}
 
 /**
  * A mount of folders, bottom up, and above them where changes go (absent: read-only). Paths must be free of `:`, `,` and
@@ -22,13 +35,15 @@ const PLAIN = {
 export function overlayMount(
   kind: OverlayKind,
   lowers: readonly string[],
-  changes: { readonly upper: string; readonly work: string } | undefined,
+  changes: Changes | undefined,
   target: string,
+  isVolatile = false,
 ): MountCommand {
   const options = [
     `lowerdir=${[...lowers].reverse().join(":")}`,
     ...(changes === undefined ? [] : [`upperdir=${changes.upper}`, `workdir=${changes.work}`]),
     ...PLAIN[kind],
+    ...(isVolatile && changes !== undefined && kind !== "fuse" ? ["volatile"] : []),
   ].join(",");
   if (kind !== "fuse" && options.length > MAX_OPTION_BYTES) {
     throw new CambiumError(

@@ -89,8 +89,11 @@ async function removeFolders(settings: LaunchSettings, paths: readonly string[])
   await launched.exitCode;
 }
 
+/** Most steps leave nothing but what overlayfs made for itself: then no process is needed. */
 function removeEmpty(path: string): boolean {
   try {
+    if (existsSync(join(path, "u"))) rmdirSync(join(path, "u"));
+    for (const name of ["m", "p", "w"]) rmSync(join(path, name), { recursive: true, force: true });
     rmdirSync(path);
     return true;
   } catch {

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { CambiumError } from "../../errors.ts";
@@ -7,7 +7,17 @@ import { type TarMember, writeTar } from "../../layer/write-tar.ts";
 import { type ProcessUser, resolveUser } from "./accounts.ts";
 import type { EngineHost } from "./check.ts";
 import { hostFile } from "./host-account.ts";
-import { missingInside, removeEmptyInside, resolveInside, textInside } from "./inside.ts";
+import {
+  type FileView,
+  folderView,
+  ifOpen,
+  layeredView,
+  missingInside,
+  removeIfEmpty,
+  resolveInside,
+  textInside,
+} from "./inside.ts";
+import { lendBundle, takeBackBundle } from "./lent-bundle.ts";
 import { LineSplitter } from "./lines.ts";
 import { type ExtraHost, hostsText } from "./network-files.ts";
 import { overlayMount } from "./overlay.ts";
@@ -16,7 +26,8 @@ import { runtimeFailures } from "./runtime-log.ts";
 import { type BindMount, capabilityNames, runtimeSpec, type Ulimit } from "./runtime-spec.ts";
 import { endOfStep, openSandbox, type Sandbox } from "./sandbox.ts";
 import { seccompProfile } from "./seccomp.ts";
-import { type EngineMount, type PreparedMount, prepareMount } from "./step-mounts.ts";
+import { type EngineMount, type PreparedMount, prepareMount, type ViewMount } from "./step-mounts.ts";
+import { OPAQUE_NAMES } from "./upper-members.ts";
 
 /** One RUN. Paths in the image are absolute. */
 export type StepRequest = {
@@ -35,6 +46,8 @@ export type StepRequest = {
   readonly extraHosts?: readonly ExtraHost[];
   readonly ulimits?: readonly Ulimit[];
   readonly shmBytes?: number;
+  /** PEM of the host's certificates, lent where the image has its own in one file; it enters no layer. */
+  readonly caBundle?: Uint8Array;
 };
 
 /** A line of output, without its end. Lines of more than 16 KiB come in pieces. */
@@ -68,20 +81,30 @@ export async function runStep(
 ): Promise<StepEnd> {
   signal?.throwIfAborted();
   for (const name of ["u", "w", ROOT, PRIVATE]) mkdirSync(join(folder.path, name));
-  const place = { run: folder.path, near: folder.near, overlay: host.overlay, emptyTree: host.emptyTree };
+  // The root directory of the image, whatever our umask.
+  chmodSync(join(folder.path, "u"), 0o755);
+  const place = {
+    run: folder.path,
+    near: folder.near,
+    overlay: host.overlay,
+    isVolatile: host.isVolatile,
+    emptyTree: host.emptyTree,
+  };
   const mounts = sorted(request.mounts).map((mount, index) => prepareMount(mount, index, place));
   for (const { folders, copy } of mounts) {
     for (const name of folders) mkdirSync(join(folder.path, name));
     if (copy !== undefined) copyFileSync(copy.from, join(folder.path, copy.to));
   }
   const near = (name: string) => `${folder.near}/${name}`;
-  const lowers = request.trees.length === 0 ? [host.emptyTree] : request.trees;
+  const upper = join(folder.path, "u");
+  const lent = lendTo(host, folder, request);
+  const lowers = [...(request.trees.length === 0 ? [host.emptyTree] : request.trees), ...lent.trees];
   const bundle = join(folder.path, PRIVATE);
   const sandbox = await openSandbox(host, {
     folder: folder.trees,
     mounts: [
       { type: "tmpfs", options: `mode=0700,size=${PRIVATE_BYTES}`, source: "tmpfs", target: near(PRIVATE) },
-      overlayMount(host.overlay, lowers, { upper: near("u"), work: near("w") }, near(ROOT)),
+      overlayMount(host.overlay, lowers, { upper: near("u"), work: near("w") }, near(ROOT), host.isVolatile),
       ...mounts.flatMap(({ commands }) => commands),
     ],
     unpackInto: near("."),
@@ -94,6 +117,7 @@ export async function runStep(
     if (signal?.aborted === true) stop();
     const end = await runInside(host, folder, request, mounts, sandbox, onLine);
     signal?.throwIfAborted();
+    takeBackBundle(upper, lent.paths, request.caBundle ?? new Uint8Array());
     return end;
   } catch (error) {
     stop();
@@ -105,6 +129,22 @@ export async function runStep(
   }
 }
 
+/** A layer for this step alone, with what the host lends. */
+function lendTo(
+  host: EngineHost,
+  folder: RunFolder,
+  { caBundle, trees }: StepRequest,
+): { readonly trees: readonly string[]; readonly paths: readonly string[] } {
+  if (caBundle === undefined) return { trees: [], paths: [] };
+  const path = join(folder.path, "l");
+  mkdirSync(path);
+  chmodSync(path, 0o755);
+  const view = layeredView(trees.map((name) => join(folder.trees, name)));
+  const rootUid = host.mappings === undefined ? 0 : (process.geteuid?.() ?? 0);
+  const paths = ifOpen(() => lendBundle(view, caBundle, path, rootUid), []);
+  return { trees: paths.length === 0 ? [] : [`${folder.near}/l`], paths };
+}
+
 async function runInside(
   host: EngineHost,
   folder: RunFolder,
@@ -113,16 +153,22 @@ async function runInside(
   { launched, outside }: Sandbox,
   onLine: OnLine,
 ): Promise<StepEnd> {
-  const root = outside(join(folder.path, ROOT));
+  // Nobody outside its user namespace sees into a file system of FUSE.
+  const view: ViewMount =
+    host.overlay === "fuse"
+      ? (_, trees) => layeredView(trees.map((name) => join(folder.trees, name)))
+      : (path) => folderView(outside(path));
+  const root = view(join(folder.path, ROOT), request.trees);
   const user = userOf(root, request.user);
-  const spec = specOf(host, folder, request, mounts, user, outside);
+  const spec = specOf(host, folder, request, mounts, user, view);
   const targets = spec.mounts.map(({ destination }) => destination);
-  const made = missingInside(root, request.cwd);
+  const missing = (path: string) => ifOpen(() => missingInside(root, path), []);
+  const made = missing(request.cwd);
   const isMounted = targets.some((target) => `${request.cwd}/`.startsWith(`${target}/`));
   const cwdFolders = isMounted ? [] : made;
   assertDirectory(root, request.cwd, cwdFolders);
   const kept = new Set(cwdFolders);
-  const stubs = [...new Set(targets.flatMap((target) => missingInside(root, target)))];
+  const stubs = [...new Set(targets.flatMap(missing))];
   const members = [
     ...cwdFolders.map((path) => directoryMember(`${ROOT}${path}`, user)),
     ...mounts.flatMap(({ members }) => members),
@@ -144,9 +190,10 @@ async function runInside(
   const exitCode = await endOfStep(launched);
   // The runtime's notes are gone with the sandbox.
   const failures = runtimeFailures(hostFile(outside(join(folder.path, PRIVATE, "log.json"))));
-  for (const stub of stubs.reverse()) if (!kept.has(stub)) removeEmptyInside(root, stub);
   launched.commands.end("done\n");
   await Promise.all([...outputs, launched.exitCode]);
+  const marks = host.overlay === "fuse" ? OPAQUE_NAMES : [];
+  for (const stub of stubs.reverse()) if (!kept.has(stub)) removeIfEmpty(join(folder.path, "u"), stub, marks);
   if (exitCode !== 0 && failures.length > 0) {
     throw new CambiumError(
       "STEP_START",
@@ -163,7 +210,7 @@ function specOf(
   request: StepRequest,
   mounts: readonly PreparedMount[],
   user: ProcessUser,
-  outside: (path: string) => string,
+  view: ViewMount,
 ) {
   const isRootless = host.mappings !== undefined;
   const file = (name: string, target: string): BindMount => ({
@@ -171,7 +218,7 @@ function specOf(
     target,
     isReadOnly: true,
   });
-  const wanted = mounts.map(({ mount }) => mount(outside));
+  const wanted = mounts.map(({ mount }) => mount(view));
   const hasHome = request.env.some((line) => line.startsWith("HOME="));
   const seccomp = seccompProfile(host.architecture);
   return runtimeSpec({
@@ -212,13 +259,13 @@ function runtimeCommand({ runtime, hasCgroup }: EngineHost, bundle: string): str
   return [runtime.path, "--root", join(bundle, "state"), ...log, ...cgroups, "run", "--bundle", bundle];
 }
 
-function userOf(root: string, text: string): ProcessUser {
+function userOf(root: FileView, text: string): ProcessUser {
   const passwd = textInside(root, "/etc/passwd");
   return resolveUser(text, { passwd, group: textInside(root, "/etc/group") });
 }
 
-function assertDirectory(root: string, cwd: string, made: readonly string[]): void {
-  if (made.length > 0 || resolveInside(root, cwd) !== undefined) return;
+function assertDirectory(root: FileView, cwd: string, made: readonly string[]): void {
+  if (made.length > 0 || ifOpen(() => resolveInside(root, cwd), cwd) !== undefined) return;
   throw new CambiumError("STEP_CWD", `the working directory ${JSON.stringify(cwd)} leads nowhere`, {
     hint: "A link in its path points at something that is not in the image.",
   });

@@ -8,7 +8,7 @@ import type { Emit } from "../../events.ts";
 import { type ProcessUser, resolveUser } from "./accounts.ts";
 import { hostAccount, hostFile } from "./host-account.ts";
 import { idMappings } from "./id-mappings.ts";
-import { textInside } from "./inside.ts";
+import { folderView, textInside } from "./inside.ts";
 import {
   type ProcessSettings,
   processSettings,
@@ -61,8 +61,9 @@ const TERMINAL_OWNED: readonly NodeJS.Signals[] = ["SIGINT", "SIGQUIT", "SIGWINC
 export async function runImage(settings: RunImageSettings, emit: Emit): Promise<number> {
   const runtime = findRuntime(settings.searchPath, settings.runtime);
   const wanted = processSettings(settings.config, settings);
-  const passwd = textInside(settings.rootfsDir, "/etc/passwd");
-  const user = resolveUser(wanted.user, { passwd, group: textInside(settings.rootfsDir, "/etc/group") });
+  const view = folderView(settings.rootfsDir);
+  const passwd = textInside(view, "/etc/passwd");
+  const user = resolveUser(wanted.user, { passwd, group: textInside(view, "/etc/group") });
   const bundle = makeBundle(settings.workDir);
   const id = `cambium-${randomBytes(8).toString("hex")}`;
   const stateRoot = join(bundle, "state");

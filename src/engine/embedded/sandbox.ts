@@ -21,7 +21,7 @@ count=$1
 shift
 while [ "$count" -gt 0 ]; do
   case $1 in
-    fuse-overlayfs) fuse-overlayfs -o "$2" "$4" ;;
+    fuse-overlayfs) fuse-overlayfs -o "$2" "$4" >"$4.log" 2>&1 || { cat "$4.log" >&2; exit 1; } ;;
     *) mount -t "$1" -o "$2" "$3" "$4" ;;
   esac
   shift 4

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { CambiumError } from "../../errors.ts";
 import { CONSTANT_MTIME } from "../../layer/entry.ts";
 import type { TarMember } from "../../layer/write-tar.ts";
-import { resolveInside } from "./inside.ts";
+import { type FileView, resolveInside } from "./inside.ts";
 import { type OverlayKind, overlayMount } from "./overlay.ts";
 import type { BindMount, TmpfsMount } from "./runtime-spec.ts";
 import type { MountCommand } from "./sandbox.ts";
@@ -46,9 +46,12 @@ export type PreparedMount = {
   readonly copy?: { readonly from: string; readonly to: string };
   /** Members to unpack into the run's folder, once it is mounted. */
   readonly members: readonly TarMember[];
-  /** What the runtime does; `outside` shows paths of the sandbox from here. */
-  mount(outside: (path: string) => string): { readonly bind: BindMount } | { readonly tmpfs: TmpfsMount };
+  /** What the runtime does; `view` shows an image that the sandbox has mounted. */
+  mount(view: ViewMount): { readonly bind: BindMount } | { readonly tmpfs: TmpfsMount };
 };
+
+/** The files of a stack of trees, which are mounted at an absolute path of the sandbox. */
+export type ViewMount = (path: string, trees: readonly string[]) => FileView;
 
 export type Place = {
   /** Absolute folder of the run; its `p` is a tmpfs. */
@@ -56,6 +59,7 @@ export type Place = {
   /** The same from the folder where mounts are made. */
   readonly near: string;
   readonly overlay: OverlayKind;
+  readonly isVolatile: boolean;
   /** An empty folder among the trees. */
   readonly emptyTree: string;
 };
@@ -108,7 +112,7 @@ function prepareBind(
     return {
       commands: [
         bindCommand(source.path, `${near}/l`),
-        overlayMount(place.overlay, [`${near}/l`], changes, `${near}/r`),
+        overlayMount(place.overlay, [`${near}/l`], changes, `${near}/r`, place.isVolatile),
       ],
       folders: [name, `${name}/l`, `${name}/u`, `${name}/w`, `${name}/r`],
       members: [],
@@ -119,12 +123,12 @@ function prepareBind(
   // Without a folder for changes an overlay needs two others.
   const lowers = [place.emptyTree, ...trees];
   return {
-    commands: [overlayMount(place.overlay, lowers, changes, `${near}/r`)],
+    commands: [overlayMount(place.overlay, lowers, changes, `${near}/r`, place.isVolatile)],
     folders: [name, `${name}/u`, `${name}/w`, `${name}/r`],
     members: [],
-    mount: (outside) => {
-      const root = outside(join(place.run, name, "r"));
-      const found = resolveInside(root, path);
+    mount: (view) => {
+      const root = join(place.run, name, "r");
+      const found = resolveInside(view(root, trees), path);
       if (found === undefined) {
         throw new CambiumError(
           "MOUNT_SOURCE",
@@ -134,7 +138,7 @@ function prepareBind(
           },
         );
       }
-      return bindOf(join(place.run, name, "r", found.slice(root.length)), target, isReadOnly);
+      return bindOf(join(root, found), target, isReadOnly);
     },
   };
 }

@@ -60,6 +60,8 @@ const USUAL: ImpliedDirectory = { mode: 0o755, uid: 0, gid: 0, mtimeSec: 0 };
 /** Layers as folders for overlayfs, each unpacked once: `trees-v1/<24 hex>/`. Safe for several processes. */
 export class Trees {
   readonly path: string;
+  /** The name of an empty one. */
+  readonly empty = "empty";
   readonly #store: Store;
   readonly #lease: Lease;
 
@@ -67,13 +69,6 @@ export class Trees {
     this.path = join(store.root, FOLDER);
     this.#store = store;
     this.#lease = store.lease();
-  }
-
-  /** Makes the folder and the empty tree; @returns the latter's name. */
-  prepare(): TreeName {
-    mkdirSync(join(this.path, "empty"), { recursive: true });
-    chmodSync(join(this.path, "empty"), 0o755);
-    return "empty";
   }
 
   /**

@@ -19,7 +19,8 @@ export type UpperForm = {
 /** Notes of overlayfs and fuse-overlayfs, and labels that the host's policy sets on every file. */
 const HOST_ATTRIBUTES = /^(?:(?:trusted|user)\.overlay\.|user\.fuseoverlayfs\.|security\.selinux$)/;
 const OPAQUE_ATTRIBUTES = ["trusted.overlay.opaque", "user.overlay.opaque", "user.fuseoverlayfs.opaque"];
-const NOTHING = { async *content(): AsyncGenerator<Uint8Array> {} };
+/** What fuse-overlayfs puts into every new directory: the marker, or a device of the name that it "deletes". */
+export const OPAQUE_NAMES: readonly string[] = [OPAQUE_MARKER, OPAQUE_MARKER.slice(WHITEOUT_PREFIX.length)];
 
 /**
  * The members of an overlay's folder of changes, parents before children, as those of a layer: deletions become whiteouts,
@@ -53,10 +54,8 @@ export async function* upperMembers(
     }
     const slash = entry.path.lastIndexOf("/") + 1;
     const name = entry.path.slice(slash);
-    if (form.hasWhiteoutFiles && name === OPAQUE_MARKER) {
-      // Its directory's attribute said so already, or it hides nothing.
-      continue;
-    }
+    // Its directory's attribute said so already, or it hides nothing.
+    if (form.hasWhiteoutFiles && OPAQUE_NAMES.includes(name)) continue;
     yield* parents;
     if (isDeletion(entry, deleted)) {
       deleted.add(entry.path);
@@ -90,7 +89,7 @@ function clean(entry: TarEntry, latestSec: number | undefined): TarEntry {
 /** An empty file, as the image-spec wants whiteouts. */
 function marker(path: string, { mtimeSec, offset }: TarEntry): TarEntry {
   return {
-    ...NOTHING,
+    content: noContent,
     path,
     type: "file",
     mode: 0,
@@ -108,4 +107,8 @@ function assertNoWhiteout(path: string, where: string): void {
   throw new CambiumError("LAYER_WHITEOUT", `${where}: made a file ${JSON.stringify(path)}`, {
     hint: `A layer cannot hold a name that begins with ${WHITEOUT_PREFIX}: it deletes. Remove the file in the same step.`,
   });
+}
+
+async function* noContent(): AsyncGenerator<Uint8Array> {
+  yield* [];
 }

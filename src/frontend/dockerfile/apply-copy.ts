@@ -2,6 +2,7 @@ import { usageError } from "../../errors.ts";
 import type { CopySourceOp, FileSource } from "../../graph/stages.ts";
 import { isMode } from "./chmod.ts";
 import { parseGitSource } from "./git-source.ts";
+import { isIgnored } from "./ignored.ts";
 import type { CopyInstruction, CopySource, InstructionHead, Text } from "./instructions.ts";
 import { cleanPath, destinationPath, parentsPath, sourcePath } from "./paths.ts";
 import type { StageState } from "./stage-state.ts";
@@ -80,7 +81,7 @@ function grouped(sources: readonly CopySourceOp[]): CopySourceOp[] {
 
 function sourceOf(
   { text, where }: Text,
-  instruction: CopyInstruction,
+  instruction: CopyInstruction & InstructionHead,
   checksum: string | undefined,
   around: Surroundings,
 ): CopySourceOp {
@@ -104,6 +105,10 @@ function sourceOf(
       ...(checksum !== undefined && { checksum }),
       isUnpacked,
     };
+  }
+  if (instruction.from === undefined && isIgnored(text, around.ignoreRules)) {
+    const { line, comments } = instruction;
+    around.warnings.add("CopyIgnoredFile", `${text} is left out of the build context`, line, comments);
   }
   const from: FileSource =
     instruction.from === undefined ? { kind: "context" } : around.copySource(instruction.from.text);

@@ -1,24 +1,14 @@
 import { usageError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import { applyCopy } from "./apply-copy.ts";
-import { applyRun, inShell } from "./apply-run.ts";
-import type { Warnings } from "./checks.ts";
-import { formatDuration } from "./duration.ts";
-import { plainList, quoteList } from "./go-text.ts";
-import type {
-  ArgInstruction,
-  CommandInstruction,
-  HealthcheckInstruction,
-  Instruction,
-  InstructionHead,
-  Pair,
-  Text,
-} from "./instructions.ts";
+import { applyRun } from "./apply-run.ts";
+import { applyCommand, applyExpose, applyHealthcheck } from "./apply-settings.ts";
+import { plainList } from "./go-text.ts";
+import type { ArgInstruction, Instruction, InstructionHead, Pair, Text } from "./instructions.ts";
 import { cleanPath, nextWorkdir } from "./paths.ts";
-import { parsePorts } from "./ports.ts";
 import { isSignal, SIGNAL_NAMES } from "./signals.ts";
 import type { StageState } from "./stage-state.ts";
-import { expanded, putIn, type Surroundings } from "./surroundings.ts";
+import { putIn, type Surroundings } from "./surroundings.ts";
 
 /** Words that name a secret when they stand alone in a variable's name; and those that take that back. */
 const SECRET = /(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)/i;
@@ -70,12 +60,6 @@ export function apply(state: StageState, instruction: Instruction, around: Surro
       state.note(`SHELL ${plainList(instruction.argv)}`);
       break;
     case "maintainer":
-      around.warnings.add(
-        "MaintainerDeprecated",
-        "MAINTAINER is now LABEL maintainer=…",
-        instruction.line,
-        instruction.comments,
-      );
       state.author = instruction.value.text;
       state.note(`MAINTAINER ${instruction.value.text}`);
       break;
@@ -165,60 +149,6 @@ function checkSecret(
   }
 }
 
-function applyCommand(
-  state: StageState,
-  instruction: CommandInstruction & InstructionHead,
-  { warnings }: Surroundings,
-): void {
-  const { kind, command, line, comments } = instruction;
-  warnOfSecond(state, kind, instruction, warnings);
-  if (command.kind === "shell" && (state.shell ?? []).length === 0) {
-    const name = kind.toUpperCase();
-    warnings.add(
-      "JSONArgsRecommended",
-      `${name} as a JSON array gets the signals that a shell keeps`,
-      line,
-      comments,
-    );
-  }
-  const argv = command.kind === "exec" ? command.argv : inShell(state, command.text);
-  if (kind === "cmd") state.cmd = argv;
-  else {
-    // An empty array takes the entrypoint away.
-    state.entrypoint = argv.length === 0 ? undefined : argv;
-    if (!state.lines.has("cmd")) state.cmd = undefined;
-  }
-  state.lines.set(kind, line);
-  state.note(`${kind.toUpperCase()} ${quoteList(argv)}`);
-}
-
-function applyHealthcheck(
-  state: StageState,
-  instruction: HealthcheckInstruction & InstructionHead,
-  { warnings }: Surroundings,
-): void {
-  warnOfSecond(state, "healthcheck", instruction, warnings);
-  state.lines.set("healthcheck", instruction.line);
-  const check = instruction.healthcheck;
-  state.healthcheck = check;
-  const times = (["Interval", "Timeout", "StartPeriod", "StartInterval"] as const).map(
-    (name) => `${name}:${formatDuration(check[name] ?? 0)}`,
-  );
-  state.note(`HEALTHCHECK {Test:${plainList(check.Test)} ${times.join(" ")} Retries:${check.Retries ?? 0}}`);
-}
-
-function warnOfSecond(
-  state: StageState,
-  kind: "cmd" | "entrypoint" | "healthcheck",
-  { comments }: InstructionHead,
-  warnings: Warnings,
-): void {
-  const before = state.lines.get(kind);
-  if (before === undefined) return;
-  const message = `a later ${kind.toUpperCase()} takes the place of this one`;
-  warnings.add("MultipleInstructionsDisallowed", message, before, comments);
-}
-
 function assertSignal(signal: string, where: string): void {
   if (isSignal(signal)) return;
   const near = nearest(signal.toUpperCase(), SIGNAL_NAMES);
@@ -244,47 +174,6 @@ function applyWorkdir(
   const text = `WORKDIR ${state.workdir}`;
   if (state.workdir === "/") state.note(text);
   else state.steps.push({ op: "workdir", line, text, path: cleanPath(state.workdir), user: state.user });
-}
-
-function applyExpose(
-  state: StageState,
-  values: readonly Text[],
-  head: InstructionHead,
-  around: Surroundings,
-): void {
-  const all: string[] = [];
-  for (const value of values) {
-    for (const word of expanded(value, state, head, around).words) {
-      const parsed = parsePorts(word);
-      if ("problem" in parsed) {
-        throw usageError(
-          "DOCKERFILE_SYNTAX",
-          `${value.where}: EXPOSE ${JSON.stringify(word)}: ${parsed.problem}`,
-          "Write 8000, 8000/udp or 8000-8010.",
-        );
-      }
-      const { line, comments } = head;
-      if (parsed.hasUpperCase) {
-        around.warnings.add(
-          "ExposeProtoCasing",
-          `the protocol of ${word} is written in lower case`,
-          line,
-          comments,
-        );
-      }
-      if (parsed.isMapped) {
-        around.warnings.add(
-          "ExposeInvalidFormat",
-          `${word} has an address or a port of the host`,
-          line,
-          comments,
-        );
-      }
-      all.push(...parsed.ports);
-    }
-  }
-  for (const port of all) state.exposedPorts.add(port);
-  state.note(`EXPOSE ${plainList(all)}`);
 }
 
 function volumePath(path: string, where: string): string {

@@ -14,6 +14,8 @@ export class Warnings {
   readonly #found: Warning[] = [];
   readonly #checks: Checks;
   readonly #where: string;
+  /** Read once for an instruction, however many warnings it has. */
+  readonly #ofComments = new WeakMap<readonly string[], Checks>();
 
   /** @throws CambiumError `DOCKERFILE_SYNTAX` for a `# check=` that cannot be read. */
   constructor(directives: readonly Directive[], place: (line: number, column: number) => string) {
@@ -32,11 +34,9 @@ export class Warnings {
 
   /** `comments`: those above the instruction, which may skip rules for it alone. */
   add(code: string, message: string, line: number, comments: readonly string[] = []): void {
-    const own = comments.map(parseDirective).find((directive) => directive?.name === "check");
-    const checks = own === undefined ? NO_CHECKS : parseChecks(firstWord(own.value));
-    const isSkipped = [this.#checks, typeof checks === "string" ? NO_CHECKS : checks].some(
-      ({ skipped }) => skipped.has("all") || skipped.has(code),
-    );
+    const own = this.#ofComments.get(comments) ?? checksOf(comments);
+    this.#ofComments.set(comments, own);
+    const isSkipped = [this.#checks, own].some(({ skipped }) => skipped.has("all") || skipped.has(code));
     if (!isSkipped) this.#found.push({ code, message, line });
   }
 
@@ -56,6 +56,12 @@ export class Warnings {
     }
     return sorted;
   }
+}
+
+function checksOf(comments: readonly string[]): Checks {
+  const own = comments.map(parseDirective).find((directive) => directive?.name === "check");
+  const checks = own === undefined ? NO_CHECKS : parseChecks(firstWord(own.value));
+  return typeof checks === "string" ? NO_CHECKS : checks;
 }
 
 function parseChecks(text: string): Checks | string {

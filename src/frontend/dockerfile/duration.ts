@@ -14,14 +14,14 @@ export function parseDuration(text: string): number | undefined {
   const sign = text.startsWith("-") ? -1 : 1;
   const body = text.replace(/^[+-]/, "");
   if (body === "0") return 0;
-  const parts = [...body.matchAll(/([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([a-z\u00B5\u03BC]+)/g)];
-  if (parts.length === 0 || parts.map(([whole]) => whole).join("") !== body) return undefined;
+  const part = /([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([a-z\u00B5\u03BC]+)/y;
   let sum = 0;
-  for (const [, amount = "", unit = ""] of parts) {
+  do {
+    const [, amount = "", unit = ""] = part.exec(body) ?? [];
     const size = Object.hasOwn(UNITS, unit) ? UNITS[unit] : undefined;
     if (size === undefined) return undefined;
     sum += Number(amount) * size;
-  }
+  } while (part.lastIndex < body.length);
   return sum > 2 ** 63 ? undefined : sign * Math.trunc(sum);
 }
 

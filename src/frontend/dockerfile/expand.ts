@@ -24,9 +24,9 @@ export type ExpandRules = {
   readonly keepsUnset?: boolean;
 };
 
-/** `words`: the text split at spaces that are neither quoted nor escaped, after expansion. */
 export type Expansion = {
   readonly text: string;
+  /** The text split at spaces that are neither quoted nor escaped; only `expandWords` gives any. */
   readonly words: readonly string[];
   /** Names that were looked up and are set; that are not. */
   readonly used: ReadonlySet<string>;
@@ -37,6 +37,8 @@ export type Expansion = {
 const MAX_DEPTH = 64;
 /** Steps and bytes that one pattern may take: a thousand characters on a value of sixteen thousand. */
 const MAX_PATTERN_WORK = 2 ** 24;
+/** Characters that a text may grow to: a variable that doubles another grows without end. */
+const MAX_TEXT = 2 ** 20;
 /** POSIX's parameters of a shell, which a Dockerfile never sets. */
 const SPECIAL = "@*#?-$!0";
 
@@ -52,9 +54,26 @@ export function expand(
   variables: Variables,
   rules: ExpandRules,
 ): Expansion | { readonly problem: string } {
-  const expander = new Expander(source, variables, rules);
+  return expandWith(undefined, source, variables, rules);
+}
+
+/** As `expand`, with the words of the text after its expansion. */
+export function expandWords(
+  source: string,
+  variables: Variables,
+  rules: ExpandRules,
+): Expansion | { readonly problem: string } {
+  return expandWith(new Words(), source, variables, rules);
+}
+
+function expandWith(
+  words: Words | undefined,
+  source: string,
+  variables: Variables,
+  rules: ExpandRules,
+): Expansion | { readonly problem: string } {
   try {
-    return expander.whole();
+    return new Expander(source, variables, rules).whole(words);
   } catch (error) {
     if (error instanceof Problem) return { problem: error.message };
     throw error;
@@ -105,10 +124,9 @@ class Expander {
     this.#keepsEscapes = rules.keepsEscapes === true;
   }
 
-  whole(): Expansion {
-    const words = new Words();
+  whole(words: Words | undefined): Expansion {
     const text = this.#until(undefined, words);
-    return { text, words: words.all(), used: this.#used, missing: this.#missing };
+    return { text, words: words?.all() ?? [], used: this.#used, missing: this.#missing };
   }
 
   #peek(): string | undefined {
@@ -124,6 +142,7 @@ class Expander {
     let text = "";
     const add = (part: string, isRaw: boolean) => {
       text += part;
+      if (text.length > MAX_TEXT) throw new Problem(`grows to more than ${MAX_TEXT} characters`);
       if (isRaw) words?.addRaw(part);
       else words?.add(part);
     };
@@ -256,6 +275,9 @@ class Expander {
     const value = this.#value(name);
     if (value === undefined && this.#rules.keepsUnset === true) return `\${${name}/${text}/${replacement}}`;
     const pattern = checked(parsePattern(text), value ?? "");
+    if (replacement.length * ((value ?? "").length + 1) > MAX_TEXT) {
+      throw new Problem(`a replacement of ${replacement.length} characters is too long for this value`);
+    }
     return (isAll ? replaceAll : replaceFirst)(value ?? "", pattern, replacement);
   }
 

@@ -1,4 +1,4 @@
-import { expand } from "./expand.ts";
+import { expandWords } from "./expand.ts";
 
 /** The mark of a heredoc, such as `<<EOF`, `<<-EOF`, `3<<"EOF"`. */
 export type HeredocMark = {
@@ -19,11 +19,11 @@ export function parseHeredocMark(word: string): HeredocMark | { readonly problem
   const match = /^(?:\d*)<<(-?)[\t\n\f\r ]*([^<]*)$/.exec(word);
   const written = match?.[2] ?? "";
   if (match === null || written === "") return undefined;
-  const bare = expand(written, NOTHING, { escapeMark: "\\", keepsUnset: true });
+  const bare = expandWords(written, NOTHING, { escapeMark: "\\", keepsUnset: true });
   if ("problem" in bare) return bare;
   const [name, ...more] = bare.words;
   if (name === undefined || more.length > 0) return undefined;
-  const quoted = expand(written, NOTHING, { escapeMark: "\\", keepsUnset: true, keepsQuotes: true });
+  const quoted = expandWords(written, NOTHING, { escapeMark: "\\", keepsUnset: true, keepsQuotes: true });
   if ("problem" in quoted) return quoted;
   const isExpanded = countQuotes(name) === countQuotes(quoted.words[0] ?? "");
   return { name, isExpanded, dropsTabs: match[1] === "-" };
@@ -32,7 +32,7 @@ export function parseHeredocMark(word: string): HeredocMark | { readonly problem
 /** The marks on a line of RUN, COPY or ADD, in order. Whatever its escape directive, a backslash escapes in these. */
 export function heredocMarks(line: string): readonly HeredocMark[] | { readonly problem: string } {
   const rules = { escapeMark: "\\", keepsQuotes: true, keepsEscapes: true, keepsUnset: true } as const;
-  const split = expand(line, NOTHING, rules);
+  const split = expandWords(line, NOTHING, rules);
   // A line that does not parse for us may well do for the shell.
   if ("problem" in split) return [];
   const marks: HeredocMark[] = [];

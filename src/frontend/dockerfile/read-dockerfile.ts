@@ -1,53 +1,26 @@
-import { usageError } from "../../errors.ts";
-import type { FileSource, Stage, StageGraph } from "../../graph/stages.ts";
-import type { ConfigDocument } from "../../image/documents.ts";
-import { formatPlatform, type Platform } from "../../platform.ts";
-import { apply } from "./apply.ts";
-import { type NamedContexts, type Origin, readContexts } from "./bases.ts";
-import { checkNames } from "./casing.ts";
+import type { IgnoreRule } from "../../context/docker-ignore.ts";
+import type { StageGraph } from "../../graph/stages.ts";
+import type { Platform } from "../../platform.ts";
+import { readContexts } from "./bases.ts";
 import { type Warning, Warnings } from "./checks.ts";
-import type { Escape } from "./directives.ts";
-import type { Instruction, Text } from "./instructions.ts";
+import { assertPlainFrom } from "./lookups.ts";
 import { parseDockerfile } from "./parse.ts";
-import { platformArgs, proxyVariables } from "./platform-args.ts";
+import { platformArgs } from "./platform-args.ts";
+import { type BuildOptions, buildStages } from "./stage-build.ts";
 import { groupStages } from "./stage-list.ts";
-import {
-  assertPlainFrom,
-  checkDefaults,
-  findTarget,
-  globalArguments,
-  type Lookups,
-  lookupsOf,
-  originsIn,
-  planStages,
-  platformFrom,
-  type StagePlan,
-} from "./stage-plan.ts";
-import { StageState } from "./stage-state.ts";
+import { checkDefaults, findTarget, globalArguments, planStages } from "./stage-plan.ts";
 import { assertOwnSyntax } from "./syntax.ts";
+import { checkWritten } from "./written.ts";
 
-/** An image that a stage stands on: its manifest's digest, and of its document what builders read. */
-export type LoadedBase = {
-  readonly digest: string;
-  readonly config: ConfigDocument["config"];
-  readonly author?: string;
-};
-
-export type DockerfileOptions = {
-  /** `--build-arg`. */
-  readonly buildArgs: ReadonlyMap<string, string>;
-  /** A stage's name or undefined for the last. */
+export type DockerfileOptions = BuildOptions & {
+  /** A stage's name; undefined: the last. */
   readonly target?: string;
-  /** Of the image, and of the machine that builds it. */
-  readonly platform: Platform;
+  /** Of the machine that builds. */
   readonly buildPlatform: Platform;
   /** `--build-context NAME=VALUE`: `docker-image://…`, `oci-layout://…`, anything else has files alone. */
   readonly contexts: ReadonlyMap<string, string>;
-  /**
-   * Asked once for each reference and platform, of stages that the target needs. `reference` is in full, with its tag
-   * or digest, or an `oci-layout://` of `contexts`.
-   */
-  readonly loadBase: (reference: string, platform: Platform) => Promise<LoadedBase>;
+  /** Of `<Dockerfile>.dockerignore`, else of `.dockerignore`: to warn of copies that they leave nothing of. */
+  readonly ignoreRules?: readonly IgnoreRule[];
 };
 
 export type ReadDockerfile = {
@@ -60,7 +33,7 @@ export type ReadDockerfile = {
  * bases resolved, triggers of bases run, stages that the target does not need left out. `name` is the file's, for
  * messages.
  * @throws CambiumError `DOCKERFILE_SYNTAX`, `DOCKERFILE_INSTRUCTION`, `DOCKERFILE_FLAG`, `DOCKERFILE_STAGE`,
- * `DOCKERFILE_FRONTEND`, `DOCKERFILE_CHECK`, each beginning with `name:LINE:COLUMN`; `REFERENCE_SYNTAX`,
+ * `DOCKERFILE_FRONTEND`, `DOCKERFILE_CHECK`, each beginning with `name:LINE:COLUMN` or the option; `REFERENCE_SYNTAX`,
  * `PLATFORM_UNSUPPORTED`, `CSV_SYNTAX`, and what `loadBase` throws.
  */
 export async function readDockerfile(
@@ -77,198 +50,20 @@ export async function readDockerfile(
   for (const { line } of parsed.emptyContinuations) {
     warnings.add("NoEmptyContinuation", "an empty line within an instruction", line);
   }
-  checkNames(written.stages, warnings);
+  checkWritten(written.stages, warnings);
   const lastName = written.stages.at(-1)?.from.name;
   const stageName = options.target || lastName || "default";
   const predefined = platformArgs(options.buildPlatform, options.platform, stageName, options.buildArgs);
-  checkDefaults(
-    written.stages,
-    globalArguments(predefined, written.globalArgs, new Map(), escapeMark),
-    escapeMark,
-    warnings,
-  );
+  checkDefaults(written, predefined, escapeMark, warnings);
   const globalArgs = globalArguments(predefined, written.globalArgs, options.buildArgs, escapeMark);
   const contexts = readContexts(options.contexts);
   const plans = planStages({ stages: written.stages, globalArgs, escapeMark, contexts, warnings });
   for (const { instructions } of plans) assertPlainFrom(instructions, escapeMark);
   const target = findTarget(plans, options.target);
-  const build = new StageBuild(plans, contexts, escapeMark, options);
-  const graph = await build.graph(target, { globalArgs, warnings });
-  return { graph, warnings: warnings.all() };
-}
-
-/** From named bases to a graph. */
-class StageBuild {
-  readonly #plans: readonly StagePlan[];
-  readonly #lookups: Lookups;
-  readonly #escapeMark: Escape;
-  readonly #options: DockerfileOptions;
-  readonly #loads = new Map<string, Promise<LoadedBase>>();
-  readonly #bases = new Map<string, LoadedBase>();
-  /** Triggers of each stage's base, once that is known. */
-  readonly #triggers = new Map<number, readonly Instruction[]>();
-
-  constructor(
-    plans: readonly StagePlan[],
-    contexts: NamedContexts,
-    escapeMark: Escape,
-    options: DockerfileOptions,
-  ) {
-    this.#plans = plans;
-    this.#lookups = lookupsOf(plans, contexts);
-    this.#escapeMark = escapeMark;
-    this.#options = options;
-  }
-
-  async graph(
-    target: number,
-    around: { readonly globalArgs: ReadonlyMap<string, string>; readonly warnings: Warnings },
-  ): Promise<StageGraph> {
-    const needed = await this.#load(target);
-    const places = new Map(needed.map((index, place) => [index, place]));
-    const states = new Map<number, StageState>();
-    const stages: Stage[] = [];
-    for (const index of needed) {
-      const plan = this.#plans[index]!;
-      const state = this.#begin(plan, states);
-      states.set(index, state);
-      const filesOf = (origin: Origin): FileSource => this.#sourceOf(origin, places);
-      const surroundings = {
-        ...around,
-        escapeMark: this.#escapeMark,
-        buildArgs: this.#options.buildArgs,
-        copySource: (name: string) => filesOf(this.#lookups.copy({ text: name, where: plan.from.where })),
-        mountSource: (name: string) => filesOf(this.#lookups.mount({ text: name, where: plan.from.where })),
-      };
-      for (const instruction of this.#instructionsOf(plan)) apply(state, instruction, surroundings);
-      stages.push(state.toStage(plan.name, this.#baseOf(plan, places)));
-    }
-    return { stages, target: places.get(target)!, proxies: proxyVariables(this.#options.buildArgs) };
-  }
-
-  /**
-   * The stages that the target needs, in their order, once all images that they take are known. An image's triggers
-   * may need further stages and images, so this goes on until nothing is new.
-   */
-  async #load(target: number): Promise<readonly number[]> {
-    for (;;) {
-      const needed = this.#reachable(target);
-      const fresh = needed.flatMap((index) => this.#imagesOf(this.#plans[index]!));
-      await Promise.all(fresh.map(({ reference, platform }) => this.#loadBase(reference, platform)));
-      const open = needed.filter((index) => !this.#triggers.has(index));
-      if (open.length === 0) return needed;
-      for (const index of open) this.#triggers.set(index, this.#triggersOf(this.#plans[index]!));
-    }
-  }
-
-  /** In ascending order. Whatever a stage needs stands above it. */
-  #reachable(target: number): readonly number[] {
-    const needed = new Set([target]);
-    for (let index = target; index >= 0; index--) {
-      if (!needed.has(index)) continue;
-      const plan = this.#plans[index]!;
-      if (plan.base.kind === "stage") needed.add(plan.base.stage);
-      for (const [name, origin] of originsIn(this.#instructionsOf(plan), this.#lookups)) {
-        if (origin.kind !== "stage") continue;
-        if (origin.stage >= index) throw notAbove(name, this.#plans[origin.stage]!, plan);
-        needed.add(origin.stage);
-      }
-    }
-    return [...needed].sort((a, b) => a - b);
-  }
-
-  #instructionsOf(plan: StagePlan): readonly Instruction[] {
-    return [...(this.#triggers.get(plan.index) ?? []), ...plan.instructions];
-  }
-
-  #imagesOf(plan: StagePlan): { readonly reference: string; readonly platform: Platform }[] {
-    const base =
-      plan.base.kind === "image"
-        ? [{ reference: plan.base.reference, platform: this.#platformOf(plan) }]
-        : [];
-    const sources = originsIn(this.#instructionsOf(plan), this.#lookups).flatMap(([, origin]) =>
-      origin.kind === "image" ? [{ reference: origin.reference, platform: this.#options.platform }] : [],
-    );
-    return [...base, ...sources];
-  }
-
-  #platformOf(plan: StagePlan): Platform {
-    return plan.platform === undefined ? this.#options.platform : platformFrom(plan.platform);
-  }
-
-  async #loadBase(reference: string, platform: Platform): Promise<void> {
-    const key = keyOf(reference, platform);
-    const load = this.#loads.get(key) ?? this.#options.loadBase(reference, platform);
-    this.#loads.set(key, load);
-    this.#bases.set(key, await load);
-  }
-
-  #baseImage(reference: string, platform: Platform): LoadedBase {
-    return this.#bases.get(keyOf(reference, platform))!;
-  }
-
-  /** ONBUILD of the image, or of the stage in this file. They stand where FROM does. */
-  #triggersOf(plan: StagePlan): readonly Instruction[] {
-    const place = () => plan.from.where;
-    return this.#triggerTexts(plan).flatMap((text) => {
-      const { instructions } = parseDockerfile(text, place);
-      const [only, ...more] = instructions.map((instruction) => ({ ...instruction, line: plan.from.line }));
-      if (only === undefined || more.length > 0 || only.kind === "from" || only.kind === "onbuild") {
-        throw usageError(
-          "DOCKERFILE_INSTRUCTION",
-          `${plan.from.where}: a trigger of the base is not one instruction: ${JSON.stringify(text)}`,
-        );
-      }
-      assertPlainFrom([only], this.#escapeMark);
-      return [only];
-    });
-  }
-
-  #triggerTexts({ base, ...plan }: StagePlan): readonly string[] {
-    if (base.kind === "image") {
-      return this.#baseImage(base.reference, this.#platformOf({ base, ...plan })).config?.OnBuild ?? [];
-    }
-    if (base.kind !== "stage") return [];
-    return this.#plans[base.stage]!.instructions.flatMap((instruction) =>
-      instruction.kind === "onbuild" ? [instruction.trigger] : [],
-    );
-  }
-
-  #begin(plan: StagePlan, states: ReadonlyMap<number, StageState>): StageState {
-    const { base } = plan;
-    if (base.kind === "scratch") return StageState.onScratch(this.#options.platform);
-    if (base.kind === "stage") return StageState.onStage(states.get(base.stage)!);
-    const platform = this.#platformOf(plan);
-    if (base.kind === "context") return StageState.onFiles(platform);
-    const { config, author } = this.#baseImage(base.reference, platform);
-    return StageState.onImage(platform, config, author);
-  }
-
-  #baseOf(plan: StagePlan, places: ReadonlyMap<number, number>): Stage["base"] {
-    const { base } = plan;
-    if (base.kind === "image") {
-      const { digest } = this.#baseImage(base.reference, this.#platformOf(plan));
-      return { kind: "image", reference: base.reference, digest };
-    }
-    return base.kind === "stage" ? { kind: "stage", stage: places.get(base.stage)! } : base;
-  }
-
-  #sourceOf(origin: Origin, places: ReadonlyMap<number, number>): FileSource {
-    if (origin.kind === "stage") return { kind: "stage", stage: places.get(origin.stage)! };
-    if (origin.kind !== "image") return origin;
-    const { digest } = this.#baseImage(origin.reference, this.#options.platform);
-    return { kind: "image", reference: origin.reference, digest };
-  }
-}
-
-function keyOf(reference: string, platform: Platform): string {
-  return `${reference} ${formatPlatform(platform)}`;
-}
-
-function notAbove(name: Text, wanted: StagePlan, plan: StagePlan): Error {
-  return usageError(
-    "DOCKERFILE_STAGE",
-    `${name.where}: from=${name.text}: the stage ${wanted.name} does not stand above the stage ${plan.name}`,
-    "A stage takes files from stages above it.",
+  const { ignoreRules = [] } = options;
+  const graph = await buildStages(
+    { ...options, plans, contexts, escapeMark, globalArgs, warnings, ignoreRules },
+    target,
   );
+  return { graph, warnings: warnings.all() };
 }

@@ -2,13 +2,12 @@ import { CambiumError, usageError } from "../../errors.ts";
 import { parseReference } from "../../image/reference.ts";
 import { nearest } from "../../nearest.ts";
 import { type Platform, parsePlatform } from "../../platform.ts";
-import { contextOf, imageOf, type NamedContexts, type Origin } from "./bases.ts";
+import { contextOf, type NamedContexts, type Origin, originOf } from "./bases.ts";
 import type { Warnings } from "./checks.ts";
 import type { Escape } from "./directives.ts";
 import { type Expansion, expand } from "./expand.ts";
 import type { ArgInstruction, Instruction, InstructionHead, Text } from "./instructions.ts";
-import { mountFrom } from "./mounts.ts";
-import type { WrittenStage } from "./stage-list.ts";
+import type { WrittenStage, WrittenStages } from "./stage-list.ts";
 import { expandOrThrow } from "./surroundings.ts";
 
 /** A stage whose base is known by name. */
@@ -81,17 +80,6 @@ export function planStages(input: PlanInput): readonly StagePlan[] {
   });
 }
 
-function originOf(
-  name: string,
-  where: string,
-  stages: ReadonlyMap<string, number>,
-  contexts: NamedContexts,
-): Origin {
-  const stage = stages.get(name.toLowerCase());
-  if (stage !== undefined) return { kind: "stage", stage };
-  return contextOf(name, contexts, where) ?? imageOf(name, where);
-}
-
 function expandFrom(
   text: Text,
   from: InstructionHead,
@@ -147,17 +135,33 @@ export function platformFrom({ text, where }: Text): Platform {
 
 /** Warns of bases that only a build argument makes a name of. */
 export function checkDefaults(
-  stages: readonly WrittenStage[],
-  defaults: ReadonlyMap<string, string>,
+  { globalArgs, stages }: WrittenStages,
+  predefined: ReadonlyMap<string, string>,
   escapeMark: Escape,
   warnings: Warnings,
 ): void {
+  const defaults = defaultsOf(globalArgs, predefined, escapeMark);
+  if (defaults === undefined) return;
   for (const { from } of stages) {
     const base = expand(from.base.text, defaults, { escapeMark });
     if ("problem" in base) return;
     if (isReference(base.text)) continue;
     const message = `without build arguments ${from.base.text} is no image`;
     warnings.add("InvalidDefaultArgInFrom", message, from.line, from.comments);
+  }
+}
+
+/** Undefined where a default cannot be: a build argument may well take its place. */
+function defaultsOf(
+  args: WrittenStages["globalArgs"],
+  predefined: ReadonlyMap<string, string>,
+  escapeMark: Escape,
+): ReadonlyMap<string, string> | undefined {
+  try {
+    return globalArguments(predefined, args, new Map(), escapeMark);
+  } catch (error) {
+    if (error instanceof CambiumError) return undefined;
+    throw error;
   }
 }
 
@@ -188,65 +192,4 @@ export function findTarget(plans: readonly StagePlan[], target: string | undefin
     `--target: no stage ${JSON.stringify(target)}`,
     `${near === undefined ? "" : `Did you mean ${near}? `}${known}.`,
   );
-}
-
-/** What a stage's instructions take files from: of COPY, and of mounts, which know no numbers. */
-export type Lookups = {
-  readonly copy: (name: Text) => Origin;
-  readonly mount: (name: Text) => Origin;
-};
-
-/** @throws CambiumError `DOCKERFILE_STAGE` for a number without a stage. */
-export function lookupsOf(plans: readonly StagePlan[], contexts: NamedContexts): Lookups {
-  // Of two stages with one name the last is meant, as in BuildKit.
-  const byName = new Map(
-    plans.flatMap(({ from, index }) => (from.name === undefined ? [] : [[from.name, index]])),
-  );
-  const mount = ({ text, where }: Text) => originOf(text, where, byName, contexts);
-  return {
-    mount,
-    copy: (name) => {
-      if (!/^[+-]?[0-9]+$/.test(name.text)) return mount(name);
-      const stage = Number(name.text);
-      if (plans[stage] !== undefined) return { kind: "stage", stage };
-      throw usageError(
-        "DOCKERFILE_STAGE",
-        `${name.where}: --from: no stage has the number ${name.text}`,
-        `There are ${plans.length}, counted from 0.`,
-      );
-    },
-  };
-}
-
-/** The names after `from` in a stage's instructions, with what they mean. */
-export function originsIn(
-  instructions: readonly Instruction[],
-  lookups: Lookups,
-): readonly (readonly [Text, Origin])[] {
-  return instructions.flatMap((instruction) => {
-    if (instruction.kind === "copy" && instruction.from !== undefined) {
-      return [[instruction.from, lookups.copy(instruction.from)] as const];
-    }
-    if (instruction.kind !== "run") return [];
-    return instruction.mounts.flatMap((mount) => {
-      const from = mountFrom(mount);
-      if (from === undefined) return [];
-      const name = { text: from, where: mount.where };
-      return [[name, lookups.mount(name)] as const];
-    });
-  });
-}
-
-/** @throws CambiumError `DOCKERFILE_SYNTAX` for a variable, or for quotes, in `--from`. */
-export function assertPlainFrom(instructions: readonly Instruction[], escapeMark: Escape): void {
-  for (const instruction of instructions) {
-    if (instruction.kind !== "copy" || instruction.from === undefined) continue;
-    const { text, where } = instruction.from;
-    if (expandOrThrow(instruction.from, new Map(), escapeMark).text === text) continue;
-    throw usageError(
-      "DOCKERFILE_FLAG",
-      `${where}: --from cannot have a variable: ${JSON.stringify(text)}`,
-      "Name it with a stage of its own: FROM IMAGE AS NAME, then --from=NAME.",
-    );
-  }
 }

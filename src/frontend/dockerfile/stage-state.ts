@@ -41,12 +41,6 @@ export class StageState {
     return state;
   }
 
-  static onFiles(platform: Platform): StageState {
-    const state = new StageState(platform);
-    state.#begin();
-    return state;
-  }
-
   static onImage(
     platform: Platform,
     config: ConfigDocument["config"],

@@ -45,7 +45,10 @@ export function readStatements(text: string, place: Place): StatementFile {
     const start = index;
     const first = lines[index++]!.text;
     if (isComment(first)) {
-      if (start >= directives.length) comments = commentsAfter(comments, first);
+      const comment = trim(trimStart(first).slice(1));
+      // One without text parts what is above from what follows.
+      if (comment === "") comments = [];
+      else if (start >= directives.length) comments.push(comment);
       continue;
     }
     const indent = leadingSpace(first);
@@ -89,12 +92,6 @@ export function readStatements(text: string, place: Place): StatementFile {
     comments = [];
   }
   return { escapeMark, directives, statements };
-}
-
-/** A comment without text parts what is above from what follows. */
-function commentsAfter(comments: readonly string[], line: string): string[] {
-  const text = trim(trimStart(line).slice(1));
-  return text === "" ? [] : [...comments, text];
 }
 
 function isComment(line: string): boolean {

@@ -16,6 +16,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { bytesFromText } from "../../layer/raw-text.ts";
 
 /** `mtimeSec` may have a fraction; Node keeps microseconds of it. */
 export type Attributes = {
@@ -44,7 +45,7 @@ export class RootfsFiles {
   }
 
   makeDirectory(path: string, attributes: Attributes): void {
-    mkdirSync(join(this.#root, path), { mode: 0o700 });
+    mkdirSync(this.#at(path), { mode: 0o700 });
     this.noteDirectory(path, attributes);
   }
 
@@ -53,19 +54,19 @@ export class RootfsFiles {
   }
 
   makeSymlink(path: string, target: string, attributes: Attributes): void {
-    const full = join(this.#root, path);
-    symlinkSync(target, full);
+    const full = this.#at(path);
+    symlinkSync(target.isWellFormed() ? target : bytesFromText(target), full);
     if (this.#keepsOwners) lchownSync(full, attributes.uid, attributes.gid);
     lutimesSync(full, attributes.mtimeSec, attributes.mtimeSec);
   }
 
   makeHardlink(path: string, target: string): void {
-    linkSync(join(this.#root, target), join(this.#root, path));
+    linkSync(this.#at(target), this.#at(path));
   }
 
   /** @returns the bytes written. */
   async makeFile(path: string, content: AsyncIterable<Uint8Array>, attributes: Attributes): Promise<number> {
-    const fd = openSync(join(this.#root, path), CREATE, 0o600);
+    const fd = openSync(this.#at(path), CREATE, 0o600);
     try {
       let size = 0;
       for await (const chunk of content) {
@@ -84,7 +85,7 @@ export class RootfsFiles {
   }
 
   remove(path: string, isDirectory: boolean): void {
-    rmSync(join(this.#root, path), { recursive: isDirectory, force: true });
+    rmSync(this.#at(path), { recursive: isDirectory, force: true });
     if (!isDirectory) return;
     for (const noted of this.#directories.keys()) {
       if (noted === path || noted.startsWith(`${path}/`)) this.#directories.delete(noted);
@@ -96,11 +97,17 @@ export class RootfsFiles {
     const paths = [...this.#directories.keys()].sort((a, b) => depthOf(b) - depthOf(a));
     for (const path of paths) {
       const { mode, uid, gid, mtimeSec } = this.#directories.get(path)!;
-      const full = join(this.#root, path);
+      const full = this.#at(path);
       if (this.#keepsOwners) lchownSync(full, uid, gid);
       chmodSync(full, mode);
       utimesSync(full, mtimeSec, mtimeSec);
     }
+  }
+
+  /** Names that are no UTF-8 go to the file system as the bytes that they are. */
+  #at(path: string): string | Buffer {
+    if (path.isWellFormed()) return join(this.#root, path);
+    return Buffer.concat([Buffer.from(`${this.#root}/`), bytesFromText(path)]);
   }
 }
 

@@ -1,10 +1,10 @@
 import type { Emit } from "../../events.ts";
-import { digestOf } from "../../layer/digest.ts";
-import { CONSTANT_MTIME, type Entry } from "../../layer/entry.ts";
+import { comparePaths } from "../../layer/entry.ts";
 import type { Layer } from "../../layer/layer.ts";
 import type { TarEntry } from "../../layer/read-tar.ts";
-import { paddingOf, tarHeader } from "../../layer/tar-header.ts";
+import { type HeaderEntry, paddingOf } from "../../layer/tar-header.ts";
 import { OPAQUE_MARKER, WHITEOUT_PREFIX } from "../../layer/whiteout.ts";
+import { type TarMember, tarMemberHeader } from "../../layer/write-tar.ts";
 import type { Image } from "../image.ts";
 import { layerEntries } from "../layer-entries.ts";
 import { writeAtomically } from "./atomic-file.ts";
@@ -23,14 +23,15 @@ export async function writeRootfsTar(image: Image, dest: string, emit: Emit): Pr
 export async function* rootfsTar(layers: readonly Layer[]): AsyncGenerator<Uint8Array> {
   const owners = await survivingEntries(layers);
   const directories = [...owners.values()].flatMap(({ directory }) => directory ?? []);
-  for (const entry of directories.sort((a, b) => (a.path < b.path ? -1 : 1))) yield headerOf(entry);
+  for (const member of directories.sort((a, b) => comparePaths(a.entry.path, b.entry.path))) {
+    yield tarMemberHeader(member);
+  }
   for (const [index, layer] of layers.entries()) {
     for await (const entry of layerEntries(layer)) {
       const owner = owners.get(entry.path);
       if (owner?.layer !== index || owner.directory !== undefined) continue;
       const kept = toEntry(entry);
-      if (kept === undefined) continue;
-      yield headerOf({ ...kept, mtimeSec: entry.mtimeSec });
+      yield tarMemberHeader({ entry: kept, ...timeOf(entry) });
       if (kept.type !== "file") continue;
       yield* entry.content();
       yield new Uint8Array(paddingOf(kept.size));
@@ -39,12 +40,7 @@ export async function* rootfsTar(layers: readonly Layer[]): AsyncGenerator<Uint8
   yield new Uint8Array(1024);
 }
 
-/** An entry with its time. */
-type Timed = Entry & { readonly mtimeSec: number | undefined };
-
-function headerOf({ mtimeSec, ...entry }: Timed): Uint8Array {
-  return tarHeader(entry, mtimeSec ?? CONSTANT_MTIME);
-}
+type Timed = Omit<TarMember, "content">;
 
 /** Who has the last word on a path. */
 type Owner = { readonly layer: number; readonly directory: Timed | undefined };
@@ -68,9 +64,8 @@ async function survivingEntries(layers: readonly Layer[]): Promise<Map<string, O
         owners.delete(hidden);
         removeBelow(hidden, index);
       } else {
-        const { mtimeSec } = entry;
         const kept = entry.type === "directory" ? toEntry(entry) : undefined;
-        const directory = kept && { ...kept, mtimeSec };
+        const directory = kept && { entry: kept, ...timeOf(entry) };
         if (owners.get(entry.path)?.directory && !directory) removeBelow(entry.path, index);
         owners.set(entry.path, { layer: index, directory });
       }
@@ -79,12 +74,23 @@ async function survivingEntries(layers: readonly Layer[]): Promise<Map<string, O
   return owners;
 }
 
-/** Devices and pipes have no place in our entries; computed images have none. */
-function toEntry(entry: TarEntry): Entry | undefined {
-  const { path, mode, uid, gid, target = "", xattrs } = entry;
+function timeOf({ mtimeSec, mtimeText }: TarEntry): Omit<Timed, "entry"> {
+  return { mtimeSec, ...(mtimeText !== undefined && { mtimeText }) };
+}
+
+function toEntry(entry: TarEntry): HeaderEntry {
+  const { path, mode, uid, gid, type, target = "", device = { major: 0, minor: 0 }, xattrs } = entry;
   const common = { path, mode, uid, gid, ...(xattrs !== undefined && { xattrs }) };
-  if (entry.type === "file") return { ...common, type: "file", size: entry.size, digest: digestOf("") };
-  if (entry.type === "directory") return { ...common, type: "directory" };
-  if (entry.type === "symlink" || entry.type === "hardlink") return { ...common, type: entry.type, target };
-  return undefined;
+  switch (type) {
+    case "file":
+      return { ...common, type, size: entry.size };
+    case "directory":
+    case "fifo":
+      return { ...common, type };
+    case "symlink":
+    case "hardlink":
+      return { ...common, type, target };
+    default:
+      return { ...common, type, device };
+  }
 }

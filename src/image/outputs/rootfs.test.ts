@@ -36,6 +36,21 @@ test("files, links, modes and times are as the layers say", async () => {
   expect(lstatSync(`${dest}/no/parent`).mode & 0o7777).toBe(0o755);
 });
 
+test("names that are no UTF-8 are the bytes that they were", async () => {
+  using folder = temporaryFolder();
+  const dest = folder.at("root");
+  const entries: HandMade[] = [
+    { path: "d\udcff", directory: true },
+    { path: "d\udcff/f\udcfe", file: "x" },
+    { path: "l", link: "d\udcff" },
+  ];
+  await extract(dest, entries);
+  const names = readdirSync(dest, { encoding: "latin1" }).sort();
+  expect(names).toEqual(["d\xff", "l"]);
+  expect(readlinkSync(`${dest}/l`, { encoding: "latin1" })).toBe("d\xff");
+  expect(readdirSync(Buffer.from(`${dest}/d\xff`, "latin1"), { encoding: "latin1" })).toEqual(["f\xfe"]);
+});
+
 test("whiteouts hide what is below and spare what the same layer has", async () => {
   using folder = temporaryFolder();
   const dest = folder.at("root");

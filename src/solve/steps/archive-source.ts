@@ -183,13 +183,35 @@ async function unpacked(tar: AsyncIterable<Uint8Array>, where: string, bench: Be
       for await (const bytes of entry.content()) await file.write(bytes);
       builder.put(path, entry, await file.end());
     }
-    entries = builder.finish().entries;
+    entries = withLinks(builder.finish().entries, where);
   } catch (error) {
     await pack.discard();
     throw error;
   }
   const label = { name: where, key: "archive", mtimeSec: CONSTANT_MTIME };
   return putFiles(label, entries, await pack.finish(), bench);
+}
+
+/**
+ * What the links of an archive come to on disk: a hard link and its file have one owner and mode, the link's. A link to
+ * what is no file becomes an entry of its own, one to what the archive does not have cannot be made.
+ */
+function withLinks(entries: readonly ListedEntry[], where: string): ListedEntry[] {
+  const byPath = new Map(entries.map((entry) => [entry.path, entry]));
+  for (const link of entries) {
+    if (link.type !== "hardlink") continue;
+    const target = byPath.get(link.target);
+    if (target === undefined) {
+      const message = `${where}: ${JSON.stringify(link.path)}: a hard link to ${link.target}, which is not in the archive`;
+      throw new CambiumError("ARCHIVE_LINK", message, {
+        hint: "Make the archive of both files, or of a symbolic link.",
+      });
+    }
+    const { mode, uid, gid } = link;
+    if (target.type === "file") byPath.set(target.path, { ...target, mode, uid, gid });
+    else byPath.set(link.path, { ...target, path: link.path });
+  }
+  return [...byPath.values()];
 }
 
 function whiteout(where: string, path: string): CambiumError {

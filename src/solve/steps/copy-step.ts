@@ -7,7 +7,7 @@ import {
   copyPath,
   namedPaths,
 } from "../../context/copy-into.ts";
-import { SourceTree } from "../../context/source-tree.ts";
+import { sourceTree } from "../../context/source-tree.ts";
 import { TargetTree } from "../../context/target-tree.ts";
 import { unpackInto } from "../../context/unpack-into.ts";
 import type { CopySourceOp, CopyStep, FileSource, StepPlace } from "../../graph/stages.ts";
@@ -60,14 +60,7 @@ export async function copyStep(
     ...(step.owner !== undefined && { owner: chownOwner(step.owner, input.accounts, where) }),
     ...(step.chmod !== undefined && { chmod: parseChmod(step.chmod, where) }),
   };
-  const trees = new Map<ContentSource, SourceTree>();
-  const treeOf = (source: ContentSource): SourceTree => {
-    const tree = trees.get(source) ?? new SourceTree(source);
-    trees.set(source, tree);
-    return tree;
-  };
-  const into: Into = { target, to, step, treeOf };
-  for (const op of step.sources) await takeSource(op, into, input, bench);
+  for (const op of step.sources) await takeSource(op, { target, to, step }, input, bench);
   const label = { name: step.text, key: String(step.line).padStart(6, "0"), mtimeSec: input.mtimeSec };
   return filesSegment(label, target.entries(), bench);
 }
@@ -81,45 +74,44 @@ type Into = {
   readonly target: TargetTree;
   readonly to: CopyTarget;
   readonly step: CopyStep;
-  readonly treeOf: (source: ContentSource) => SourceTree;
 };
 
 async function takeSource(op: CopySourceOp, into: Into, input: CopyInput, bench: CopyBench): Promise<void> {
-  const { target, to, step, treeOf } = into;
+  const { target, to, step } = into;
   const { exclude, keepsParents } = step;
   if (op.kind === "files") {
     const source = await input.sources(op.from);
     for (const path of op.paths) {
       const selection = { path, isPattern: true, exclude, keepsParents };
       if (op.isUnpacked) await copyOrUnpack(into, source, selection, bench);
-      else copyInto(target, treeOf(source), selection, to);
+      else copyInto(target, sourceTree(source), selection, to);
     }
     return;
   }
   const whole = { path: "/", isPattern: false, exclude };
   if (op.kind === "git") {
-    copyInto(target, treeOf(await gitSource(op, bench)), whole, to);
+    copyInto(target, sourceTree(await gitSource(op, bench)), whole, to);
     return;
   }
   const source = op.kind === "inline" ? inlineSource(op.name, op.content) : await httpSource(op, bench);
   const selection = { ...whole, path: source.entries[0]!.path };
   if (op.kind === "http" && op.isUnpacked) await copyOrUnpack(into, source, selection, bench);
-  else copyInto(target, treeOf(source), selection, to);
+  else copyInto(target, sourceTree(source), selection, to);
 }
 
 /** Files that are archives are unpacked, the others copied, in the order in which they are named. */
 async function copyOrUnpack(
-  { target, to, treeOf }: Into,
+  { target, to }: Into,
   source: ContentSource,
   selection: CopySelection,
   bench: CopyBench,
 ): Promise<void> {
-  const tree = treeOf(source);
+  const tree = sourceTree(source);
   for (const path of namedPaths(tree, selection)) {
     const file = tree.entry(tree.resolve(path) ?? path);
     const archive = file?.type === "file" ? await archiveSource(source, file, bench) : undefined;
     if (archive === undefined) copyPath(target, tree, path, selection, to);
-    else unpackInto(target, treeOf(archive), to);
+    else unpackInto(target, sourceTree(archive), to);
   }
 }
 

@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, rmSync } from "node:fs";
+import { lstatSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { runProcess } from "../../ecosystems/python/uv/run-process.ts";
 import { CambiumError, environmentError, usageError } from "../../errors.ts";
@@ -15,15 +15,32 @@ const PASSED_ON = [
   ...["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"],
   ...["http_proxy", "https_proxy", "no_proxy", "all_proxy"],
 ];
+/** For the shell, in one repository; `read-tree` writes an index without the stamps of this machine's files. */
+const SETTLE = [
+  'd="$(git rev-parse --absolute-git-dir)"',
+  "git -c pack.threads=1 repack -q -a -d -f",
+  "git prune-packed -q",
+  'rm -rf "$d/logs" "$d/FETCH_HEAD" "$d/ORIG_HEAD" "$d/index"',
+  "git read-tree HEAD",
+].join(" && ");
 const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
+
+export type ResolvedCommit = {
+  readonly commit: string;
+  /** `refs/heads/main`; absent for the default branch and for a commit that was given by its id. */
+  readonly refName?: string;
+};
 
 /**
  * The commit that a source means now: a full id is itself and asks nobody; a branch goes before a tag of its name.
  * @throws CambiumError `GIT_REF`, `GIT_CHECKSUM`, `GIT_FAILED`, `GIT_MISSING`.
  */
-export async function resolveCommit(op: GitOp, folder: string, bench: Bench): Promise<string> {
-  const { ref = "HEAD", checksum } = op;
-  if (COMMIT.test(ref)) return assertChecksum(op, ref, [ref]);
+export async function resolveCommit(op: GitOp, folder: string, bench: Bench): Promise<ResolvedCommit> {
+  const { ref = "HEAD" } = op;
+  if (COMMIT.test(ref)) {
+    assertChecksum(op, [ref]);
+    return { commit: ref };
+  }
   const lines = await git(["ls-remote", "--", op.url, ref, `${ref}^{}`], folder, bench, op);
   const ids = new Map(
     lines.split("\n").flatMap((line) => {
@@ -31,32 +48,31 @@ export async function resolveCommit(op: GitOp, folder: string, bench: Bench): Pr
       return name !== undefined && COMMIT.test(id) ? [[name, id] as const] : [];
     }),
   );
-  const exact = ref === "HEAD" ? "HEAD" : `refs/${ref.replace(/^refs\//, "")}`;
-  const branch = ids.get(exact) ?? ids.get(`refs/heads/${ref.replace(/^refs\/heads\//, "")}`);
+  const exact = ref === "HEAD" ? ref : `refs/${ref.replace(/^refs\//, "")}`;
+  const branch = `refs/heads/${ref.replace(/^refs\/heads\//, "")}`;
   const tag = `refs/tags/${ref.replace(/^refs\/tags\//, "")}`;
-  const tagged = ids.get(`${tag}^{}`) ?? ids.get(tag);
-  const commit = exact === tag ? (tagged ?? branch) : (branch ?? tagged);
-  if (commit === undefined) {
+  const refName = [exact, branch, tag].find((name) => ids.has(name));
+  if (refName === undefined) {
     throw usageError(
       "GIT_REF",
       `${redactUrl(op.url)}: no branch, tag or commit ${JSON.stringify(ref)}`,
       "Check its name; of a commit write all 40 digits.",
     );
   }
-  const tagObject = branch === undefined || exact === tag ? ids.get(tag) : undefined;
-  return checksum === undefined
-    ? commit
-    : assertChecksum(op, commit, [commit, ...(tagObject ? [tagObject] : [])]);
+  const id = ids.get(refName)!;
+  // What an annotated tag is of.
+  const commit = ids.get(`${refName}^{}`) ?? id;
+  assertChecksum(op, [...new Set([commit, id])]);
+  return refName === "HEAD" ? { commit } : { commit, refName };
 }
 
-function assertChecksum({ url, checksum }: GitOp, commit: string, ids: readonly string[]): string {
-  if (checksum === undefined || ids.some((id) => id.startsWith(checksum))) return commit;
+/** Of a tag, its own id will do too. */
+function assertChecksum({ url, checksum }: GitOp, ids: readonly string[]): void {
+  if (checksum === undefined || ids.some((id) => id.startsWith(checksum))) return;
   throw new CambiumError(
     "GIT_CHECKSUM",
     `${redactUrl(url)}: want commit ${checksum}, got ${ids.join(" or ")}`,
-    {
-      hint: "The branch or tag moved. If that is meant, change the checksum.",
-    },
+    { hint: "The branch or tag moved. If that is meant, change the checksum." },
   );
 }
 
@@ -66,7 +82,12 @@ function assertChecksum({ url, checksum }: GitOp, commit: string, ids: readonly 
  * @returns the folder that is the source: the checkout, or the subdirectory that `op` names.
  * @throws CambiumError `GIT_FAILED`, `GIT_MISSING`, `GIT_SUBDIRECTORY`.
  */
-export async function checkOut(op: GitOp, commit: string, folder: string, bench: Bench): Promise<string> {
+export async function checkOut(
+  op: GitOp,
+  { commit, refName }: ResolvedCommit,
+  folder: string,
+  bench: Bench,
+): Promise<string> {
   const run = (...args: string[]) => git(args, folder, bench, op);
   const format = commit.length === 64 ? ["--object-format=sha256"] : [];
   await run("-c", "init.defaultBranch=master", "init", "-q", "--template=", ...format);
@@ -74,7 +95,7 @@ export async function checkOut(op: GitOp, commit: string, folder: string, bench:
   const isKept = op.keepsGitFolder && parts(op.subdirectory).length === 0;
   await run("-c", "advice.detachedHead=false", "checkout", "-q", commit);
   await run("submodule", "update", "-q", "--init", "--recursive", "--depth=1");
-  if (isKept) await settle(op, folder, run);
+  if (isKept) await settle(op, refName, run);
   let source = folder;
   for (const part of parts(op.subdirectory)) {
     source = join(source, part);
@@ -112,19 +133,11 @@ async function fetchCommit({ url, ref }: GitOp, commit: string, run: Run): Promi
 }
 
 /** Makes a `.git` that depends on the commit and not on when and how it was fetched: one pack, no stamps, no log. */
-async function settle(op: GitOp, folder: string, run: Run): Promise<void> {
+async function settle(op: GitOp, refName: string | undefined, run: Run): Promise<void> {
   await run("remote", "add", "origin", redactUrl(op.url));
-  if (op.ref !== undefined && !COMMIT.test(op.ref)) {
-    const isTag = op.ref.startsWith("refs/tags/");
-    if (isTag) await run("update-ref", op.ref, "HEAD");
-  }
-  await run("-c", "pack.threads=1", "repack", "-q", "-a", "-d", "-f");
-  await run("prune-packed", "-q");
-  for (const name of ["logs", "FETCH_HEAD", "ORIG_HEAD", "index", "objects/info/commit-graph"]) {
-    rmSync(join(folder, ".git", name), { recursive: true, force: true });
-  }
-  // An index without the stamps of this machine's files.
-  await run("read-tree", "HEAD");
+  if (refName !== undefined) await run("update-ref", refName, "HEAD");
+  await run("submodule", "foreach", "-q", "--recursive", SETTLE);
+  await run("-c", `alias.settle=!${SETTLE}`, "settle");
 }
 
 function parts(subdirectory = ""): string[] {
@@ -151,6 +164,7 @@ async function git(args: readonly string[], folder: string, bench: Bench, op: Gi
       GIT_CONFIG_NOSYSTEM: "1",
       GIT_CONFIG_GLOBAL: "/dev/null",
       GIT_ATTR_NOSYSTEM: "1",
+      GIT_TEMPLATE_DIR: "",
       GIT_TERMINAL_PROMPT: "0",
       GIT_ALLOW_PROTOCOL: "http:https:git:ssh",
       GIT_SSH_COMMAND: "ssh -F /dev/null -o BatchMode=yes",

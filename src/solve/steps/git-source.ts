@@ -4,7 +4,7 @@ import type { DigestCache } from "../../context/content-digest.ts";
 import type { ContentSource } from "../../context/content-source.ts";
 import { contextSource } from "../../context/context-source.ts";
 import { copyInto } from "../../context/copy-into.ts";
-import { SourceTree } from "../../context/source-tree.ts";
+import { sourceTree } from "../../context/source-tree.ts";
 import { TargetTree } from "../../context/target-tree.ts";
 import { walkContext } from "../../context/walk.ts";
 import { redactUrl } from "../../fetch/redact.ts";
@@ -31,7 +31,8 @@ export async function gitSource(op: GitOp, bench: Bench): Promise<ContentSource>
   const { store } = bench;
   const folder = store.blobs.temporary();
   try {
-    const commit = await resolveCommit(op, folder, bench);
+    const resolved = await resolveCommit(op, folder, bench);
+    const { commit } = resolved;
     const where = `${redactUrl(op.url)} at ${commit.slice(0, 12)}`;
     const { subdirectory = "", keepsGitFolder } = op;
     const url = redactUrl(op.url);
@@ -44,9 +45,9 @@ export async function gitSource(op: GitOp, bench: Bench): Promise<ContentSource>
       bench.lease.protect(known.blobs);
       return segmentSource(known, where, store);
     }
-    const root = await checkOut(op, commit, folder, bench);
+    const root = await checkOut(op, resolved, folder, bench);
     const options = { ignoreFiles: [], keepsGit: keepsGitFolder && root === folder, signal: bench.signal };
-    const tree = new SourceTree(contextSource(await walkContext(root, options), NO_CACHE, where));
+    const tree = sourceTree(contextSource(await walkContext(root, options), NO_CACHE, where));
     const target = new TargetTree(undefined);
     copyInto(target, tree, { path: "/", isPattern: false }, { destination: "/" });
     const label = { name: where, key: "git", mtimeSec: CONSTANT_MTIME };

@@ -15,11 +15,11 @@ type Bench = Pick<Workbench, "store" | "client" | "lease" | "signal">;
  * @throws CambiumError `DIGEST_SYNTAX`, and as `downloadBlob` and `fetchFile`.
  */
 export async function httpSource(
-  { url, checksum }: Extract<CopySourceOp, { kind: "http" }>,
+  { url, checksum, name: wanted }: Extract<CopySourceOp, { kind: "http" }>,
   bench: Bench,
 ): Promise<ContentSource> {
   const { store, client, lease, signal } = bench;
-  const name = fileNameOf(url);
+  const name = wanted ?? fileNameOf(url);
   const where = redactUrl(url);
   if (checksum !== undefined) {
     const digest = parseDigest(checksum, `checksum of ${where}`);

@@ -11,8 +11,7 @@ import { ListingBuilder } from "../../layer/listing-builder.ts";
 import type { Payload } from "../../layer/segment.ts";
 import { compositionSegments } from "../../store/stored-layer.ts";
 import { layerListings } from "../base-listings.ts";
-import { lazyLayer } from "../lazy-layers.ts";
-import type { Workbench } from "../workbench.ts";
+import { type LayerBench, lazyLayer } from "../lazy-layers.ts";
 import { inflated } from "./inflated.ts";
 import { isPinned } from "./made-sources.ts";
 
@@ -29,7 +28,7 @@ export type LayersSource = ContentSource & { readonly tree: ImageTree };
 export async function layersSource(
   layers: readonly LayerRecord[],
   where: string,
-  bench: Workbench,
+  bench: LayerBench,
 ): Promise<LayersSource> {
   const listings = await layerListings(layers, BASE_FILES, where, bench);
   const tree = mergeListings(listings, where);
@@ -80,7 +79,7 @@ function contentEntries(tree: ImageTree, digests: Map<string, Digest>): ContentE
 /** Contents that are in segments of this store, and those among them that a pack has as we would make them. */
 type Payloads = { readonly all: ReadonlyMap<Digest, Payload>; readonly pinned: ReadonlyMap<Digest, Payload> };
 
-function composedPayloads(layers: readonly LayerRecord[], { store }: Workbench): Payloads {
+function composedPayloads(layers: readonly LayerRecord[], { store }: LayerBench): Payloads {
   const all = new Map<Digest, Payload>();
   const pinned = new Map<Digest, Payload>();
   for (const { descriptor } of layers) {
@@ -100,7 +99,7 @@ async function* readContents(
   wanted: Map<Digest, ContentFile>,
   { all }: Payloads,
   stack: { readonly layers: readonly LayerRecord[]; readonly listings: readonly LayerListing[] },
-  bench: Workbench,
+  bench: LayerBench,
 ): AsyncGenerator<FileContent> {
   for (const [digest, file] of wanted) {
     const payload = all.get(digest);
@@ -136,7 +135,7 @@ async function* streamed(
   record: LayerRecord,
   paths: ReadonlyMap<string, Digest>,
   wanted: ReadonlyMap<Digest, ContentFile>,
-  bench: Workbench,
+  bench: LayerBench,
 ): AsyncGenerator<FileContent> {
   const builder = new ListingBuilder(`layer ${record.descriptor.digest}`);
   for await (const entry of layerEntries(lazyLayer(record, bench))) {

@@ -28,13 +28,18 @@ export type MountedTree = { readonly records: readonly LayerRecord[]; readonly t
 /** The mounts of a step before they are made: what of them stands in the key. */
 export type BoundTree = { readonly mounted: MountedTree; readonly content: string };
 
+/** `source=` as people write the whole of something. */
+export function isRootPath(path: string): boolean {
+  return /^[./]*$/.test(path) && !path.includes("..");
+}
+
 /**
  * What a bind mount shows, for the step's key: each path below its source, with type, mode, owner, link and content.
  * @throws CambiumError `MOUNT_SOURCE`.
  */
 export function boundContent(tree: ImageTree, source: string, where: string): string {
-  const found = source === "" || source === "/" ? undefined : tree.lookup(source);
-  if (found === undefined && source !== "" && source !== "/") {
+  const found = isRootPath(source) ? undefined : tree.lookup(source);
+  if (found === undefined && !isRootPath(source)) {
     throw usageError(
       "MOUNT_SOURCE",
       `${where}: there is no ${JSON.stringify(source)} to mount`,

@@ -1,6 +1,4 @@
 import type { ContentSource } from "../../context/content-source.ts";
-import { contextSource } from "../../context/context-source.ts";
-import { walkContext } from "../../context/walk.ts";
 import { BASE_FILES } from "../../ecosystems/read-base.ts";
 import type { Engine } from "../../engine/embedded/engine.ts";
 import { CambiumError } from "../../errors.ts";
@@ -20,14 +18,14 @@ import { CONSTANT_MTIME } from "../../layer/entry.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
 import type { Segment } from "../../layer/segment.ts";
 import { baseDocuments } from "../base-documents.ts";
-import { openDigestCache } from "../digest-cache.ts";
 import { describeLayers } from "../image-layers.ts";
 import { lazyLayer } from "../lazy-layers.ts";
+import { type OpenContext, openContext } from "../open-context.ts";
 import { step, type Workbench } from "../workbench.ts";
 import { cacheMountsOf, type HeldMounts, holdCacheMounts, type Seed, seedOf } from "./cache-mounts.ts";
 import { accountsOf, copyLayer, copyStep } from "./copy-step.ts";
 import { type LayersSource, layersSource } from "./layers-source.ts";
-import { boundContent, type Lent, type MountedTree, runMounts } from "./run-mounts.ts";
+import { boundContent, isRootPath, type Lent, type MountedTree, runMounts } from "./run-mounts.ts";
 import { contentsOf, recordsOf, type StageLayer, type StageLayers } from "./stage-layers.ts";
 import {
   contentOf,
@@ -82,6 +80,7 @@ class StageSolver {
   readonly #engine: Engine;
   readonly #bench: Workbench;
   readonly #stages = new Map<number, Promise<StageLayers>>();
+  readonly #contexts: OpenContext[] = [];
   readonly #sources = new Map<string, Promise<ContentSource>>();
   readonly #trees = new Map<string, Promise<LayersSource>>();
 
@@ -174,7 +173,14 @@ class StageSolver {
     segment: Segment,
     below: LayersSource | undefined,
   ): Promise<StageLayer> {
-    const [composed] = await describeLayers([copyLayer(one, segment, below?.tree)], this.#bench);
+    // A layer of the image is told when the image is; what a mount shows is none.
+    const quiet: Workbench = {
+      ...this.#bench,
+      emit: (event) => {
+        if (event.type !== "layer") this.#bench.emit(event);
+      },
+    };
+    const [composed] = await describeLayers([copyLayer(one, segment, below?.tree)], quiet);
     const { layer, isReused } = composed!;
     const record = { descriptor: layer.descriptor, diffId: layer.diffId };
     return { text: one.text, record, content: segment.id, isReused };
@@ -229,7 +235,7 @@ class StageSolver {
         exitCode: 2,
       });
     }
-    const trees = await this.#trees_(recordsOf(at));
+    const trees = await this.#foldersOf(recordsOf(at));
     const held = await holdCacheMounts(one, seeds, this.#settings.lent.project, this.#engine, this.#bench);
     try {
       return await this.#executeWith(one, trees, bound, held, name);
@@ -247,7 +253,7 @@ class StageSolver {
   ): Promise<KnownStep> {
     const { store, emit, signal, lease } = this.#bench;
     const { lent, sourceDateEpoch, network } = this.#settings;
-    const treesOf = (records: readonly LayerRecord[]) => this.#trees_(records);
+    const treesOf = (records: readonly LayerRecord[]) => this.#foldersOf(records);
     const prepared = await runMounts(one, bound, treesOf, folders, lent);
     const own = new Set(one.env.map(([variable]) => variable));
     const proxies = this.#graph.proxies.filter(([variable]) => !own.has(variable));
@@ -287,7 +293,7 @@ class StageSolver {
   }
 
   /** Layers as folders, bottom up. */
-  async #trees_(records: readonly LayerRecord[]): Promise<string[]> {
+  async #foldersOf(records: readonly LayerRecord[]): Promise<string[]> {
     const trees: string[] = [];
     for (const record of records) {
       trees.push(await this.#engine.treeOf(lazyLayer(record, this.#bench), trees, this.#bench.signal));
@@ -301,7 +307,7 @@ class StageSolver {
     for (const { mount, from } of cacheMountsOf(one, this.#settings.lent.project, this.#bench.store)) {
       if (from === undefined) continue;
       const mounted = await this.#mounted(from, mount.source ?? "", stage);
-      const trees = await this.#trees_(mounted.records);
+      const trees = await this.#foldersOf(mounted.records);
       seeds.set(mount, seedOf(mount, mounted.tree, trees, `line ${one.line}`));
     }
     return seeds;
@@ -359,13 +365,9 @@ class StageSolver {
       case "context": {
         const folder =
           from.name === undefined ? this.#settings.context : this.#settings.contexts.get(from.name)!;
-        const tree = await walkContext(folder.root, {
-          ignoreFiles: ["dockerignore"],
-          signal: this.#bench.signal,
-        });
-        const { store, emit } = this.#bench;
-        for (const message of tree.warnings) emit({ type: "warning", code: "CONTEXT_SKIPPED", message });
-        return contextSource(tree, openDigestCache(store, folder.root));
+        const open = await openContext(folder.root, { ignoreFiles: ["dockerignore"] }, this.#bench);
+        this.#contexts.push(open);
+        return open.source;
       }
     }
   }
@@ -395,12 +397,13 @@ function layerFrom(one: StepPlace, { layer, content }: KnownStep, isReused: bool
 
 /** Everything below `source` of a context, at its own paths. */
 function wholeCopy(from: FileSource, source: string): CopyStep & StepPlace {
+  const isRoot = isRootPath(source);
   return {
     op: "copy",
-    sources: [{ kind: "files", from, paths: [source === "" ? "/" : source], isUnpacked: false }],
+    sources: [{ kind: "files", from, paths: [isRoot ? "/" : source], isUnpacked: false }],
     destination: "/",
     isLinked: true,
-    keepsParents: source !== "" && source !== "/",
+    keepsParents: !isRoot,
     exclude: [],
     line: 0,
     text: "mount of the context",

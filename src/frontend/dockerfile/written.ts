@@ -4,8 +4,8 @@ import type { WrittenStage } from "./stage-list.ts";
 
 const RESERVED: readonly string[] = ["context", "scratch"];
 
-/** Warns of names and of upper and lower case: what can be said before any variable is known. */
-export function checkNames(stages: readonly WrittenStage[], warnings: Warnings): void {
+/** Warns of names, of upper and lower case, and of MAINTAINER: what can be said of every stage, needed or not. */
+export function checkWritten(stages: readonly WrittenStage[], warnings: Warnings): void {
   const names = new Set<string>();
   for (const { from } of stages) {
     const { name, nameAsWritten, as, written, line, comments } = from;
@@ -21,10 +21,12 @@ export function checkNames(stages: readonly WrittenStage[], warnings: Warnings):
     if (names.has(name)) warnings.add("DuplicateStageName", `a second stage ${name}`, line);
     names.add(name);
   }
-  checkInstructions(
-    stages.flatMap(({ from, instructions }) => [from, ...instructions]),
-    warnings,
-  );
+  const instructions = stages.flatMap((stage) => [stage.from, ...stage.instructions]);
+  checkCase(instructions, warnings);
+  for (const { kind, line, comments } of instructions) {
+    if (kind !== "maintainer") continue;
+    warnings.add("MaintainerDeprecated", "MAINTAINER is now LABEL maintainer=…", line, comments);
+  }
 }
 
 /** Whether a word is in lower case; one that is in neither is as it should not be. */
@@ -38,7 +40,7 @@ function isOneCase(word: string): boolean {
 }
 
 /** What most instructions are in, upper or lower case, all should be in. */
-function checkInstructions(instructions: readonly Instruction[], warnings: Warnings): void {
+function checkCase(instructions: readonly Instruction[], warnings: Warnings): void {
   const written = instructions.map((instruction) => instruction.written).filter(isOneCase);
   const lower = written.filter((word) => word === word.toLowerCase()).length;
   const isMostlyLower = lower > written.length - lower;

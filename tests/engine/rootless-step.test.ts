@@ -1,0 +1,100 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, test } from "vitest";
+import { needs, toolOf } from "../support/needs.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+/** An id that has no account and no ranges on any machine. */
+const STRANGER = 54321;
+const isReady = needs("root", "runc", "crun", "newuidmap", "setpriv", "unshare", "mount", "fuse-overlayfs");
+const builder = fileURLToPath(new URL("../support/step-in-process.ts", import.meta.url));
+const script = `id; stat -c '%n %u:%g' /bin/sh /; cat /data/one
+  mkdir /data/sub; echo a > /data/a; chown bob:bobs /data/a; chown 40000:40001 /data/sub; chmod 2750 /data/sub
+  rm /data/two; rm -r /data/deep; mkdir /data/deep; echo b > /data/deep/b; ln /data/a /hard; ln -s a /data/l
+  cp /bin/id /bin/bob-id; chown bob /bin/bob-id; chmod 4755 /bin/bob-id; mkfifo /f`;
+
+describe.runIf(isReady)("as a plain user", () => {
+  let want = "";
+  beforeAll(() => {
+    using folder = temporaryFolder();
+    want = build(["env"], folder.at("store")).stdout;
+  });
+
+  for (const runtime of ["runc", "crun"]) {
+    test(`${runtime} gives root's layer, ids and all`, () => {
+      using folder = home();
+      const ran = build([...withoutHybridCgroups(runtime), ...asStranger(folder)], folder.at("store"), {
+        RUNTIME: runtime,
+      });
+      expect(ran.stderr).toBe("");
+      expect(ran.stdout).toBe(want);
+      expect(readdirSync(join(folder.at("store"), "runs-v1"))).toEqual([]);
+    });
+  }
+
+  test("so does fuse-overlayfs", () => {
+    using folder = home();
+    const ran = build(asStranger(folder), folder.at("store"), { OVERLAY: "fuse" });
+    expect(ran.stderr).toBe("");
+    expect(ran.stdout).toBe(want);
+  });
+
+  test("what is missing is said before anything happens", () => {
+    using folder = home();
+    const ran = build(stranger, folder.at("store"));
+    expect(ran.stdout).toBe("");
+    expect(ran.stderr).toMatch(/RUN needs what this machine lacks: ids for .*\/etc\/subuid/);
+    expect(readdirSync(folder.at("store"))).not.toContain("trees-v1");
+    const hidden = ["runc", "crun", "newuidmap", "tar"]
+      .map(toolOf)
+      .map((path) => `mount --bind /dev/null ${path}`);
+    const bare = ["unshare", "--mount", "sh", "-c", `${hidden.join(" && ")} && exec "$0" "$@"`, ...stranger];
+    expect(build(bare, folder.at("store")).stderr).toMatch(/lacks: runc or crun, tar, newuidmap/);
+  });
+});
+
+const stranger = ["setpriv", `--reuid=${STRANGER}`, `--regid=${STRANGER}`, "--clear-groups"];
+
+/** In a mount namespace of its own, the machine's account files look as they do after `useradd`. */
+function asStranger(folder: { at(...parts: string[]): string }): string[] {
+  const lines = {
+    passwd: `stranger:x:${STRANGER}:${STRANGER}::${folder.at("store")}:/bin/sh\n`,
+    group: `stranger:x:${STRANGER}:\n`,
+    subuid: "stranger:100000:65536\n",
+    subgid: "stranger:100000:65536\n",
+  };
+  const binds = Object.entries(lines).map(([name, line]) => {
+    const path = folder.at(name);
+    writeFileSync(path, line);
+    return `{ [ ! -f /etc/${name} ] || cat /etc/${name} >> ${path}; } && touch /etc/${name} && mount --bind ${path} /etc/${name}`;
+  });
+  return ["unshare", "--mount", "sh", "-c", `${binds.join(" && ")} && exec "$0" "$@"`, ...stranger];
+}
+
+/** crun 1.8 runs nowhere where cgroup v1 and v2 are mixed: there it is shown v1 only, in a mount namespace. */
+function withoutHybridCgroups(runtime: string): string[] {
+  const unified = "/sys/fs/cgroup/unified";
+  if (runtime !== "crun" || !existsSync(unified)) return [];
+  return ["unshare", "--mount", "sh", "-c", `umount ${unified} && exec "$0" "$@"`];
+}
+
+function home() {
+  const folder = temporaryFolder();
+  // mkdtemp's folders are for their owner alone.
+  chmodSync(folder.path, 0o755);
+  mkdirSync(folder.at("store"));
+  execFileSync("chown", [`${STRANGER}:${STRANGER}`, folder.at("store")]);
+  return folder;
+}
+
+function build(
+  wrapper: readonly string[],
+  store: string,
+  env: Readonly<Record<string, string>> = {},
+): { readonly stdout: string; readonly stderr: string } {
+  const [program, ...args] = [...wrapper, process.execPath, builder, store, script];
+  const ran = spawnSync(program!, args, { encoding: "utf8", cwd: "/", env: { ...process.env, ...env } });
+  return { stdout: ran.stdout, stderr: ran.stderr };
+}
