@@ -69,6 +69,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
       "frontend",
       "frontend/spec",
       "frontend/project",
+      "frontend/dockerfile",
     ],
   ],
   report: leaves,

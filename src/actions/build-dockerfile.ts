@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { createEngine } from "../engine/embedded/engine.ts";
 import { usageError } from "../errors.ts";
@@ -50,7 +50,7 @@ export async function dockerfileImages(
       for (const { code, message, line } of warnings) {
         bench.emit({ type: "warning", code, message: `${basename(file)}:${line}: ${message}` });
       }
-      const solved = await solveStages(graph, stageSettings(settings), engine, bench);
+      const solved = await solveStages(graph, stageSettings(file, settings), engine, bench);
       images.push(keepImage(graph, solved, platform, created, bench));
     }
     return images;
@@ -79,11 +79,12 @@ async function pinnedBase(reference: string, platform: Platform, pull: boolean, 
   return image!;
 }
 
-function stageSettings(settings: BuildSettings): StageSettings {
+function stageSettings(file: string, settings: BuildSettings): StageSettings {
+  const ignoreFile = `${file}.dockerignore`;
   const { contextDir, dockerfile, env, sourceDateEpoch } = settings;
   const folders = [...dockerfile.buildContexts].filter(([, place]) => !/^[a-z-]+:\/\//.test(place));
   return {
-    context: { root: contextDir },
+    context: { root: contextDir, ...(existsSync(ignoreFile) && { ignoreFile }) },
     contexts: new Map(folders.map(([name, root]): [string, ContextFolder] => [name, { root }])),
     lent: {
       secrets: dockerfile.secrets,

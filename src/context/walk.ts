@@ -1,5 +1,5 @@
 import { type BigIntStats, lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { CambiumError, messageOf, usageError } from "../errors.ts";
 import { comparePaths } from "../layer/entry.ts";
 import { askRules, type IgnoreRule, parseDockerIgnore, parseExcludes } from "./docker-ignore.ts";
@@ -42,6 +42,8 @@ export type ContextTree = {
 
 export type WalkOptions = {
   readonly ignoreFiles: readonly IgnoreFileKind[];
+  /** Instead of the folder's `.dockerignore`: one file's own, as `Dockerfile.dockerignore`. Absolute; named by its name. */
+  readonly dockerIgnorePath?: string;
   /** Further patterns, as a line of a .dockerignore has them. */
   readonly exclude?: readonly string[];
   /** `.git` is left out unless this is set. */
@@ -83,9 +85,10 @@ export async function walkContext(root: string, options: WalkOptions): Promise<C
   assertDirectory(root);
   const rules = parseExcludes(options.exclude ?? [], "exclude");
   if (options.ignoreFiles.includes("dockerignore")) {
-    const text = readOptional(join(root, ".dockerignore"), ".dockerignore");
+    const path = options.dockerIgnorePath ?? join(root, ".dockerignore");
+    const text = readOptional(path, basename(path));
     // The file comes last, so that its "!" can bring back what the defaults leave out.
-    if (text !== undefined) rules.push(...parseDockerIgnore(text, ".dockerignore"));
+    if (text !== undefined) rules.push(...parseDockerIgnore(text, basename(path)));
   }
   const walk: Walk = {
     root,

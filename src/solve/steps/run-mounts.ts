@@ -25,9 +25,6 @@ export type Lent = {
 /** A file tree that a mount shows, as layers. */
 export type MountedTree = { readonly records: readonly LayerRecord[]; readonly tree: ImageTree };
 
-/** The mounts of a step before they are made: what of them stands in the key. */
-export type BoundTree = { readonly mounted: MountedTree; readonly content: string };
-
 /** `source=` as people write the whole of something. */
 export function isRootPath(path: string): boolean {
   return /^[./]*$/.test(path) && !path.includes("..");

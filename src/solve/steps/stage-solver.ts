@@ -37,7 +37,7 @@ import {
 } from "./step-memory.ts";
 import { workdirStep } from "./workdir-step.ts";
 
-/** A folder that files are taken from: the build context, or one of `--build-context`. */
+/** A folder that files are taken from. `ignoreFile` instead of its `.dockerignore`, absolute. */
 export type ContextFolder = { readonly root: string; readonly ignoreFile?: string };
 
 export type StageSettings = {
@@ -66,7 +66,9 @@ export async function solveStages(
   const signal = AbortSignal.any([bench.signal, abort.signal]);
   const solver = new StageSolver(graph, settings, engine, { ...bench, signal });
   try {
-    return await solver.stage(graph.target);
+    const solved = await solver.stage(graph.target);
+    solver.saveDigests();
+    return solved;
   } catch (error) {
     abort.abort(error);
     await solver.settled();
@@ -95,6 +97,11 @@ class StageSolver {
     const known = this.#stages.get(index) ?? this.#solve(this.#graph.stages[index]!);
     this.#stages.set(index, known);
     return known;
+  }
+
+  /** Keeps what was computed of context files, for the next build. */
+  saveDigests(): void {
+    for (const { save } of this.#contexts) save();
   }
 
   /** When nothing of it runs any more. */
@@ -218,7 +225,10 @@ class StageSolver {
   }
 
   #known(key: Digest): KnownStep | undefined {
-    return this.#bench.isForgetful ? undefined : knownStep(this.#bench.store, key);
+    const { store, lease, isForgetful } = this.#bench;
+    const known = isForgetful ? undefined : knownStep(store, key);
+    if (known?.layer !== undefined) lease.protect([known.layer.descriptor.digest]);
+    return known;
   }
 
   async #execute(
@@ -365,7 +375,11 @@ class StageSolver {
       case "context": {
         const folder =
           from.name === undefined ? this.#settings.context : this.#settings.contexts.get(from.name)!;
-        const open = await openContext(folder.root, { ignoreFiles: ["dockerignore"] }, this.#bench);
+        const { root, ignoreFile } = folder;
+        // Docker leaves `.git` in, unless it is ignored.
+        const options = { ignoreFiles: ["dockerignore"], keepsGit: true } as const;
+        const own = ignoreFile === undefined ? {} : { dockerIgnorePath: ignoreFile };
+        const open = await openContext(root, { ...options, ...own }, this.#bench);
         this.#contexts.push(open);
         return open.source;
       }
