@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Mounts, type MountUse, mountName } from "./mounts.ts";
 import { openStore, type Store } from "./store.ts";
@@ -260,7 +260,7 @@ describe("facts", () => {
 });
 
 describe("remove", () => {
-  const discard = async (folder: string) => rmSync(folder, { recursive: true });
+  const discard = async (folder: string) => rmSync(dirname(folder), { recursive: true });
 
   test("takes nothing that is in use, here or elsewhere, and what is free with its record", async () => {
     const other = HOLD("shared");

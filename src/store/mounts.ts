@@ -61,6 +61,8 @@ export type StoredMount = Pick<MountFacts, "createdMs" | "usedMs" | "sizeBytes" 
 type Make = (folder: string) => Promise<void>;
 
 const FOLDER = "mounts-v1";
+/** What a step sees, in a folder that is ours whoever owns it: so it can be renamed. */
+const ROOT = "root";
 const RECORD = "mount";
 const NAME = /^[0-9a-f]{24}(?:-[1-9]\d{0,5})?$/;
 /** `isInUse` and `remove` hold a lock for a moment; who finds it held looks again after this. */
@@ -72,7 +74,7 @@ export function mountName({ id, project, owner: { mode, uid, gid } }: MountIdent
 }
 
 /**
- * Cache mounts: `mounts-v1/<name>/`, plain folders, each with a lock `<name>.lock` beside it. Who uses a mount holds its
+ * Cache mounts: `mounts-v1/<name>/root/`, plain folders, each with a lock `<name>.lock`. Who uses a mount holds its
  * lock, together with others where it is shared; so no process uses it against its sharing or removes it meanwhile,
  * and one that is killed lets go. Facts are in the records: without them a mount stays usable.
  */
@@ -95,7 +97,7 @@ export class Mounts {
   /**
    * Waits until the mount may be used, and makes it where need be: when it is not there, and, if it has a seed, also when
    * it is empty. So a seed that was empty, or a build that failed before it wrote anything, does not decide for ever.
-   * @param make puts a folder at a path, whole or not at all; nothing or an empty folder is there
+   * @param make puts a folder at a path, whole or not at all, with the one around it; nothing or an empty one is there
    * @throws the signal's reason when aborted while waiting; whatever `make` throws; CambiumError as `storeError`.
    */
   async acquire(use: MountUse, make: Make, options: ExclusiveOptions = {}): Promise<HeldMount> {
@@ -151,7 +153,7 @@ export class Mounts {
 
   /**
    * Removes a mount unless someone uses it.
-   * @param discard takes a folder away, whole or not at all
+   * @param discard takes a folder away, whole or not at all, with the one around it
    * @returns whether it did.
    */
   async remove(name: MountName, discard: (folder: string) => Promise<void>): Promise<boolean> {
@@ -260,7 +262,7 @@ export class Mounts {
   }
 
   #folder(name: MountName): string {
-    return join(this.#path, name);
+    return join(this.#path, name, ROOT);
   }
 
   #lock(name: MountName): string {

@@ -10,6 +10,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 const STRANGER = 54321;
 const isReady = needs("root", "runc", "crun", "newuidmap", "setpriv", "unshare", "mount", "fuse-overlayfs");
 const builder = fileURLToPath(new URL("../support/step-in-process.ts", import.meta.url));
+const folders = fileURLToPath(new URL("../support/folder-in-process.ts", import.meta.url));
 const script = `id; stat -c '%n %u:%g' /bin/sh /; cat /data/one
   mkdir /data/sub; echo a > /data/a; chown bob:bobs /data/a; chown 40000:40001 /data/sub; chmod 2750 /data/sub
   rm /data/two; rm -r /data/deep; mkdir /data/deep; echo b > /data/deep/b; ln /data/a /hard; ln -s a /data/l
@@ -39,6 +40,21 @@ describe.runIf(isReady)("as a plain user", () => {
     const ran = build(asStranger(folder), folder.at("store"), { OVERLAY: "fuse" });
     expect(ran.stderr).toBe("");
     expect(ran.stdout).toBe(want);
+  });
+
+  test("folders that steps share are made, measured and discarded as root does it", () => {
+    const seen = "700 7:8\n/c 750 0:0\n/c/kept 4755 0:0\n/c 700 7:8\n/c/kept 4755 0:0\n2 MiB\nfalse\n";
+    const ways = [
+      { wrapper: () => ["env"], overlay: "" },
+      { wrapper: asStranger, overlay: "" },
+      { wrapper: asStranger, overlay: "fuse" },
+    ];
+    for (const { wrapper, overlay } of ways) {
+      using folder = home();
+      const ran = build(wrapper(folder), folder.at("store"), { OVERLAY: overlay }, folders);
+      expect(ran).toEqual({ stderr: "", stdout: seen });
+      expect(readdirSync(join(folder.at("store"), "runs-v1"))).toEqual([]);
+    }
   });
 
   test("what is missing is said before anything happens", () => {
@@ -93,8 +109,9 @@ function build(
   wrapper: readonly string[],
   store: string,
   env: Readonly<Record<string, string>> = {},
+  entry: string = builder,
 ): { readonly stdout: string; readonly stderr: string } {
-  const [program, ...args] = [...wrapper, process.execPath, builder, store, script];
+  const [program, ...args] = [...wrapper, process.execPath, entry, store, script];
   const ran = spawnSync(program!, args, { encoding: "utf8", cwd: "/", env: { ...process.env, ...env } });
   return { stdout: ran.stdout, stderr: ran.stderr };
 }

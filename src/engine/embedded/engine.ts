@@ -36,7 +36,7 @@ export interface Engine {
   /** Removes what was not used since a time, in milliseconds since the epoch. @returns how many. */
   prune(beforeMs: number): Promise<number>;
   /**
-   * Makes a folder that steps share, whole or not at all, where nothing or an empty one is.
+   * Makes a folder that steps share, alone in a folder of its own: whole or not at all, in place of what is there.
    * @throws CambiumError, see `makeHostFolder`.
    */
   makeFolder(path: string, content: FolderContent, signal?: AbortSignal): Promise<void>;

@@ -1,5 +1,5 @@
-import { mkdirSync, renameSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { CambiumError } from "../../errors.ts";
 import { type TarMember, writeTar } from "../../layer/write-tar.ts";
@@ -34,8 +34,9 @@ shift 3
 read -r whole <"$note"
 `;
 /**
- * Makes a folder at `path`, where nothing or an empty folder is: filled elsewhere, then renamed, so that a killed process
- * leaves nothing there.
+ * Makes the folder `path`, alone in a folder of its own, filled elsewhere and then renamed, so that a killed process
+ * leaves nothing there; what was there goes. The folder around it is ours, whoever owns `path`: a plain user cannot
+ * rename what belongs to another account, since that changes its `..`.
  * @throws CambiumError `MOUNT_SEED`, `DISK_FULL`, `ENGINE_…`; the signal's reason.
  */
 export async function makeHostFolder(
@@ -47,9 +48,9 @@ export async function makeHostFolder(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const folder = createRunFolder(store, treesPath, host);
-  const made = join(folder.path, "u");
+  const made = join(folder.path, "u", basename(path));
   try {
-    for (const name of ["u", "m"]) mkdirSync(join(folder.path, name));
+    for (const name of [join(folder.path, "m"), made]) mkdirSync(name, { recursive: true });
     const { owner, seed } = content;
     const members = owner === undefined ? [] : [rootMember(owner)];
     const hasFiles = seed !== undefined && seed.trees.length > 0;
@@ -90,8 +91,10 @@ export async function makeHostFolder(
     } finally {
       signal?.removeEventListener("abort", stop);
     }
-    mkdirSync(dirname(path), { recursive: true });
-    renameSync(made, path);
+    const home = dirname(path);
+    if (existsSync(home)) renameSync(home, join(folder.path, "w"));
+    else mkdirSync(dirname(home), { recursive: true });
+    renameSync(dirname(made), home);
   } finally {
     await folder.remove();
   }
@@ -112,7 +115,7 @@ function seedError(path: string, code: number, text: string): Error {
   });
 }
 
-/** Takes a folder away: renamed first, so that nobody finds half of it. */
+/** Takes such a folder away with the one around it: renamed first, so that nobody finds half of it. */
 export async function discardHostFolder(
   host: EngineHost,
   store: Store,
@@ -121,7 +124,7 @@ export async function discardHostFolder(
 ): Promise<void> {
   const aside = createRunFolder(store, treesPath, host);
   try {
-    renameSync(path, join(aside.path, "u"));
+    renameSync(dirname(path), join(aside.path, "u"));
   } finally {
     await aside.remove();
   }
