@@ -12,7 +12,11 @@ const NAMESPACE_ARG = "BUILDKIT_CACHE_MOUNT_NS";
  * any of these is its path.
  * @throws CambiumError `REFERENCE_SYNTAX`.
  */
-export function mountProject({ dockerfile, contextDir, tags }: BuildSettings): string {
+export function mountProject({
+  dockerfile,
+  contextDir,
+  tags,
+}: Pick<BuildSettings, "dockerfile" | "contextDir" | "tags">): string {
   const named = dockerfile.project ?? dockerfile.buildArgs.get(NAMESPACE_ARG);
   if (named !== undefined && named !== "") return named;
   const place = gitPlace(contextDir);

@@ -34,7 +34,7 @@ export const SAFE_CACHES: readonly SafeCache[] = [
 ];
 
 /** What depends on one project's files: shared by several, each would undo what the other did. */
-export const PROJECT_FOLDERS: readonly string[] = [
+const PROJECT_FOLDERS: readonly string[] = [
   ...["node_modules", "target", "build", "dist", ".venv", "venv", ".next", ".gradle/build-cache", "obj"],
 ];
 
