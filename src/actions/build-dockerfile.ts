@@ -14,6 +14,8 @@ import type { StageLayers } from "../solve/steps/stage-layers.ts";
 import { type ContextFolder, type StageSettings, solveStages } from "../solve/steps/stage-solver.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import { rememberImage } from "../store/stored-image.ts";
+import { mountProject } from "./mount-project.ts";
+import { keepMountsBelow } from "./mounts.ts";
 import type { ImageResult } from "./results.ts";
 import type { BuildSettings } from "./settings.ts";
 
@@ -53,6 +55,7 @@ export async function dockerfileImages(
     }
     return images;
   } finally {
+    await keepMountsBelow(dockerfile.maxMountBytes, engine, bench);
     engine.close();
   }
 }
@@ -87,7 +90,7 @@ function stageSettings(file: string, settings: BuildSettings): StageSettings {
       secrets: dockerfile.secrets,
       sshSockets: dockerfile.sshSockets,
       env,
-      project: contextDir,
+      project: mountProject(settings),
     },
     ...(sourceDateEpoch !== undefined && { sourceDateEpoch }),
     network: dockerfile.network,

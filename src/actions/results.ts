@@ -163,3 +163,31 @@ export type DiskUsage = {
   readonly totalBytes: number;
   readonly kinds: readonly { readonly name: string; readonly count: number; readonly sizeBytes: number }[];
 };
+
+/** A cache mount. Times are milliseconds since the epoch. */
+export type MountResult = {
+  readonly name: string;
+  /** Absolute. */
+  readonly folder: string;
+  /** As written; absent with all that follows where the store lost its records. */
+  readonly id?: string;
+  /** Whose it is; absent: every project's. */
+  readonly project?: string;
+  /** Of its root. */
+  readonly owner?: { readonly mode: number; readonly uid: number; readonly gid: number };
+  /** Where a step saw it last. */
+  readonly target?: string;
+  readonly createdMs: number;
+  readonly usedMs: number;
+  /** On disk. */
+  readonly sizeBytes: number;
+  readonly isInUse: boolean;
+};
+
+export type MountList = { readonly mounts: readonly MountResult[]; readonly totalBytes: number };
+
+export type MountPruneResult = {
+  readonly removed: readonly MountResult[];
+  readonly freedBytes: number;
+  readonly keptBytes: number;
+};

@@ -87,6 +87,10 @@ export type DockerfileSettings = {
   /** Of steps that name none. */
   readonly network: "host" | "none";
   readonly allowsInsecure: boolean;
+  /** `CAMBIUM_PROJECT`: whose cache mounts are used. Absent: found by git, tag or folder. */
+  readonly project?: string;
+  /** `CAMBIUM_MOUNTS_MAX`: what all cache mounts of the store may take. Absent: a default. */
+  readonly maxMountBytes?: number;
 };
 
 export type { SecretSource };
@@ -177,3 +181,15 @@ export type PruneSettings = SessionSettings & {
 };
 
 export type DiskUsageSettings = SessionSettings;
+
+export type MountListSettings = SessionSettings;
+
+/** What is absent allows all. */
+export type MountPruneSettings = SessionSettings & {
+  /** Only what was not used within this time. */
+  readonly olderThanMs?: number;
+  /** Stop once all together take no more. */
+  readonly maxBytes?: number;
+  /** Ids as written, or names. */
+  readonly ids?: readonly string[];
+};

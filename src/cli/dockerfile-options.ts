@@ -4,6 +4,7 @@ import type { DockerfileSettings, SecretSource } from "../actions/settings.ts";
 import { csvPairs } from "../csv.ts";
 import { usageError } from "../errors.ts";
 import { repeatable } from "./project-options.ts";
+import { parseSize } from "./values.ts";
 import type { World } from "./world.ts";
 
 export type DockerfileOptions = {
@@ -58,7 +59,8 @@ export function addDockerfileOptions(command: Command): Command {
 
 /**
  * The flags as the library's final values.
- * @throws CambiumError `BUILD_ARG_SYNTAX`, `BUILD_CONTEXT_SYNTAX`, `SECRET_SYNTAX`, `SSH_SYNTAX`, `ALLOW_UNKNOWN`.
+ * @throws CambiumError `BUILD_ARG_SYNTAX`, `BUILD_CONTEXT_SYNTAX`, `SECRET_SYNTAX`, `SSH_SYNTAX`, `ALLOW_UNKNOWN`,
+ *   `SIZE_SYNTAX`.
  */
 export function dockerfileSettings(world: World, options: DockerfileOptions): DockerfileSettings {
   for (const what of options.allow ?? []) {
@@ -70,6 +72,7 @@ export function dockerfileSettings(world: World, options: DockerfileOptions): Do
       );
     }
   }
+  const { CAMBIUM_PROJECT: project, CAMBIUM_MOUNTS_MAX: maxMounts } = world.env;
   return {
     ...(options.target !== undefined && { target: options.target }),
     buildArgs: buildArgs(options.buildArg ?? [], world),
@@ -78,6 +81,9 @@ export function dockerfileSettings(world: World, options: DockerfileOptions): Do
     sshSockets: new Map((options.ssh ?? []).map((text) => ssh(text, world))),
     network: options.network === "none" ? "none" : "host",
     allowsInsecure: options.allow?.includes("security.insecure") === true,
+    ...(project !== undefined && project !== "" && { project }),
+    ...(maxMounts !== undefined &&
+      maxMounts !== "" && { maxMountBytes: parseSize(maxMounts, "CAMBIUM_MOUNTS_MAX") }),
   };
 }
 

@@ -3,6 +3,8 @@ import type {
   DiskUsage,
   ImageDescription,
   LockResult,
+  MountList,
+  MountPruneResult,
   PlanResult,
   PruneResult,
   ValidationReport,
@@ -12,6 +14,8 @@ import type {
   DiskUsageSettings,
   InspectSettings,
   LockSettings,
+  MountListSettings,
+  MountPruneSettings,
   PlanSettings,
   PruneSettings,
   RebaseSettings,
@@ -31,6 +35,8 @@ export type Library = {
   readonly validate: (settings: ValidateSettings) => Promise<ValidationReport>;
   readonly prune: (settings: PruneSettings) => Promise<PruneResult>;
   readonly diskUsage: (settings: DiskUsageSettings) => Promise<DiskUsage>;
+  readonly listMounts: (settings: MountListSettings) => Promise<MountList>;
+  readonly pruneMounts: (settings: MountPruneSettings) => Promise<MountPruneResult>;
 };
 
 /** Each call loads what it needs and no more: `--help` must not wait for the network stack. */
@@ -44,4 +50,6 @@ export const library: Library = {
   validate: async (settings) => (await import("../actions/validate.ts")).validate(settings),
   prune: async (settings) => (await import("../actions/prune.ts")).prune(settings),
   diskUsage: async (settings) => (await import("../actions/disk-usage.ts")).diskUsage(settings),
+  listMounts: async (settings) => (await import("../actions/mounts.ts")).listMounts(settings),
+  pruneMounts: async (settings) => (await import("../actions/mounts.ts")).pruneMounts(settings),
 };

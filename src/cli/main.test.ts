@@ -48,6 +48,8 @@ async function cambium(
     validate: unasked,
     prune: unasked,
     diskUsage: unasked,
+    listMounts: unasked,
+    pruneMounts: unasked,
     ...options.library,
   };
   const recording = Object.fromEntries(
@@ -406,7 +408,11 @@ test("help and version go to stdout with 0; a missing command shows help on stde
 });
 
 test("every command's help has an example", async () => {
-  for (const command of ["build", "plan", "lock", "run", "inspect", "validate", "cache du", "cache prune"]) {
+  const commands = [
+    ...["build", "plan", "lock", "run", "inspect", "validate", "cache du", "cache prune"],
+    ...["mount ls", "mount prune"],
+  ];
+  for (const command of commands) {
     const { stdout } = await cambium([...command.split(" "), "--help"]);
     expect(stdout, command).toMatch(new RegExp(`Examples:\\n {2}\\$ cambium ${command}`));
   }
@@ -562,4 +568,65 @@ test("--progress json: stderr is documents only, also for an error", async () =>
     .split("\n")
     .map((line) => JSON.parse(line).type);
   expect(types).toEqual(["start", "notice", "error", "summary"]);
+});
+
+const mount = {
+  ...{ name: "0123456789abcdef01234567", folder: "/store/mounts-v1/0123456789abcdef01234567" },
+  ...{ id: "/root/.cache/pip", project: "git host.example/team/app", target: "/root/.cache/pip" },
+  ...{ owner: { mode: 0o775, uid: 7, gid: 8 }, createdMs: -9e9, usedMs: -3 * 86_400_000, sizeBytes: 1500 },
+  isInUse: false,
+};
+
+test("mount ls prints a line for each, or the same as JSON", async () => {
+  const { owner: _, id: __, project: ___, target: ____, ...unknown } = mount;
+  const mounts = [mount, { ...mount, id: "shared:x", project: undefined as never, isInUse: true }, unknown];
+  const library = { listMounts: async () => ({ mounts, totalBytes: 4500 }) };
+  const ran = await cambium(["mount", "ls"], { library });
+  expect(ran.stdout).toBe(
+    `${mount.name}     1.5 kB  used 3d ago     /root/.cache/pip 7:8 0775  git host.example/team/app
+${mount.name}     1.5 kB  in use          shared:x 7:8 0775  all projects
+${mount.name}     1.5 kB  used 3d ago     ?  records lost
+3 cache mounts, 4.5 kB
+`,
+  );
+  const json = await cambium(["mount", "ls", "--json"], { library });
+  expect(JSON.parse(json.stdout)).toEqual(JSON.parse(JSON.stringify({ mounts, totalBytes: 4500 })));
+});
+
+test("mount prune takes its conditions together, a week without any, and --all alone", async () => {
+  const library = { pruneMounts: async () => ({ removed: [mount], freedBytes: 1500, keptBytes: 20 }) };
+  const choice = async (...argv: string[]) => {
+    const ran = await cambium(["mount", "prune", ...argv], { library });
+    expect(ran.stdout).toContain("removed 1 cache mount, 1.5 kB; 20 B kept\n");
+    const {
+      storeRoot: _,
+      env: __,
+      signal: ___,
+      emit: ____,
+      ...rest
+    } = ran.calls[0]!.settings as BuildSettings;
+    return rest;
+  };
+  expect(await choice()).toEqual({ olderThanMs: 7 * 86_400_000 });
+  expect(await choice("--all")).toEqual({});
+  expect(await choice("--max-size", "5GB")).toEqual({ maxBytes: 5e9 });
+  expect(await choice("--id", "a", "--id", "b", "--older-than", "12h")).toEqual({
+    ids: ["a", "b"],
+    olderThanMs: 43_200_000,
+  });
+  const both = await cambium(["mount", "prune", "--all", "--max-size", "1"], { library });
+  expect(both).toMatchObject({ exitCode: 2, calls: [] });
+  expect(both.stderr).toContain("error[MOUNT_PRUNE_ALL]");
+});
+
+test("the project and the cap of cache mounts come from the environment", async () => {
+  const env = { CAMBIUM_PROJECT: "team/app", CAMBIUM_MOUNTS_MAX: "50GB" };
+  expect((await buildSettings([], env)).dockerfile).toMatchObject({
+    project: "team/app",
+    maxMountBytes: 50e9,
+  });
+  const { dockerfile } = await buildSettings([], { CAMBIUM_PROJECT: "", CAMBIUM_MOUNTS_MAX: "" });
+  expect(dockerfile).not.toHaveProperty("project");
+  expect(dockerfile).not.toHaveProperty("maxMountBytes");
+  expect(await cambium(["build"], { env: { CAMBIUM_MOUNTS_MAX: "much" } })).toMatchObject({ exitCode: 2 });
 });

@@ -4,6 +4,7 @@ import { defineBuild } from "./commands/build.ts";
 import { defineCache } from "./commands/cache.ts";
 import { defineInspect } from "./commands/inspect.ts";
 import { defineLock } from "./commands/lock.ts";
+import { defineMount } from "./commands/mount.ts";
 import { definePlan } from "./commands/plan.ts";
 import { defineRebase } from "./commands/rebase.ts";
 import { defineRun } from "./commands/run.ts";
@@ -31,6 +32,8 @@ export function createProgram(act: Act): Command {
 Environment:
   CAMBIUM_ROOT              the store (default: cambium in the user's cache folder)
   CAMBIUM_DEBIAN_MIRROR     what --debian-mirror says
+  CAMBIUM_MOUNTS_MAX        what all cache mounts may take together, as in 50GB (default: 20GB)
+  CAMBIUM_PROJECT           whose cache mounts a build uses (default: by git remote, tag or folder)
   CAMBIUM_REGISTRY_MIRRORS  registry=mirror, with commas; a mirror alone is Docker Hub's
   SOURCE_DATE_EPOCH         time, in seconds, for what would carry the current one
   NO_COLOR                  no colour
@@ -51,5 +54,6 @@ Examples:
   defineInspect(program.command("inspect"), act);
   defineValidate(program.command("validate"), act);
   defineCache(program.command("cache"), act);
+  defineMount(program.command("mount"), act);
   return program;
 }

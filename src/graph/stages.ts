@@ -108,9 +108,10 @@ export type CacheMount = {
   readonly from?: FileSource;
   readonly source?: string;
   readonly isReadOnly: boolean;
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
+  /** Of the root of a new mount. Absent: as its seed's, else 0755 and root. */
+  readonly mode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
 };
 
 /** COPY and ADD. */

@@ -19,13 +19,16 @@ export function lockPath(directory: string, name: string): string {
   return join(directory, `${createHash("sha256").update(name).digest("hex").slice(0, 32)}.lock`);
 }
 
+/** `shared` goes with others that are shared, `exclusive` with nobody. */
+export type LockKind = "exclusive" | "shared";
+
 /** @returns `undefined` while another process, or another caller in this one, holds it. Does not wait. */
-export function tryLock(path: string): HeldLock | undefined {
+export function tryLock(path: string, kind: LockKind = "exclusive"): HeldLock | undefined {
   // Twice: the first opener of a name creates the file, and whether it is still that file can be told only after.
   for (let attempt = 0; attempt < 4; attempt++) {
     const before = inodeOf(path);
     const database = opened(path);
-    if (!begin(database, path)) {
+    if (!begin(database, path, kind)) {
       database.close();
       return undefined;
     }
@@ -40,12 +43,16 @@ export function tryLock(path: string): HeldLock | undefined {
 /** Waits without blocking the thread. `onWait` is called once, when the lock is not free at first. */
 export async function waitForLock(
   path: string,
-  options: { signal?: AbortSignal | undefined; onWait?: (() => void) | undefined } = {},
+  options: {
+    signal?: AbortSignal | undefined;
+    onWait?: (() => void) | undefined;
+    kind?: LockKind | undefined;
+  } = {},
 ): Promise<HeldLock> {
   let isWaiting = false;
   for (let delayMs = 4; ; delayMs = Math.min(100, delayMs * 2)) {
     options.signal?.throwIfAborted();
-    const lock = tryLock(path);
+    const lock = tryLock(path, options.kind);
     if (lock !== undefined) return lock;
     if (!isWaiting) options.onWait?.();
     isWaiting = true;
@@ -83,9 +90,12 @@ function opened(path: string): DatabaseSync {
   }
 }
 
-function begin(database: DatabaseSync, path: string): boolean {
+/** A transaction that has read keeps its shared lock to its end, also on an empty file. */
+const BEGIN = { exclusive: "BEGIN EXCLUSIVE", shared: "BEGIN; SELECT count(*) FROM sqlite_schema" } as const;
+
+function begin(database: DatabaseSync, path: string, kind: LockKind): boolean {
   try {
-    database.exec("BEGIN EXCLUSIVE");
+    database.exec(BEGIN[kind]);
     return true;
   } catch (error) {
     const code = resultCodeOf(error);

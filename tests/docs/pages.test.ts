@@ -44,7 +44,9 @@ const GUIDES = PAGES.filter((page) => page === "README.md" || /^(docs\/guide|exa
 test.for(GUIDES)("every command quoted in %s exists, with its flags", (page) => {
   const unknown = commandsOf(page).flatMap((line) => {
     const words = line.trim().split(/\s+/);
-    const name = words[1] === "cache" ? words.slice(0, 3).join(" ") : words.slice(0, 2).join(" ");
+    const name = ["cache", "mount"].includes(words[1] ?? "")
+      ? words.slice(0, 3).join(" ")
+      : words.slice(0, 2).join(" ");
     const section = REFERENCE.split("\n## ").find((part) => part.startsWith(`${name}\n`));
     if (section === undefined) return [line];
     // What follows the path of `run` belongs to the program inside.

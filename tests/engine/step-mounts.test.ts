@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -18,18 +18,12 @@ describe.runIf(isReady)("mounts of a step", () => {
     using place = enginePlace();
     using folder = temporaryFolder();
     writeFileSync(folder.at("file"), "from the host\n");
-    mkdirSync(folder.at("cache"));
+    await place.engine.makeFolder(folder.at("cache", "root"), { owner: { ...owner, mode: 0o751 } });
     const mounts: EngineMount[] = [
       { type: "bind", source: { kind: "host", path: folder.path }, target: "/in/deep/ro", isReadOnly: true },
       { type: "bind", source: { kind: "host", path: folder.path }, target: "/in/rw", isReadOnly: false },
       { type: "bind", source: { kind: "host", path: folder.at("file") }, target: "/in/f", isReadOnly: false },
-      {
-        type: "cache",
-        folder: folder.at("cache"),
-        target: "/cache",
-        isReadOnly: false,
-        owner: { ...owner, mode: 0o751 },
-      },
+      { type: "cache", folder: folder.at("cache", "root"), target: "/cache", isReadOnly: false },
       { type: "tmpfs", target: "/data/scratch", sizeBytes: 1 << 20 },
       { type: "file", content: Buffer.from("s3cret"), target: "/run/secrets/key", ...owner },
     ];
@@ -46,8 +40,8 @@ describe.runIf(isReady)("mounts of a step", () => {
     expect(ran.stderr).toContain("No space left");
     expect(ran.captured).toBeUndefined();
     expect(readFileSync(folder.at("file"), "utf8")).toBe("from the host\n");
-    expect(readFileSync(folder.at("cache", "k"), "utf8")).toBe("kept\n");
-    expect(statSync(folder.at("cache")).uid).toBe(7);
+    expect(readFileSync(folder.at("cache", "root", "k"), "utf8")).toBe("kept\n");
+    expect(statSync(folder.at("cache", "root")).uid).toBe(7);
   });
 
   test("keep a secret in memory", async () => {

@@ -32,7 +32,7 @@ export function defineCache(command: Command, act: Act): void {
     .summary("remove what no image in the store needs")
     .description(
       "Removes archives and layers that no tagged image needs and that were not used for a day.\n" +
-        "Running builds keep what they use.",
+        "Running builds keep what they use. Cache mounts stay: see cambium mount prune.",
     )
     .option("--unused-for <time>", "keep what was used within this time (default: 1d), as in 12h, 7d, 2w")
     .option(

@@ -39,6 +39,7 @@ type Found = Omit<EngineHost, "overlay" | "emptyTree">;
 
 /** Program and the Debian package that has it. */
 const NEEDED = {
+  du: "coreutils",
   mount: "mount",
   rm: "coreutils",
   setpriv: "util-linux",

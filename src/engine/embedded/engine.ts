@@ -3,6 +3,7 @@ import type { Layer } from "../../layer/layer.ts";
 import type { Store } from "../../store/store.ts";
 import { type Captured, type CaptureOptions, capture } from "./capture.ts";
 import { type CheckSettings, checkEngine, type EngineHost } from "./check.ts";
+import { discardHostFolder, type FolderContent, makeHostFolder, sizesOnDisk } from "./host-folders.ts";
 import { createRunFolder, type RunFolder, sweepRunFolders } from "./run-folders.ts";
 import { type OnLine, runStep, type StepEnd, type StepRequest } from "./run-step.ts";
 import { type TreeName, Trees } from "./trees.ts";
@@ -34,6 +35,15 @@ export interface Engine {
   trees(): ReturnType<Trees["list"]>;
   /** Removes what was not used since a time, in milliseconds since the epoch. @returns how many. */
   prune(beforeMs: number): Promise<number>;
+  /**
+   * Makes a folder that steps share, alone in a folder of its own: whole or not at all, in place of what is there.
+   * @throws CambiumError, see `makeHostFolder`.
+   */
+  makeFolder(path: string, content: FolderContent, signal?: AbortSignal): Promise<void>;
+  /** Takes such a folder away, whole or not at all. */
+  discardFolder(path: string): Promise<void>;
+  /** What such folders take on disk, in bytes, by path. */
+  sizesOnDisk(paths: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** From then on a prune may take the trees. */
   close(): void;
 }
@@ -69,6 +79,10 @@ export function createEngine(settings: EngineSettings): Engine {
     },
     trees: () => trees.list(),
     prune: async (beforeMs) => trees.prune(await host(), beforeMs),
+    makeFolder: async (path, content, signal) =>
+      makeHostFolder(await host(), store, trees.path, path, content, signal),
+    discardFolder: async (path) => discardHostFolder(await host(), store, trees.path, path),
+    sizesOnDisk: async (paths) => (paths.length === 0 ? new Map() : sizesOnDisk(await host(), paths)),
     close: () => trees.close(),
   };
 }

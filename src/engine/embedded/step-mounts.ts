@@ -17,13 +17,12 @@ export type EngineMount =
       readonly target: string;
       readonly isReadOnly: boolean;
     }
-  /** A folder that steps share; with `owner` it gets that mode and owner first. */
+  /** A folder that steps share, as it is. */
   | {
       readonly type: "cache";
       readonly folder: string;
       readonly target: string;
       readonly isReadOnly: boolean;
-      readonly owner?: Owner;
     }
   | ({ readonly type: "tmpfs" } & TmpfsMount)
   /** A secret or a script: its bytes are in memory only. */
@@ -89,17 +88,8 @@ export function prepareMount(mount: EngineMount, index: number, place: Place): P
         mount: () => bindOf(join(place.run, "p", name), target, true),
       };
     }
-    case "cache": {
-      const { folder, target, isReadOnly, owner } = mount;
-      if (owner === undefined) return { ...NOTHING, mount: () => bindOf(folder, target, isReadOnly) };
-      const entry = { type: "directory", path: name, ...owner } as const;
-      return {
-        commands: [bindCommand(folder, `${place.near}/${name}`)],
-        folders: [name],
-        members: [{ entry, mtimeSec: Math.floor(Date.now() / 1000) }],
-        mount: () => bindOf(join(place.run, name), target, isReadOnly),
-      };
-    }
+    case "cache":
+      return { ...NOTHING, mount: () => bindOf(mount.folder, mount.target, mount.isReadOnly) };
     case "bind":
       return prepareBind(mount, name, place);
   }

@@ -117,9 +117,9 @@ function mountOf(
     ...(flag.sharing !== undefined && { sharing: flag.sharing }),
     ...(files !== undefined && files.kind !== "scratch" && { from: files, source }),
     isReadOnly: flag.isReadOnly ?? false,
-    mode: mode ?? 0o755,
-    uid,
-    gid,
+    ...(mode !== undefined && { mode }),
+    ...(flag.uid !== undefined && { uid: flag.uid }),
+    ...(flag.gid !== undefined && { gid: flag.gid }),
   };
 }
 

@@ -1,13 +1,11 @@
-import { mkdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { canonicalJson } from "../../canonical-json.ts";
 import type { EngineMount } from "../../engine/embedded/step-mounts.ts";
 import { usageError } from "../../errors.ts";
 import type { CacheMount, RunStep, StepMount } from "../../graph/stages.ts";
 import type { ImageTree } from "../../image/image-tree.ts";
-import { digestOf, hexOf } from "../../layer/digest.ts";
+import { digestOf } from "../../layer/digest.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
-import type { Store } from "../../store/store.ts";
 
 /** `--secret id=…,src=…` or `env=…`: where its bytes are. */
 export type SecretSource =
@@ -20,7 +18,7 @@ export type Lent = {
   /** Sockets of ssh agents by id. */
   readonly sshSockets: ReadonlyMap<string, string>;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Keeps the cache mounts of one project apart from those of others. */
+  /** Keeps the cache mounts of one project apart from those of others; the same on every machine. */
   readonly project: string;
 };
 
@@ -82,14 +80,8 @@ export async function runMounts(
         break;
       }
       case "cache": {
-        const { target, isReadOnly, mode, uid, gid } = mount;
-        mounts.push({
-          type: "cache",
-          folder: folders.get(mount)!,
-          target,
-          isReadOnly,
-          owner: { mode, uid, gid },
-        });
+        const { target, isReadOnly } = mount;
+        mounts.push({ type: "cache", folder: folders.get(mount)!, target, isReadOnly });
         break;
       }
       case "tmpfs": {
@@ -159,12 +151,4 @@ function secretBytes(
       error,
     );
   }
-}
-
-/** Ids are one project's own unless they begin with a slash-free `shared:`; see docs/guide. */
-export function cacheFolder(store: Store, { id, target }: CacheMount, { project }: Lent): string {
-  const name = hexOf(digestOf(canonicalJson({ project, id: id === "" ? target : id }))).slice(0, 24);
-  const folder = join(store.root, "mounts-v1", name);
-  mkdirSync(folder, { recursive: true });
-  return folder;
 }

@@ -22,16 +22,10 @@ import { describeLayers } from "../image-layers.ts";
 import { lazyLayer } from "../lazy-layers.ts";
 import { type OpenContext, openContext } from "../open-context.ts";
 import { step, type Workbench } from "../workbench.ts";
+import { cacheMountsOf, type HeldMounts, holdCacheMounts, type Seed, seedOf } from "./cache-mounts.ts";
 import { accountsOf, copyLayer, copyStep } from "./copy-step.ts";
 import { type LayersSource, layersSource } from "./layers-source.ts";
-import {
-  boundContent,
-  cacheFolder,
-  isRootPath,
-  type Lent,
-  type MountedTree,
-  runMounts,
-} from "./run-mounts.ts";
+import { boundContent, isRootPath, type Lent, type MountedTree, runMounts } from "./run-mounts.ts";
 import { contentsOf, recordsOf, type StageLayer, type StageLayers } from "./stage-layers.ts";
 import {
   contentOf,
@@ -214,13 +208,14 @@ class StageSolver {
     return step(this.#bench, name, async () => {
       const before = this.#known(key);
       if (before !== undefined) return { value: layerFrom(one, before, true), outcome: "hit" };
+      const seeds = await this.#seeds(one, stage);
       // Two builds of the same step wait for one another: the second finds what the first made.
       return store.exclusive(
         `step ${key}`,
         async () => {
           const meanwhile = this.#known(key);
           if (meanwhile !== undefined) return { value: layerFrom(one, meanwhile, true), outcome: "hit" };
-          const result = await this.#execute(one, at, bound, name);
+          const result = await this.#execute(one, at, bound, seeds, name);
           rememberStep(store, key, document, result);
           return { value: layerFrom(one, result, false), outcome: "done" };
         },
@@ -240,21 +235,34 @@ class StageSolver {
     one: RunStep & StepPlace,
     at: StageLayers,
     bound: ReadonlyMap<string, Bound>,
+    seeds: ReadonlyMap<CacheMount, Seed>,
     name: string,
   ): Promise<KnownStep> {
-    const { store, emit, signal, lease } = this.#bench;
-    const { lent, sourceDateEpoch, network, allowsInsecure } = this.#settings;
+    const { allowsInsecure } = this.#settings;
     if (one.security === "insecure" && !allowsInsecure) {
       throw new CambiumError("STEP_INSECURE", `line ${one.line}: --security=insecure is not allowed here`, {
         hint: "Allow it for this build: --allow security.insecure",
         exitCode: 2,
       });
     }
-    const folders = new Map<CacheMount, string>();
-    for (const mount of one.mounts) {
-      if (mount.type === "cache") folders.set(mount, cacheFolder(store, mount, lent));
-    }
     const trees = await this.#foldersOf(recordsOf(at));
+    const held = await holdCacheMounts(one, seeds, this.#settings.lent.project, this.#engine, this.#bench);
+    try {
+      return await this.#executeWith(one, trees, bound, held, name);
+    } finally {
+      held.release();
+    }
+  }
+
+  async #executeWith(
+    one: RunStep & StepPlace,
+    trees: readonly string[],
+    bound: ReadonlyMap<string, Bound>,
+    { folders }: HeldMounts,
+    name: string,
+  ): Promise<KnownStep> {
+    const { store, emit, signal, lease } = this.#bench;
+    const { lent, sourceDateEpoch, network } = this.#settings;
     const treesOf = (records: readonly LayerRecord[]) => this.#foldersOf(records);
     const prepared = await runMounts(one, bound, treesOf, folders, lent);
     const own = new Set(one.env.map(([variable]) => variable));
@@ -301,6 +309,18 @@ class StageSolver {
       trees.push(await this.#engine.treeOf(lazyLayer(record, this.#bench), trees, this.#bench.signal));
     }
     return trees;
+  }
+
+  /** What cache mounts begin with, where it may be asked for: before any lock is held that its stage might wait for. */
+  async #seeds(one: RunStep & StepPlace, stage: Stage): Promise<Map<CacheMount, Seed>> {
+    const seeds = new Map<CacheMount, Seed>();
+    for (const { mount, from } of cacheMountsOf(one, this.#settings.lent.project, this.#bench.store)) {
+      if (from === undefined) continue;
+      const mounted = await this.#mounted(from, mount.source ?? "", stage);
+      const trees = await this.#foldersOf(mounted.records);
+      seeds.set(mount, seedOf(mount, mounted.tree, trees, `line ${one.line}`));
+    }
+    return seeds;
   }
 
   /** What bind mounts show. Files of a context become a layer, so that what ignore files leave out is not there. */
@@ -412,7 +432,9 @@ function neededBy(stage: Stage): Set<number> {
   for (const one of stage.steps) {
     if (one.op === "copy")
       for (const source of one.sources) note(source.kind === "files" ? source.from : undefined);
-    if (one.op === "run") for (const mount of one.mounts) note("from" in mount ? mount.from : undefined);
+    // What a cache mount begins with is built when a new mount asks for it.
+    if (one.op === "run")
+      for (const mount of one.mounts) note(mount.type === "bind" ? mount.from : undefined);
   }
   return needed;
 }

@@ -1,0 +1,154 @@
+import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { CambiumError } from "../../errors.ts";
+import { type TarMember, writeTar } from "../../layer/write-tar.ts";
+import type { Store } from "../../store/store.ts";
+import type { EngineHost } from "./check.ts";
+import { launch } from "./launch.ts";
+import { overlayMount } from "./overlay.ts";
+import { createRunFolder } from "./run-folders.ts";
+import { endOfStep, openSandbox } from "./sandbox.ts";
+import type { Owner } from "./step-mounts.ts";
+import { diskFullOr } from "./tar-errors.ts";
+
+/** What a folder that steps share begins with. */
+export type FolderContent = {
+  /** Of its root. Absent: as the seed's is. */
+  readonly owner?: Owner;
+  /** A directory in a stack of trees (bottom up); its real path, free of links, without a leading slash. */
+  readonly seed?: { readonly trees: readonly string[]; readonly path: string };
+};
+
+/**
+ * Copies a directory with owners, modes, times to the nanosecond, links and xattrs. That the reader went to the end is
+ * noted in a file, since a shell knows only of the last of a pipe. Arguments: from, to, the note, options for the writer.
+ */
+const COPY = `set -eu
+from=$1 to=$2 note=$3
+shift 3
+{ tar --create --file=- --format=posix --numeric-owner --xattrs --xattrs-include='*' --directory="$from" . &&
+  echo whole >"$note"; } |
+  tar --extract --file=- --numeric-owner --same-owner --preserve-permissions --delay-directory-restore \\
+    --xattrs --xattrs-include='*' --directory="$to" "$@"
+read -r whole <"$note"
+`;
+/**
+ * Makes the folder `path`, alone in a folder of its own, filled elsewhere and then renamed, so that a killed process
+ * leaves nothing there; what was there goes. The folder around it is ours, whoever owns `path`: a plain user cannot
+ * rename what belongs to another account, since that changes its `..`.
+ * @throws CambiumError `MOUNT_SEED`, `DISK_FULL`, `ENGINE_…`; the signal's reason.
+ */
+export async function makeHostFolder(
+  host: EngineHost,
+  store: Store,
+  treesPath: string,
+  path: string,
+  content: FolderContent,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const folder = createRunFolder(store, treesPath, host);
+  const made = join(folder.path, "u", basename(path));
+  try {
+    for (const name of [join(folder.path, "m"), made]) mkdirSync(name, { recursive: true });
+    const { owner, seed } = content;
+    const members = owner === undefined ? [] : [rootMember(owner)];
+    const hasFiles = seed !== undefined && seed.trees.length > 0;
+    const near = `${folder.near}/m`;
+    // Without a folder for changes an overlay needs two others.
+    const lowers = [host.emptyTree, ...(seed?.trees ?? [])];
+    const keepsRoot = owner === undefined ? [] : ["--no-overwrite-dir"];
+    const copy = [
+      ...[host.programs.sh, "-c", COPY, "sh", join(near, seed?.path ?? "")],
+      ...[made, join(folder.path, "note"), ...keepsRoot],
+    ];
+    const sandbox = await openSandbox(host, {
+      folder: treesPath,
+      mounts: hasFiles ? [overlayMount(host.overlay, lowers, undefined, near)] : [],
+      unpackInto: relative(treesPath, made),
+      command: hasFiles ? copy : [host.programs.sh, "-c", ":"],
+    });
+    const { launched } = sandbox;
+    const stop = () => launched.child.kill("SIGKILL");
+    signal?.addEventListener("abort", stop);
+    try {
+      launched.stdout.resume();
+      let text = "";
+      launched.stderr.on("data", (chunk: Uint8Array) => {
+        if (text.length < 10_000) text += Buffer.from(chunk).toString("utf8");
+      });
+      launched.commands.write("go\n");
+      await pipeline(writeTar(members), launched.stdin);
+      const code = await endOfStep(launched);
+      launched.commands.end("done\n");
+      await launched.exitCode;
+      if (code !== 0) throw seedError(path, code, text);
+    } catch (error) {
+      stop();
+      await launched.exitCode;
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", stop);
+    }
+    const home = dirname(path);
+    if (existsSync(home)) renameSync(home, join(folder.path, "w"));
+    else mkdirSync(dirname(home), { recursive: true });
+    renameSync(dirname(made), home);
+  } finally {
+    await folder.remove();
+  }
+}
+
+function rootMember(owner: Owner): TarMember {
+  return {
+    entry: { type: "directory", path: ".", ...owner },
+    mtimeSec: Math.floor(Date.now() / 1000),
+  };
+}
+
+function seedError(path: string, code: number, text: string): Error {
+  return diskFullOr(text, (detail) => {
+    return new CambiumError("MOUNT_SEED", `cannot fill the cache mount ${path} (${code}): ${detail}`, {
+      hint: "Check what its from= and source= name.",
+    });
+  });
+}
+
+/** Takes such a folder away with the one around it: renamed first, so that nobody finds half of it. */
+export async function discardHostFolder(
+  host: EngineHost,
+  store: Store,
+  treesPath: string,
+  path: string,
+): Promise<void> {
+  const aside = createRunFolder(store, treesPath, host);
+  try {
+    renameSync(dirname(path), join(aside.path, "u"));
+  } finally {
+    await aside.remove();
+  }
+}
+
+/**
+ * What folders take on disk, in bytes, files with several names once: by du(1), since parts may be closed to us, and as
+ * it takes a tenth of the time that stat calls from here take. What vanishes meanwhile does not count.
+ */
+export async function sizesOnDisk(
+  host: EngineHost,
+  paths: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const sizes = new Map<string, number>();
+  const flags = ["--summarize", "--block-size=1", "--one-file-system", "--null", "--"];
+  const launched = await launch(host, [host.programs.du, ...flags, ...paths]);
+  launched.stdin.end();
+  launched.stderr.resume();
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of launched.stdout) chunks.push(chunk);
+  await launched.exitCode;
+  for (const line of Buffer.concat(chunks).toString("utf8").split("\0")) {
+    const tab = line.indexOf("\t");
+    if (tab > 0) sizes.set(line.slice(tab + 1), Number(line.slice(0, tab)));
+  }
+  return sizes;
+}

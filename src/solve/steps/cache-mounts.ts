@@ -1,0 +1,134 @@
+import type { Engine } from "../../engine/embedded/engine.ts";
+import type { FolderContent } from "../../engine/embedded/host-folders.ts";
+import { usageError } from "../../errors.ts";
+import type { CacheMount, FileSource, RunStep, StepPlace } from "../../graph/stages.ts";
+import type { ImageTree } from "../../image/image-tree.ts";
+import { type HeldMount, type MountOwner, Mounts, type MountUse, mountName } from "../../store/mounts.ts";
+import type { Store } from "../../store/store.ts";
+import type { Workbench } from "../workbench.ts";
+import { defaultSharing, isProjectFolder } from "./mount-sharing.ts";
+
+/** An id that begins so is one mount of all projects. */
+export const SHARED_PREFIX = "shared:";
+const USUAL: MountOwner = { mode: 0o755, uid: 0, gid: 0 };
+
+/** A directory in a stack of trees; see `FolderContent`. */
+export type Seed = NonNullable<FolderContent["seed"]>;
+
+/** The folders of a step's cache mounts, for as long as it runs. */
+export type HeldMounts = { readonly folders: ReadonlyMap<CacheMount, string>; release(): void };
+
+type StepCache = {
+  readonly mount: CacheMount;
+  readonly use: MountUse;
+  /** What the mount would begin with if it were made now; absent where it is there. */
+  readonly from?: FileSource;
+};
+
+/** The cache mounts of a step, as the store knows them. */
+export function cacheMountsOf(step: RunStep, project: string, store: Store): StepCache[] {
+  const mounts = new Mounts(store);
+  return step.mounts.flatMap((mount): StepCache[] => {
+    if (mount.type !== "cache") return [];
+    const use = mountUse(mount, step.env, project);
+    const { from } = mount;
+    return [{ mount, use, ...(from !== undefined && mounts.needsSeed(use) && { from }) }];
+  });
+}
+
+/** @throws CambiumError `MOUNT_SOURCE` for what is no directory. */
+export function seedOf(mount: CacheMount, tree: ImageTree, trees: readonly string[], where: string): Seed {
+  const source = mount.source ?? "";
+  if (source === "" || source === "/") return { trees, path: "" };
+  const found = tree.lookup(source);
+  if (found?.type === "directory") return { trees, path: found.path };
+  throw usageError(
+    "MOUNT_SOURCE",
+    `${where}: there is no directory ${JSON.stringify(source)} to fill the cache mount at ${mount.target} with`,
+    "Check the mount's source= and from=.",
+  );
+}
+
+/**
+ * Waits until the step may have its cache mounts, and makes those that are new. One id is one mount, also when the step
+ * has it at several places.
+ * @param seeds of mounts that were not there when it was asked. One that was and is gone since begins empty, as any
+ *   cache may; its next use finds it empty and fills it.
+ * @throws CambiumError `MOUNT_SEED`, `DISK_FULL`, `ENGINE_…`, as `storeError`; the signal's reason.
+ */
+export async function holdCacheMounts(
+  step: RunStep & StepPlace,
+  seeds: ReadonlyMap<CacheMount, Seed>,
+  project: string,
+  engine: Engine,
+  { store, emit, signal }: Pick<Workbench, "store" | "emit" | "signal">,
+): Promise<HeldMounts> {
+  const mounts = new Mounts(store);
+  const caches = new Map<string, StepCache[]>();
+  for (const cache of cacheMountsOf(step, project, store)) {
+    const name = mountName(cache.use);
+    caches.set(name, [...(caches.get(name) ?? []), cache]);
+    warnOfSharing(cache, step, emit);
+  }
+  const held: HeldMount[] = [];
+  const folders = new Map<CacheMount, string>();
+  const release = () => {
+    for (const one of held) one.release();
+  };
+  try {
+    // In one order in all builds, so that no two wait for each other.
+    for (const [, same] of [...caches].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const { use, mount } = strictest(same);
+      const seeded = same.find((cache) => seeds.has(cache.mount));
+      const make = (folder: string) =>
+        engine.makeFolder(folder, contentOf(seeded?.mount ?? mount, seeds), signal);
+      const onWait = () =>
+        emit({
+          type: "notice",
+          message: `line ${step.line}: waits for the cache mount ${use.id}, which another step uses`,
+        });
+      const one = await mounts.acquire({ ...use, hasSeed: seeded !== undefined }, make, { signal, onWait });
+      held.push(one);
+      for (const cache of same) folders.set(cache.mount, one.folder);
+    }
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return { folders, release };
+}
+
+/** Who only reads need not be alone, but nobody may write meanwhile. */
+function mountUse(mount: CacheMount, env: RunStep["env"], project: string): MountUse {
+  const { id, target, isReadOnly, from, mode, uid, gid } = mount;
+  const sharing = mount.sharing ?? defaultSharing(target, env);
+  const owner = { mode: mode ?? USUAL.mode, uid: uid ?? USUAL.uid, gid: gid ?? USUAL.gid };
+  return {
+    ...{ id, owner, target, hasSeed: from !== undefined },
+    sharing: isReadOnly && sharing === "locked" ? "shared" : sharing,
+    ...(!id.startsWith(SHARED_PREFIX) && { project }),
+  };
+}
+
+function contentOf(mount: CacheMount, seeds: ReadonlyMap<CacheMount, Seed>): FolderContent {
+  const { mode, uid, gid } = mount;
+  const seed = seeds.get(mount);
+  const isStated = mode !== undefined || uid !== undefined || gid !== undefined;
+  const owner = { mode: mode ?? USUAL.mode, uid: uid ?? USUAL.uid, gid: gid ?? USUAL.gid };
+  return { ...(seed !== undefined && { seed }), ...((isStated || seed === undefined) && { owner }) };
+}
+
+function strictest(caches: readonly StepCache[]): StepCache {
+  const order = ["locked", "private", "shared"] as const;
+  return [...caches].sort((a, b) => order.indexOf(a.use.sharing) - order.indexOf(b.use.sharing))[0]!;
+}
+
+function warnOfSharing({ mount, use }: StepCache, step: StepPlace, emit: Workbench["emit"]): void {
+  if (use.project !== undefined || !isProjectFolder(mount.target)) return;
+  emit({
+    type: "warning",
+    code: "MOUNT_SHARED",
+    message: `line ${step.line}: all projects share the cache mount ${mount.id} at ${mount.target}`,
+    hint: `What is there belongs to one project: write an id without ${SHARED_PREFIX}`,
+  });
+}

@@ -1,0 +1,281 @@
+import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { canonicalJson } from "../canonical-json.ts";
+import { digestOf, hexOf } from "../layer/digest.ts";
+import { errnoOf, storeError } from "./io-error.ts";
+import { type HeldLock, tryLock, waitForLock } from "./lock.ts";
+import { pause } from "./pause.ts";
+import type { ExclusiveOptions, Store } from "./store.ts";
+
+/**
+ * What makes a cache mount the same one: its id, of one project or of all, and owner and mode of its root, since an
+ * account that may not write there needs another. Nothing of a machine is in it.
+ */
+export type MountIdentity = {
+  /** As written. */
+  readonly id: string;
+  /** Absent: every project's. */
+  readonly project?: string;
+  readonly owner: MountOwner;
+};
+
+/** Of a mount's root directory. */
+export type MountOwner = { readonly mode: number; readonly uid: number; readonly gid: number };
+
+/** `shared`: several at once; `locked`: one after the other; `private`: who comes second gets a folder of its own. */
+export type MountSharing = "shared" | "private" | "locked";
+
+export type MountUse = MountIdentity & {
+  readonly target: string;
+  readonly sharing: MountSharing;
+  /** Whether a new mount has more to begin with than an empty folder. */
+  readonly hasSeed: boolean;
+};
+
+/** 24 hex digits, the same on every machine; the further folders of a private one end in `-1`, `-2`, … */
+export type MountName = string;
+
+/** A mount that nobody removes, and that others use only as its sharing allows, until it is released. */
+export type HeldMount = { readonly name: MountName; readonly folder: string; release(): void };
+
+/** What is known of a mount: the record `mount` of its name. Times are milliseconds since the epoch. */
+type MountFacts = MountIdentity & {
+  /** Where a step saw it last. */
+  readonly target: string;
+  readonly createdMs: number;
+  readonly usedMs: number;
+  /** What it took on disk when it was measured last. */
+  readonly sizeBytes?: number;
+  /** Used since it was measured. */
+  readonly isStale: boolean;
+};
+
+/** Without its identity where the store lost its records. */
+export type StoredMount = Pick<MountFacts, "createdMs" | "usedMs" | "sizeBytes" | "isStale"> &
+  Partial<Omit<MountFacts, "createdMs" | "usedMs" | "sizeBytes" | "isStale">> & {
+    readonly name: MountName;
+    /** Absolute. */
+    readonly folder: string;
+  };
+
+type Make = (folder: string) => Promise<void>;
+
+const FOLDER = "mounts-v1";
+/** What a step sees, in a folder that is ours whoever owns it: so it can be renamed. */
+const ROOT = "root";
+const RECORD = "mount";
+const NAME = /^[0-9a-f]{24}(?:-[1-9]\d{0,5})?$/;
+/** `isInUse` and `remove` hold a lock for a moment; who finds it held looks again after this. */
+const GLANCE_MS = 20;
+
+export function mountName({ id, project, owner: { mode, uid, gid } }: MountIdentity): MountName {
+  const document = { version: 1, id, ...(project !== undefined && { project }), owner: { mode, uid, gid } };
+  return hexOf(digestOf(canonicalJson(document))).slice(0, 24);
+}
+
+/**
+ * Cache mounts: `mounts-v1/<name>/root/`, plain folders, each with a lock `<name>.lock`. Who uses a mount holds its
+ * lock, together with others where it is shared; so no process uses it against its sharing or removes it meanwhile,
+ * and one that is killed lets go. Facts are in the records: without them a mount stays usable.
+ */
+export class Mounts {
+  readonly #store: Store;
+  readonly #path: string;
+  readonly #now: () => number;
+
+  constructor(store: Store, now: () => number = Date.now) {
+    this.#store = store;
+    this.#path = join(store.root, FOLDER);
+    this.#now = now;
+  }
+
+  /** Whether its next use may call for the seed. */
+  needsSeed(use: MountUse): boolean {
+    return use.hasSeed && (use.sharing === "private" || this.#isWanting(mountName(use), true));
+  }
+
+  /**
+   * Waits until the mount may be used, and makes it where need be: when it is not there, and, if it has a seed, also when
+   * it is empty. So a seed that was empty, or a build that failed before it wrote anything, does not decide for ever.
+   * @param make puts a folder at a path, whole or not at all, with the one around it; nothing or an empty one is there
+   * @throws the signal's reason when aborted while waiting; whatever `make` throws; CambiumError as `storeError`.
+   */
+  async acquire(use: MountUse, make: Make, options: ExclusiveOptions = {}): Promise<HeldMount> {
+    try {
+      mkdirSync(this.#path, { recursive: true });
+    } catch (error) {
+      throw storeError(error, this.#path);
+    }
+    const name = mountName(use);
+    if (use.sharing === "private") return this.#acquireOwn(name, use, make, options);
+    let isTold = false;
+    const onWait = () => {
+      if (!isTold) options.onWait?.();
+      isTold = true;
+    };
+    const waiting = { ...options, onWait };
+    const isAlone = use.sharing === "locked";
+    // In turns, so that nobody who needs it alone waits for ever while others come and go together.
+    const acquire = () =>
+      isAlone
+        ? this.#acquireAlone(name, use, make, waiting)
+        : this.#acquireTogether(name, use, make, waiting);
+    return this.#store.exclusive(`mount ${name}`, acquire, waiting);
+  }
+
+  /** Every mount, by name. */
+  list(): StoredMount[] {
+    const facts = new Map(
+      this.#store.records.list(RECORD).map(({ key, value }) => [key, value as MountFacts]),
+    );
+    return this.#names().flatMap((name): StoredMount[] => {
+      const folder = this.#folder(name);
+      const stat = statSync(folder, { throwIfNoEntry: false });
+      if (stat === undefined) return [];
+      const unknown = { createdMs: stat.birthtimeMs, usedMs: stat.mtimeMs, isStale: true };
+      return [{ ...(facts.get(name) ?? unknown), name, folder }];
+    });
+  }
+
+  /** Holds the lock for a moment. */
+  isInUse(name: MountName): boolean {
+    const lock = tryLock(this.#lock(name));
+    lock?.release();
+    return lock === undefined;
+  }
+
+  /** Keeps what was measured while nobody used the mount. */
+  noteSize(name: MountName, sizeBytes: number): void {
+    const { records } = this.#store;
+    const facts = records.get(RECORD, name) as MountFacts | undefined;
+    if (facts !== undefined) records.put(RECORD, name, { ...facts, sizeBytes, isStale: false });
+  }
+
+  /**
+   * Removes a mount unless someone uses it.
+   * @param discard takes a folder away, whole or not at all, with the one around it
+   * @returns whether it did.
+   */
+  async remove(name: MountName, discard: (folder: string) => Promise<void>): Promise<boolean> {
+    // The lock's file stays: who opens it just when it is deleted fails (see `removeLock`).
+    const lock = tryLock(this.#lock(name));
+    if (lock === undefined) return false;
+    try {
+      if (existsSync(this.#folder(name))) await discard(this.#folder(name));
+      this.#store.records.delete(RECORD, name);
+      return true;
+    } finally {
+      lock.release();
+    }
+  }
+
+  async #acquireAlone(
+    name: MountName,
+    use: MountUse,
+    make: Make,
+    options: ExclusiveOptions,
+  ): Promise<HeldMount> {
+    const lock = await waitForLock(this.#lock(name), options);
+    return this.#made(name, use, make, lock);
+  }
+
+  async #acquireTogether(
+    name: MountName,
+    use: MountUse,
+    make: Make,
+    options: ExclusiveOptions,
+  ): Promise<HeldMount> {
+    for (let round = 0; ; round++) {
+      if (this.#isWanting(name, use.hasSeed)) {
+        // Nobody may see it half made, so it is made alone. Where that cannot be, it is in use: then it is there.
+        const alone = tryLock(this.#lock(name));
+        if (alone !== undefined) (await this.#made(name, use, make, alone)).release();
+      }
+      const lock = await waitForLock(this.#lock(name), { ...options, kind: "shared" });
+      const isMissing = this.#isWanting(name, false);
+      // Empty in spite of a seed: someone looked just now, or runs with it empty since it has no seed for them.
+      const isEmpty = round === 0 && this.#isWanting(name, use.hasSeed);
+      if (!isMissing && !isEmpty) return this.#used(name, use, lock);
+      lock.release();
+      await pause(GLANCE_MS, options.signal);
+    }
+  }
+
+  /** The first folder of the pool that nobody uses. */
+  async #acquireOwn(
+    base: MountName,
+    use: MountUse,
+    make: Make,
+    options: ExclusiveOptions,
+  ): Promise<HeldMount> {
+    for (let round = 0; ; round++) {
+      for (let slot = 0; ; slot++) {
+        const name = slot === 0 ? base : `${base}-${slot}`;
+        // A pool that someone merely looks at must not grow: a new folder is for who finds all in use twice.
+        if (round === 0 && slot > 0 && !existsSync(this.#folder(name))) break;
+        const lock = tryLock(this.#lock(name));
+        if (lock !== undefined) return this.#made(name, use, make, lock);
+      }
+      await pause(GLANCE_MS, options.signal);
+    }
+  }
+
+  /** Under a lock that nobody shares. */
+  async #made(name: MountName, use: MountUse, make: Make, lock: HeldLock): Promise<HeldMount> {
+    try {
+      if (this.#isWanting(name, use.hasSeed)) await make(this.#folder(name));
+      return this.#used(name, use, lock);
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  #used(name: MountName, use: MountUse, lock: HeldLock): HeldMount {
+    const { records } = this.#store;
+    const usedMs = this.#now();
+    const known = records.get(RECORD, name) as MountFacts | undefined;
+    const { id, project, owner, target } = use;
+    const facts: MountFacts = {
+      ...{ id, owner, target, usedMs, createdMs: known?.createdMs ?? usedMs, isStale: true },
+      ...(project !== undefined && { project }),
+      ...(known?.sizeBytes !== undefined && { sizeBytes: known.sizeBytes }),
+    };
+    records.put(RECORD, name, facts);
+    return { name, folder: this.#folder(name), release: () => lock.release() };
+  }
+
+  /** Whether it would have to be made before a use. */
+  #isWanting(name: MountName, hasSeed: boolean): boolean {
+    const folder = this.#folder(name);
+    if (!existsSync(folder)) return true;
+    return hasSeed && isEmpty(folder);
+  }
+
+  #names(): string[] {
+    try {
+      return readdirSync(this.#path).filter((name) => NAME.test(name));
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return [];
+      throw storeError(error, this.#path);
+    }
+  }
+
+  #folder(name: MountName): string {
+    return join(this.#path, name, ROOT);
+  }
+
+  #lock(name: MountName): string {
+    return join(this.#path, `${name}.lock`);
+  }
+}
+
+function isEmpty(folder: string): boolean {
+  try {
+    return readdirSync(folder).length === 0;
+  } catch (error) {
+    // A plain user may not look into a folder of another account of its own range; then there is something.
+    if (errnoOf(error) === "EACCES") return false;
+    throw storeError(error, folder);
+  }
+}
