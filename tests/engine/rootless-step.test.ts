@@ -10,7 +10,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 const STRANGER = 54321;
 const isReady = needs("root", "runc", "crun", "newuidmap", "setpriv", "unshare", "mount", "fuse-overlayfs");
 const builder = fileURLToPath(new URL("../support/step-in-process.ts", import.meta.url));
-const script = `id; stat -c '%n %u:%g' /bin/sh /; cat /data/one
+const script = `id; umask; stat -c '%n %a %u:%g' /bin/sh / /etc/hosts; cat /data/one
   mkdir /data/sub; echo a > /data/a; chown bob:bobs /data/a; chown 40000:40001 /data/sub; chmod 2750 /data/sub
   rm /data/two; rm -r /data/deep; mkdir /data/deep; echo b > /data/deep/b; ln /data/a /hard; ln -s a /data/l
   cp /bin/id /bin/bob-id; chown bob /bin/bob-id; chmod 4755 /bin/bob-id; mkfifo /f`;
@@ -20,6 +20,13 @@ describe.runIf(isReady)("as a plain user", () => {
   beforeAll(() => {
     using folder = temporaryFolder();
     want = build(["env"], folder.at("store")).stdout;
+  });
+
+  test("the same with another umask", () => {
+    using folder = home();
+    const careful = ["sh", "-c", 'umask 077 && exec "$0" "$@"'];
+    expect(build([...careful, "env"], folder.at("root-store")).stdout).toBe(want);
+    expect(build([...asStranger(folder), ...careful], folder.at("store")).stdout).toBe(want);
   });
 
   for (const runtime of ["runc", "crun"]) {
