@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -11,7 +11,7 @@ const STRANGER = 54321;
 const isReady = needs("root", "runc", "crun", "newuidmap", "setpriv", "unshare", "mount", "fuse-overlayfs");
 const builder = fileURLToPath(new URL("../support/step-in-process.ts", import.meta.url));
 const folders = fileURLToPath(new URL("../support/folder-in-process.ts", import.meta.url));
-const script = `id; stat -c '%n %u:%g' /bin/sh /; cat /data/one
+const script = `id; umask; stat -c '%n %a %u:%g' /bin/sh / /etc/hosts; cat /data/one
   mkdir /data/sub; echo a > /data/a; chown bob:bobs /data/a; chown 40000:40001 /data/sub; chmod 2750 /data/sub
   rm /data/two; rm -r /data/deep; mkdir /data/deep; echo b > /data/deep/b; ln /data/a /hard; ln -s a /data/l
   cp /bin/id /bin/bob-id; chown bob /bin/bob-id; chmod 4755 /bin/bob-id; mkfifo /f`;
@@ -21,6 +21,13 @@ describe.runIf(isReady)("as a plain user", () => {
   beforeAll(() => {
     using folder = temporaryFolder();
     want = build(["env"], folder.at("store")).stdout;
+  });
+
+  test("the same with another umask", () => {
+    using folder = home();
+    const careful = ["sh", "-c", 'umask 077 && exec "$0" "$@"'];
+    expect(build([...careful, "env"], folder.at("root-store")).stdout).toBe(want);
+    expect(build([...asStranger(folder), ...careful], folder.at("store")).stdout).toBe(want);
   });
 
   for (const runtime of ["runc", "crun"]) {
@@ -41,6 +48,23 @@ describe.runIf(isReady)("as a plain user", () => {
     expect(ran.stderr).toBe("");
     expect(ran.stdout).toBe(want);
   });
+
+  for (const overlay of ["kernel", "fuse"]) {
+    test(`mounts are as they are for root (${overlay})`, () => {
+      using folder = home();
+      mkdirSync(folder.at("lent", "cache"), { recursive: true });
+      writeFileSync(folder.at("lent", "file"), "lent\n");
+      execFileSync("chown", ["-R", `${STRANGER}:${STRANGER}`, folder.at("lent")]);
+      const env = { LENT: folder.at("lent"), OVERLAY: overlay };
+      const look = `cat /in/ro/file /in/rw/file /in/stage/one /run/secret; echo x > /in/ro/x || echo refused
+        echo t > /in/rw/tmp/t; stat -c '%a %u:%g' /cache /run/secret; echo kept > /cache/k; id -u`;
+      const ran = build(asStranger(folder), folder.at("store"), env, look);
+      expect(ran.stderr).toBe("");
+      const lines = ["lent", "lent", "one", "secret", "refused", "700 7:8", "400 7:8", "7", "undefined", ""];
+      expect(ran.stdout.split("\n").filter((line) => !line.includes("cannot create"))).toEqual(lines);
+      expect(readFileSync(folder.at("lent", "cache", "k"), "utf8")).toBe("kept\n");
+    });
+  }
 
   test("folders that steps share are made, measured and discarded as root does it", () => {
     const seen = "700 7:8\n/c 750 0:0\n/c/kept 4755 0:0\n/c 700 7:8\n/c/kept 4755 0:0\n2 MiB\nfalse\n";
@@ -109,9 +133,9 @@ function build(
   wrapper: readonly string[],
   store: string,
   env: Readonly<Record<string, string>> = {},
-  entry: string = builder,
+  step = script,
 ): { readonly stdout: string; readonly stderr: string } {
-  const [program, ...args] = [...wrapper, process.execPath, entry, store, script];
+  const [program, ...args] = [...wrapper, process.execPath, builder, store, step];
   const ran = spawnSync(program!, args, { encoding: "utf8", cwd: "/", env: { ...process.env, ...env } });
   return { stdout: ran.stdout, stderr: ran.stderr };
 }

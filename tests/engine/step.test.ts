@@ -18,18 +18,18 @@ describe.runIf(isReady)("a step", () => {
     using place = enginePlace();
     const ran = await place.sh(
       "cat /data/one; rm /data/two; echo new > /data/new; mkdir -p /srv/a; chmod 700 /data/deep; echo oops >&2",
-      { cwd: "/work/dir" },
+      { cwd: "/app/dir" },
     );
     expect(ran).toMatchObject({ exitCode: 0, stdout: "one\n", stderr: "oops\n" });
     expect(ran.lines).toEqual([
+      "d app",
+      "d app/dir",
       "d data",
       "d data/deep",
       "f data/new",
       "f data/.wh.two",
       "d srv",
       "d srv/a",
-      "d work",
-      "d work/dir",
     ]);
     expect(mountsBelow(place.path)).toEqual([]);
     expect(readdirSync(join(place.path, "runs-v1"))).toEqual([]);

@@ -139,6 +139,16 @@ describe.runIf(isReady)("the tree of a layer", () => {
     );
   });
 
+  test("is behind a door that only its owner opens, for it may hold setuid programs", async () => {
+    using place = enginePlace();
+    await place.sh("cp /bin/id /bin/root-id; chmod 4755 /bin/root-id");
+    for (const name of ["trees-v1", "runs-v1"]) {
+      expect((statSync(join(place.path, name)).mode & 0o777).toString(8), name).toBe("700");
+    }
+    // The step's accounts see their image all the same.
+    expect((await place.sh("/bin/root-id -u; cat /data/one", { user: "bob" })).stdout).toBe("0\none\n");
+  });
+
   test("is given up when the build is, without a trace", async () => {
     using place = enginePlace();
     const control = new AbortController();

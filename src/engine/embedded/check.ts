@@ -9,7 +9,7 @@ import { hostAccount } from "./host-account.ts";
 import { idMappings } from "./id-mappings.ts";
 import type { LaunchSettings, Programs } from "./launch.ts";
 import { knowsVolatile, type OverlayKind, overlayMount } from "./overlay.ts";
-import { createRunFolder } from "./run-folders.ts";
+import { createRunFolder, makePrivate } from "./run-folders.ts";
 import { canManageCgroups, findProgram, findRuntime, type Runtime } from "./runtime.ts";
 import { openSandbox } from "./sandbox.ts";
 
@@ -66,8 +66,9 @@ export async function checkEngine(
   settings: CheckSettings,
 ): Promise<EngineHost> {
   const found = findParts(settings);
-  const overlay = await findOverlay(store, trees, found, settings.overlay);
+  makePrivate(trees.path);
   mkdirSync(join(trees.path, trees.empty), { recursive: true });
+  const overlay = await findOverlay(store, trees, found, settings.overlay);
   return { ...found, overlay, emptyTree: trees.empty };
 }
 
@@ -172,7 +173,6 @@ async function tryOverlay(
   trees: { readonly path: string; readonly empty: string },
   found: Found,
 ): Promise<void> {
-  mkdirSync(join(trees.path, trees.empty), { recursive: true });
   const folder = createRunFolder(store, trees.path, found);
   for (const name of ["u", "w", "m"]) mkdirSync(join(folder.path, name));
   const changes = { upper: `${folder.near}/u`, work: `${folder.near}/w` };

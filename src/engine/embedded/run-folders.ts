@@ -30,7 +30,7 @@ const run = promisify(execFile);
 /** A new folder in the store, which is this process's until it is removed or the process ends. */
 export function createRunFolder(store: Store, trees: string, settings: LaunchSettings): RunFolder {
   const runs = join(store.root, FOLDER);
-  mkdirSync(runs, { recursive: true });
+  makePrivate(runs);
   const id = randomBytes(8).toString("hex");
   const lock = tryLock(lockOf(runs, id));
   const path = join(runs, id);
@@ -47,6 +47,14 @@ export function createRunFolder(store: Store, trees: string, settings: LaunchSet
       finish(lock, lockOf(runs, id));
     },
   };
+}
+
+/**
+ * Images hold setuid programs and devices, so nobody else may come to them through the host's file system; the kernel asks
+ * for no right to a path above a mount.
+ */
+export function makePrivate(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
 }
 
 /** Removes what killed processes left: folders that nobody holds, and their cgroups. */

@@ -7,7 +7,7 @@ const INTERFACES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * System calls that a build step may make: Docker's default profile (github.com/moby/profiles, seccomp 0.2.3) for its
+ * System calls that a build step may make: Docker's default profile (moby/profiles, seccomp 0.2.3) for its
  * default capabilities. What is absent fails with EPERM. Runtimes pass over names that their libseccomp does not know.
  */
 const ALLOWED = `
