@@ -75,7 +75,7 @@ describe.runIf(isReady)("as a plain user", () => {
     ];
     for (const { wrapper, overlay } of ways) {
       using folder = home();
-      const ran = build(wrapper(folder), folder.at("store"), { OVERLAY: overlay }, folders);
+      const ran = build(wrapper(folder), folder.at("store"), { OVERLAY: overlay }, "", folders);
       expect(ran).toEqual({ stderr: "", stdout: seen });
       expect(readdirSync(join(folder.at("store"), "runs-v1"))).toEqual([]);
     }
@@ -133,9 +133,16 @@ function build(
   wrapper: readonly string[],
   store: string,
   env: Readonly<Record<string, string>> = {},
-  step = script,
+  step: string | undefined = script,
+  file = builder,
 ): { readonly stdout: string; readonly stderr: string } {
-  const [program, ...args] = [...wrapper, process.execPath, builder, store, step];
+  const [program, ...args] = [
+    ...wrapper,
+    process.execPath,
+    file,
+    store,
+    ...(step === undefined ? [] : [step]),
+  ];
   const ran = spawnSync(program!, args, { encoding: "utf8", cwd: "/", env: { ...process.env, ...env } });
   return { stdout: ran.stdout, stderr: ran.stderr };
 }
