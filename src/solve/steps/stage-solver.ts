@@ -20,7 +20,7 @@ export async function solveStages(
   engine: Engine,
   bench: Workbench,
 ): Promise<StageLayers> {
-  if (graph.stages.some(({ steps }) => steps.some(({ op }) => op === "run"))) engine.check();
+  if (graph.stages.some(({ steps }) => steps.some(({ op }) => op === "run"))) checkOnce(engine, bench);
   const abort = new AbortController();
   const signal = AbortSignal.any([bench.signal, abort.signal]);
   const solver = new StageSolver(graph, settings, engine, { ...bench, signal });
@@ -31,6 +31,17 @@ export async function solveStages(
     await solver.settled();
     throw error;
   }
+}
+
+/**
+ * What this machine lacks is said before any work. One that once had all is asked again when a step must run: that starts
+ * three programs, which a build that changes nothing need not wait for.
+ */
+function checkOnce(engine: Engine, { store, env }: Workbench): void {
+  const path = env.PATH ?? "";
+  if (store.records.get("engine", path) === true) return;
+  engine.check();
+  store.records.put("engine", path, true);
 }
 
 class StageSolver {
