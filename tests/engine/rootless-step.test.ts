@@ -52,7 +52,7 @@ describe.runIf(isReady)("as a plain user", () => {
   for (const overlay of ["kernel", "fuse"]) {
     test(`mounts are as they are for root (${overlay})`, () => {
       using folder = home();
-      mkdirSync(folder.at("lent", "cache"), { recursive: true });
+      mkdirSync(folder.at("lent"));
       writeFileSync(folder.at("lent", "file"), "lent\n");
       execFileSync("chown", ["-R", `${STRANGER}:${STRANGER}`, folder.at("lent")]);
       const env = { LENT: folder.at("lent"), OVERLAY: overlay };
@@ -62,7 +62,7 @@ describe.runIf(isReady)("as a plain user", () => {
       expect(ran.stderr).toBe("");
       const lines = ["lent", "lent", "one", "secret", "refused", "700 7:8", "400 7:8", "7", "undefined", ""];
       expect(ran.stdout.split("\n").filter((line) => !line.includes("cannot create"))).toEqual(lines);
-      expect(readFileSync(folder.at("lent", "cache", "k"), "utf8")).toBe("kept\n");
+      expect(readFileSync(folder.at("lent", "cache", "root", "k"), "utf8")).toBe("kept\n");
     });
   }
 
@@ -75,7 +75,7 @@ describe.runIf(isReady)("as a plain user", () => {
     ];
     for (const { wrapper, overlay } of ways) {
       using folder = home();
-      const ran = build(wrapper(folder), folder.at("store"), { OVERLAY: overlay }, folders);
+      const ran = build(wrapper(folder), folder.at("store"), { OVERLAY: overlay }, "", folders);
       expect(ran).toEqual({ stderr: "", stdout: seen });
       expect(readdirSync(join(folder.at("store"), "runs-v1"))).toEqual([]);
     }
@@ -134,8 +134,9 @@ function build(
   store: string,
   env: Readonly<Record<string, string>> = {},
   step = script,
+  entry: string = builder,
 ): { readonly stdout: string; readonly stderr: string } {
-  const [program, ...args] = [...wrapper, process.execPath, builder, store, step];
+  const [program, ...args] = [...wrapper, process.execPath, entry, store, step];
   const ran = spawnSync(program!, args, { encoding: "utf8", cwd: "/", env: { ...process.env, ...env } });
   return { stdout: ran.stdout, stderr: ran.stderr };
 }

@@ -16,21 +16,17 @@ const engine = createEngine({
   ...(RUNTIME === undefined ? {} : { runtime: RUNTIME }),
   ...(OVERLAY === "fuse" ? { overlay: "fuse" } : {}),
 });
+const cacheOf = (path: string) => `${path}/cache/root`;
 /** One of each kind, with the folder `LENT`. */
 const mountsOf = (path: string): EngineMount[] => [
   { type: "bind", source: { kind: "host", path }, target: "/in/ro", isReadOnly: true },
   { type: "bind", source: { kind: "host", path }, target: "/in/rw", isReadOnly: false },
   { type: "tmpfs", target: "/in/rw/tmp" },
   { type: "bind", source: { kind: "trees", trees, path: "/data" }, target: "/in/stage", isReadOnly: true },
-  {
-    type: "cache",
-    folder: `${path}/cache`,
-    target: "/cache",
-    isReadOnly: false,
-    owner: { mode: 0o700, uid: 7, gid: 8 },
-  },
+  { type: "cache", folder: cacheOf(path), target: "/cache", isReadOnly: false },
   { type: "file", content: Buffer.from("secret\n"), target: "/run/secret", mode: 0o400, uid: 7, gid: 8 },
 ];
+if (LENT !== undefined) await engine.makeFolder(cacheOf(LENT), { owner: { mode: 0o700, uid: 7, gid: 8 } });
 const trees = [await engine.treeOf(hostLayer(), [])];
 const step = await engine.runStep(
   {
