@@ -133,10 +133,16 @@ function build(
   wrapper: readonly string[],
   store: string,
   env: Readonly<Record<string, string>> = {},
-  step = script,
-  entry: string = builder,
+  step: string | undefined = script,
+  file = builder,
 ): { readonly stdout: string; readonly stderr: string } {
-  const [program, ...args] = [...wrapper, process.execPath, entry, store, step];
+  const [program, ...args] = [
+    ...wrapper,
+    process.execPath,
+    file,
+    store,
+    ...(step === undefined ? [] : [step]),
+  ];
   const ran = spawnSync(program!, args, { encoding: "utf8", cwd: "/", env: { ...process.env, ...env } });
   return { stdout: ran.stdout, stderr: ran.stderr };
 }

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { createEngine } from "../../src/engine/embedded/engine.ts";
 import type { EngineMount } from "../../src/engine/embedded/step-mounts.ts";
 import { openStore } from "../../src/store/store.ts";
@@ -16,18 +17,18 @@ const engine = createEngine({
   ...(RUNTIME === undefined ? {} : { runtime: RUNTIME }),
   ...(OVERLAY === "fuse" ? { overlay: "fuse" } : {}),
 });
-const cacheOf = (path: string) => `${path}/cache/root`;
+const cacheIn = (path: string) => join(path, "cache", "root");
 /** One of each kind, with the folder `LENT`. */
 const mountsOf = (path: string): EngineMount[] => [
   { type: "bind", source: { kind: "host", path }, target: "/in/ro", isReadOnly: true },
   { type: "bind", source: { kind: "host", path }, target: "/in/rw", isReadOnly: false },
   { type: "tmpfs", target: "/in/rw/tmp" },
   { type: "bind", source: { kind: "trees", trees, path: "/data" }, target: "/in/stage", isReadOnly: true },
-  { type: "cache", folder: cacheOf(path), target: "/cache", isReadOnly: false },
+  { type: "cache", folder: cacheIn(path), target: "/cache", isReadOnly: false },
   { type: "file", content: Buffer.from("secret\n"), target: "/run/secret", mode: 0o400, uid: 7, gid: 8 },
 ];
-if (LENT !== undefined) await engine.makeFolder(cacheOf(LENT), { owner: { mode: 0o700, uid: 7, gid: 8 } });
 const trees = [await engine.treeOf(hostLayer(), [])];
+if (LENT !== undefined) await engine.makeFolder(cacheIn(LENT), { owner: { mode: 0o700, uid: 7, gid: 8 } });
 const step = await engine.runStep(
   {
     ...{
