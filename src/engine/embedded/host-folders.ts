@@ -7,14 +7,17 @@ import type { Store } from "../../store/store.ts";
 import type { EngineHost } from "./check.ts";
 import { launch } from "./launch.ts";
 import { overlayMount } from "./overlay.ts";
-import { createRunFolder } from "./run-folders.ts";
+import { createRunFolder, type RunFolder } from "./run-folders.ts";
 import { endOfStep, openSandbox } from "./sandbox.ts";
 import type { Owner } from "./step-mounts.ts";
 import { diskFullOr } from "./tar-errors.ts";
+import { extract } from "./trees.ts";
+
+const USUAL: Owner = { mode: 0o755, uid: 0, gid: 0 };
 
 /** What a folder that steps share begins with. */
 export type FolderContent = {
-  /** Of its root. Absent: as the seed's is. */
+  /** Of its root. Absent: as the seed's is, else 0755 and root's. */
   readonly owner?: Owner;
   /** A directory in a stack of trees (bottom up); its real path, free of links, without a leading slash. */
   readonly seed?: { readonly trees: readonly string[]; readonly path: string };
@@ -33,6 +36,7 @@ shift 3
     --xattrs --xattrs-include='*' --directory="$to" "$@"
 read -r whole <"$note"
 `;
+
 /**
  * Makes the folder `path`, alone in a folder of its own, filled elsewhere and then renamed, so that a killed process
  * leaves nothing there; what was there goes. The folder around it is ours, whoever owns `path`: a plain user cannot
@@ -52,44 +56,10 @@ export async function makeHostFolder(
   try {
     for (const name of [join(folder.path, "m"), made]) mkdirSync(name, { recursive: true });
     const { owner, seed } = content;
-    const members = owner === undefined ? [] : [rootMember(owner)];
-    const hasFiles = seed !== undefined && seed.trees.length > 0;
-    const near = `${folder.near}/m`;
-    // Without a folder for changes an overlay needs two others.
-    const lowers = [host.emptyTree, ...(seed?.trees ?? [])];
-    const keepsRoot = owner === undefined ? [] : ["--no-overwrite-dir"];
-    const copy = [
-      ...[host.programs.sh, "-c", COPY, "sh", join(near, seed?.path ?? "")],
-      ...[made, join(folder.path, "note"), ...keepsRoot],
-    ];
-    const sandbox = await openSandbox(host, {
-      folder: treesPath,
-      mounts: hasFiles ? [overlayMount(host.overlay, lowers, undefined, near)] : [],
-      unpackInto: relative(treesPath, made),
-      command: hasFiles ? copy : [host.programs.sh, "-c", ":"],
-    });
-    const { launched } = sandbox;
-    const stop = () => launched.child.kill("SIGKILL");
-    signal?.addEventListener("abort", stop);
-    try {
-      launched.stdout.resume();
-      let text = "";
-      launched.stderr.on("data", (chunk: Uint8Array) => {
-        if (text.length < 10_000) text += Buffer.from(chunk).toString("utf8");
-      });
-      launched.commands.write("go\n");
-      await pipeline(writeTar(members), launched.stdin);
-      const code = await endOfStep(launched);
-      launched.commands.end("done\n");
-      await launched.exitCode;
-      if (code !== 0) throw seedError(path, code, text);
-    } catch (error) {
-      stop();
-      await launched.exitCode;
-      signal?.throwIfAborted();
-      throw error;
-    } finally {
-      signal?.removeEventListener("abort", stop);
+    if (seed !== undefined && seed.trees.length > 0) {
+      await copySeed(host, treesPath, folder, made, { seed, owner }, signal);
+    } else {
+      await extract(host, made, writeTar([rootMember(owner ?? USUAL)]), "a cache mount", signal);
     }
     const home = dirname(path);
     if (existsSync(home)) renameSync(home, join(folder.path, "w"));
@@ -97,6 +67,53 @@ export async function makeHostFolder(
     renameSync(dirname(made), home);
   } finally {
     await folder.remove();
+  }
+}
+
+/** In a sandbox of its own, where the trees are laid over each other. Owner and mode of `made` are `owner`'s if given. */
+async function copySeed(
+  host: EngineHost,
+  treesPath: string,
+  folder: RunFolder,
+  made: string,
+  { seed, owner }: { readonly seed: NonNullable<FolderContent["seed"]>; readonly owner: Owner | undefined },
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const near = `${folder.near}/m`;
+  // Without a folder for changes an overlay needs two others.
+  const lowers = [host.emptyTree, ...seed.trees];
+  const keepsRoot = owner === undefined ? [] : ["--no-overwrite-dir"];
+  const { launched } = await openSandbox(host, {
+    folder: treesPath,
+    mounts: [overlayMount(host.overlay, lowers, undefined, near)],
+    unpackInto: relative(treesPath, made),
+    command: [
+      ...[host.programs.sh, "-c", COPY, "sh"],
+      ...[join(near, seed.path), made, join(folder.path, "note"), ...keepsRoot],
+    ],
+  });
+  const stop = () => launched.child.kill("SIGKILL");
+  signal?.addEventListener("abort", stop);
+  try {
+    if (signal?.aborted === true) stop();
+    launched.stdout.resume();
+    let text = "";
+    launched.stderr.on("data", (chunk: Uint8Array) => {
+      if (text.length < 10_000) text += Buffer.from(chunk).toString("utf8");
+    });
+    launched.commands.write("go\n");
+    await pipeline(writeTar(owner === undefined ? [] : [rootMember(owner)]), launched.stdin);
+    const code = await endOfStep(launched);
+    launched.commands.end("done\n");
+    await launched.exitCode;
+    if (code !== 0) throw seedError(seed.path, code, text);
+  } catch (error) {
+    stop();
+    await launched.exitCode;
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", stop);
   }
 }
 
@@ -109,9 +126,13 @@ function rootMember(owner: Owner): TarMember {
 
 function seedError(path: string, code: number, text: string): Error {
   return diskFullOr(text, (detail) => {
-    return new CambiumError("MOUNT_SEED", `cannot fill the cache mount ${path} (${code}): ${detail}`, {
-      hint: "Check what its from= and source= name.",
-    });
+    return new CambiumError(
+      "MOUNT_SEED",
+      `cannot fill a cache mount from ${JSON.stringify(path)} (${code}): ${detail}`,
+      {
+        hint: "Check what its from= and source= name.",
+      },
+    );
   });
 }
 

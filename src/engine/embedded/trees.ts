@@ -281,7 +281,8 @@ export function lstatInside(tree: string, path: string): Stats | undefined {
   }
 }
 
-async function extract(
+/** Unpacks a tar into a folder, with GNU tar: owners, modes, times to the nanosecond, xattrs, devices. */
+export async function extract(
   host: EngineHost,
   folder: string,
   tar: AsyncIterable<Uint8Array>,

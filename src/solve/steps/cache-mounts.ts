@@ -10,6 +10,7 @@ import { defaultSharing, isProjectFolder } from "./mount-sharing.ts";
 
 /** An id that begins so is one mount of all projects. */
 export const SHARED_PREFIX = "shared:";
+const WAIT_MS = 500;
 const USUAL: MountOwner = { mode: 0o755, uid: 0, gid: 0 };
 
 /** A directory in a stack of trees; see `FolderContent`. */
@@ -82,20 +83,34 @@ export async function holdCacheMounts(
       const seeded = same.find((cache) => seeds.has(cache.mount));
       const make = (folder: string) =>
         engine.makeFolder(folder, contentOf(seeded?.mount ?? mount, seeds), signal);
-      const onWait = () =>
-        emit({
-          type: "notice",
-          message: `line ${step.line}: waits for the cache mount ${use.id}, which another step uses`,
-        });
-      const one = await mounts.acquire({ ...use, hasSeed: seeded !== undefined }, make, { signal, onWait });
-      held.push(one);
-      for (const cache of same) folders.set(cache.mount, one.folder);
+      const told = tellLater(
+        emit,
+        `line ${step.line}: waits for the cache mount ${use.id}, which another step uses`,
+      );
+      try {
+        const waiting = { signal, onWait: told.start };
+        held.push(await mounts.acquire({ ...use, hasSeed: seeded !== undefined }, make, waiting));
+      } finally {
+        told.stop();
+      }
+      for (const cache of same) folders.set(cache.mount, held.at(-1)!.folder);
     }
   } catch (error) {
     release();
     throw error;
   }
   return { folders, release };
+}
+
+/** Says it only when it lasts: steps of one build that begin at once wait for a few milliseconds. */
+function tellLater(emit: Workbench["emit"], message: string) {
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    start: () => {
+      timer = setTimeout(() => emit({ type: "notice", message }), WAIT_MS);
+    },
+    stop: () => clearTimeout(timer),
+  };
 }
 
 /** Who only reads need not be alone, but nobody may write meanwhile. */
