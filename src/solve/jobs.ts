@@ -3,6 +3,7 @@ import type { DirectUrl } from "../ecosystems/python/lock.ts";
 import type { FileContent } from "../ecosystems/python/transcode.ts";
 import { type ArrangedTier, arrange } from "../layer/arrange.ts";
 import { composeLayer, type LayerPlan } from "../layer/compose.ts";
+import { deflatePinned } from "../layer/deflate.ts";
 import { describeLayer } from "../layer/describe.ts";
 import { type Digest, digestOf } from "../layer/digest.ts";
 import type { LayerRecord } from "../layer/layer.ts";
@@ -26,13 +27,16 @@ export type Job =
       readonly keep: readonly ("man" | "info" | "locale" | "doc")[];
     }
   | { readonly kind: "debian-index"; readonly packed: Uint8Array; readonly where: string }
+  /** Raw deflate by the pinned compressor. */
+  | { readonly kind: "deflate"; readonly bytes: Uint8Array }
   | { readonly kind: "describe"; readonly name: string; readonly plan: LayerPlan };
 
-/** What a job leaves: a segment or another blob in the store, a layer that is now known. */
+/** What a job leaves: a segment or another blob in the store, a layer that is now known, compressed bytes. */
 export type JobResult = {
   readonly segment?: SegmentId;
   readonly blob?: Digest;
   readonly layer?: { readonly key: Digest; readonly record: LayerRecord };
+  readonly deflated?: Uint8Array;
 };
 
 /** The parts of the store that need no index; each thread opens its own. */
@@ -43,6 +47,8 @@ export async function runJob(job: Job, store: JobStore): Promise<JobResult> {
   switch (job.kind) {
     case "describe":
       return { layer: { key: job.plan.key, record: await describeLayer(job.plan, store.blobs, job.name) } };
+    case "deflate":
+      return { deflated: deflatePinned(job.bytes) };
     case "deb": {
       const { transcodeDeb } = await import("../ecosystems/debian/transcode.ts");
       const { deb, keep } = job;

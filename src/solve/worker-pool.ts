@@ -10,14 +10,15 @@ const INLINE_LIMIT = 4 << 20;
 
 /** Does jobs here while they are little, and on all cores from then on. */
 export class WorkerPool {
+  /** Jobs that are worth having under way at once. */
+  readonly size: number;
   readonly #store: Store;
-  readonly #size: number;
   #threads: Promise<ThreadPool> | undefined;
   #inlineBytes = 0;
 
   constructor(store: Store, size: number) {
     this.#store = store;
-    this.#size = Math.max(1, size);
+    this.size = Math.max(1, size);
   }
 
   /** `weight`: bytes to work through. */
@@ -38,6 +39,6 @@ export class WorkerPool {
 
   async #startThreads(): Promise<ThreadPool> {
     const { ThreadPool } = await import("./thread-pool.ts");
-    return new ThreadPool(this.#store.root, this.#size);
+    return new ThreadPool(this.#store.root, this.size);
   }
 }

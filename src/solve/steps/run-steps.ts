@@ -154,10 +154,15 @@ export class RunSteps {
   }
 
   async #captured(finished: Awaited<ReturnType<Engine["runStep"]>>): Promise<KnownStep> {
-    const { store, signal, lease } = this.#bench;
+    const { store, signal, lease, pool } = this.#bench;
     const { sourceDateEpoch } = this.#settings;
+    const compress = async (bytes: Uint8Array) => {
+      const { deflated } = await pool.run({ kind: "deflate", bytes }, bytes.length);
+      if (deflated === undefined) throw new TypeError("nothing was compressed");
+      return deflated;
+    };
     const captured = await finished.capture({
-      ...{ wanted: BASE_FILES, signal },
+      ...{ wanted: BASE_FILES, signal, compress, parallel: pool.size },
       ...(sourceDateEpoch !== undefined && { latestSec: sourceDateEpoch }),
     });
     if (captured === undefined) return {};
