@@ -40,7 +40,7 @@ export function addProjectOptions(command: Command): Command {
   return command
     .option(
       "-f, --file <file>",
-      "cambium.yaml, a lock, a requirements file or a script (default: found in PATH)",
+      "cambium.yaml, a Dockerfile, a lock, a requirements file or a script (default: found in PATH)",
     )
     .addOption(repeatable("--platform <list>", "linux/amd64, linux/arm64, or both with a comma"))
     .option("--python <version>", "Python to build for, as in 3.11, where the project leaves it open")

@@ -27,9 +27,10 @@ type BuildOptions = ProjectOptions &
 
 export function defineBuild(command: Command, act: Act): void {
   command
-    .summary("build an image from a project")
+    .summary("build an image from a project or a Dockerfile")
     .description(
-      "Builds an OCI image from the project in PATH, without Docker and without running an installer.\n" +
+      "Builds an OCI image from the project in PATH, without Docker and without running an installer; a Dockerfile's\n" +
+        "RUN steps run through runc or crun.\n" +
         "The image is kept in the store; --output, --load and --push put it elsewhere too. Prints its digest on\n" +
         "stdout when that is not a terminal.",
     )
