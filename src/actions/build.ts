@@ -59,22 +59,26 @@ export async function build(settings: BuildSettings): Promise<BuildResult> {
         ),
       );
     }
-    const [only] = images;
-    if (
-      only !== undefined &&
-      images.length === 1 &&
-      settings.outputs.length === 0 &&
-      !settings.push &&
-      settings.load === undefined &&
-      settings.cacheTo.length === 0
-    ) {
-      const names = keepTags(tags, only.digest, bench);
-      return { digest: only.digest, images, tags: names, outputs: [] };
-    }
-    const built = { definition, lock: { ...locked.lock, ...lock }, images };
-    const { digest, outputs } = await publish(built, settings, tags, bench);
-    return { digest, images, tags: keepTags(tags, digest, bench), outputs };
+    return finished({ definition, lock: { ...locked.lock, ...lock }, images }, settings, tags, bench);
   });
+}
+
+/** Names the images, and writes them where they were asked for. */
+async function finished(
+  built: Built,
+  settings: BuildSettings,
+  tags: readonly Reference[],
+  bench: Workbench,
+): Promise<BuildResult> {
+  const { images } = built;
+  const { outputs, push, load, cacheTo } = settings;
+  const [only] = images;
+  const isKept = outputs.length === 0 && !push && load === undefined && cacheTo.length === 0;
+  if (only !== undefined && images.length === 1 && isKept) {
+    return { digest: only.digest, images, tags: keepTags(tags, only.digest, bench), outputs: [] };
+  }
+  const published = await publish(built, settings, tags, bench);
+  return { ...published, images, tags: keepTags(tags, published.digest, bench) };
 }
 
 async function buildDockerfile(
@@ -86,9 +90,7 @@ async function buildDockerfile(
   const platforms = settings.platforms.length > 0 ? settings.platforms : [machinePlatform()];
   const created = createdAt(settings.sourceDateEpoch);
   const images = await dockerfileImages(file, platforms, settings, created, bench);
-  const tags = parseTags(settings.tags);
-  const { digest, outputs } = await publish({ images }, settings, tags, bench);
-  return { digest, images, tags: keepTags(tags, digest, bench), outputs };
+  return finished({ images }, settings, parseTags(settings.tags), bench);
 }
 
 function tagsOf(settings: BuildSettings, project: Project): Reference[] {

@@ -9,6 +9,8 @@ import type { Workbench } from "./workbench.ts";
 export type OpenContext = {
   readonly tree: ContextTree;
   readonly source: ContentSource;
+  /** When the walk began, in milliseconds since the epoch. */
+  readonly openedMs: number;
   /** Keeps the digests that were computed, for the next build: call it when all copies are made. */
   readonly save: () => void;
 };
@@ -22,10 +24,11 @@ export async function openContext(
   options: WalkOptions,
   bench: Pick<Workbench, "store" | "emit" | "signal">,
 ): Promise<OpenContext> {
+  const openedMs = Date.now();
   const tree = await walkContext(root, { ...options, signal: bench.signal });
   for (const message of tree.warnings) bench.emit({ type: "warning", code: "CONTEXT_SKIPPED", message });
   const cache = openDigestCache(bench.store, root);
-  return { tree, source: contextSource(tree, cache), save: cache.save };
+  return { tree, openedMs, source: contextSource(tree, cache), save: cache.save };
 }
 
 /** All digests of one context are one record: 50,000 single ones would take longer to fetch than to compute. */

@@ -380,7 +380,7 @@ copy app.py /x
   {
     name: "another shell",
     dockerfile:
-      'FROM debian\nSHELL ["/bin/bash", "-euo", "pipefail", "-c"]\nRUN shopt -s nullglob; echo "${BASH_VERSION%%.*}" > /bash\n',
+      'FROM debian\nSHELL ["/bin/bash", "-euo", "pipefail", "-c"]\nRUN shopt -s nullglob; echo "$BASH_VERSINFO" > /bash\n',
   },
   {
     name: "timestamps and caches that python leaves",

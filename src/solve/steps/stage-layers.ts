@@ -1,6 +1,8 @@
+import type { StepPlace } from "../../graph/stages.ts";
 import type { ContentIds } from "../../graph/step-key.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
 import type { BaseDocuments } from "../base-documents.ts";
+import type { KnownStep } from "./step-memory.ts";
 
 /** What one step added to its stage. */
 export type StageLayer = {
@@ -30,4 +32,13 @@ export function recordsOf({ base, steps }: StageLayers): LayerRecord[] {
 export function contentsOf({ base, steps }: StageLayers): ContentIds {
   const own = steps.flatMap((step) => (step.record === undefined ? [] : [step.content]));
   return [...(base?.layers ?? []).map(({ diffId }) => diffId), ...own];
+}
+
+/** What was remembered of a step as its layer; undefined where it changed nothing. */
+export function layerFrom(
+  { text }: StepPlace,
+  { layer, content }: KnownStep,
+  isReused: boolean,
+): StageLayer | undefined {
+  return layer === undefined ? undefined : { text, record: layer, content: content!, isReused };
 }

@@ -1,0 +1,221 @@
+import { BASE_FILES } from "../../ecosystems/read-base.ts";
+import type { Engine } from "../../engine/embedded/engine.ts";
+import { CambiumError } from "../../errors.ts";
+import type { CacheMount, RunStep, Stage, StageGraph, StepPlace } from "../../graph/stages.ts";
+import { keyOf, runKeyDocument } from "../../graph/step-key.ts";
+import { type Digest, digestOf } from "../../layer/digest.ts";
+import type { LayerRecord } from "../../layer/layer.ts";
+import { lazyLayer } from "../lazy-layers.ts";
+import { step, type Workbench } from "../workbench.ts";
+import { cacheMountsOf, type HeldMounts, holdCacheMounts, type Seed, seedOf } from "./cache-mounts.ts";
+import type { FileSteps } from "./file-steps.ts";
+import { boundContent, type Lent, type MountedTree, runMounts } from "./run-mounts.ts";
+import type { StageFiles } from "./stage-files.ts";
+import { contentsOf, layerFrom, recordsOf, type StageLayer, type StageLayers } from "./stage-layers.ts";
+import {
+  contentOf,
+  equalLayer,
+  type KnownStep,
+  knownStep,
+  rememberCaptured,
+  rememberStep,
+} from "./step-memory.ts";
+
+export type RunSettings = {
+  readonly lent: Lent;
+  readonly sourceDateEpoch?: number;
+  /** `--network`: of steps that say nothing. */
+  readonly network: "host" | "none";
+  /** `--allow security.insecure`. */
+  readonly allowsInsecure: boolean;
+};
+
+type Run = RunStep & StepPlace;
+/** What a bind mount shows: its digest for the key, and itself for who runs the step. */
+type Bound = { readonly content: string; readonly mounted: () => Promise<MountedTree> };
+
+/** RUN: found by its key, or run by the engine and captured. */
+export class RunSteps {
+  readonly #files: StageFiles;
+  readonly #fileSteps: FileSteps;
+  readonly #settings: RunSettings;
+  readonly #proxies: StageGraph["proxies"];
+  readonly #engine: Engine;
+  readonly #bench: Workbench;
+
+  constructor(
+    files: StageFiles,
+    fileSteps: FileSteps,
+    settings: RunSettings & Pick<StageGraph, "proxies">,
+    engine: Engine,
+    bench: Workbench,
+  ) {
+    this.#files = files;
+    this.#fileSteps = fileSteps;
+    this.#settings = settings;
+    this.#proxies = settings.proxies;
+    this.#engine = engine;
+    this.#bench = bench;
+  }
+
+  /** Undefined when the step changed nothing. @throws CambiumError `STEP_FAILED`, `STEP_INSECURE`, and as `runStep`. */
+  async run(one: Run, at: StageLayers, stage: Stage): Promise<StageLayer | undefined> {
+    const bound = await this.#bound(one, stage);
+    const contents = new Map([...bound].map(([target, { content }]) => [target, content]));
+    const { sourceDateEpoch } = this.#settings;
+    const document = runKeyDocument(one, {
+      ...{ platform: stage.platform, below: contentsOf(at), contents },
+      ...(sourceDateEpoch !== undefined && { sourceDateEpoch }),
+    });
+    const key = keyOf(document);
+    const { store, signal } = this.#bench;
+    const name = `${stage.name} ${one.line}: ${one.text}`;
+    return step(this.#bench, name, async () => {
+      const before = this.#known(key);
+      if (before !== undefined) return { value: layerFrom(one, before, true), outcome: "hit" };
+      const seeds = await this.#seeds(one, stage);
+      // Two builds of the same step wait for one another: the second finds what the first made.
+      return store.exclusive(
+        `step ${key}`,
+        async () => {
+          const meanwhile = this.#known(key);
+          if (meanwhile !== undefined) return { value: layerFrom(one, meanwhile, true), outcome: "hit" };
+          const result = await this.#execute(one, at, bound, seeds, name);
+          rememberStep(store, key, document, result);
+          return { value: layerFrom(one, result, false), outcome: "done" };
+        },
+        { signal },
+      );
+    });
+  }
+
+  #known(key: Digest): KnownStep | undefined {
+    const { store, lease, isForgetful } = this.#bench;
+    const known = isForgetful ? undefined : knownStep(store, key);
+    if (known?.layer !== undefined) lease.protect([known.layer.descriptor.digest]);
+    return known;
+  }
+
+  async #execute(
+    one: Run,
+    at: StageLayers,
+    bound: ReadonlyMap<string, Bound>,
+    seeds: ReadonlyMap<CacheMount, Seed>,
+    name: string,
+  ): Promise<KnownStep> {
+    const { allowsInsecure, lent } = this.#settings;
+    if (one.security === "insecure" && !allowsInsecure) {
+      throw new CambiumError("STEP_INSECURE", `line ${one.line}: --security=insecure is not allowed here`, {
+        hint: "Allow it for this build: --allow security.insecure",
+        exitCode: 2,
+      });
+    }
+    const trees = await this.#foldersOf(recordsOf(at));
+    const shown = new Map<string, MountedTree>();
+    for (const [target, { mounted }] of bound) shown.set(target, await mounted());
+    const held = await holdCacheMounts(one, seeds, lent.project, this.#engine, this.#bench);
+    try {
+      return await this.#executeWith(one, trees, shown, held, name);
+    } finally {
+      held.release();
+    }
+  }
+
+  async #executeWith(
+    one: Run,
+    trees: readonly string[],
+    shown: ReadonlyMap<string, MountedTree>,
+    { folders }: HeldMounts,
+    name: string,
+  ): Promise<KnownStep> {
+    const { emit, signal } = this.#bench;
+    const { lent, network } = this.#settings;
+    const treesOf = (records: readonly LayerRecord[]) => this.#foldersOf(records);
+    const prepared = await runMounts(one, shown, treesOf, folders, lent);
+    const own = new Set(one.env.map(([variable]) => variable));
+    const proxies = this.#proxies.filter(([variable]) => !own.has(variable));
+    const env = [...one.env, ...proxies].map(([variable, value]) => `${variable}=${value}`);
+    const { argv, cwd, user, security } = one;
+    const finished = await this.#engine.runStep(
+      {
+        ...{ trees, argv, cwd, user, security, env: [...env, ...prepared.env] },
+        network: one.network === "default" ? network : one.network,
+        mounts: prepared.mounts,
+      },
+      (line, stream) => emit({ type: "step-output", id: name, line, stream }),
+      signal,
+    );
+    try {
+      if (finished.exitCode !== 0) throw stepFailed(one, finished.exitCode, finished.lastLines);
+      return await this.#captured(finished);
+    } finally {
+      await finished.remove();
+    }
+  }
+
+  async #captured(finished: Awaited<ReturnType<Engine["runStep"]>>): Promise<KnownStep> {
+    const { store, signal, lease } = this.#bench;
+    const { sourceDateEpoch } = this.#settings;
+    const captured = await finished.capture({
+      ...{ wanted: BASE_FILES, signal },
+      ...(sourceDateEpoch !== undefined && { latestSec: sourceDateEpoch }),
+    });
+    if (captured === undefined) return {};
+    const content = contentOf(captured.listing);
+    const layer = equalLayer(store, content) ?? captured.record;
+    lease.protect([layer.descriptor.digest]);
+    rememberCaptured(store, content, layer);
+    return { layer, content };
+  }
+
+  /** Layers as folders, bottom up. */
+  async #foldersOf(records: readonly LayerRecord[]): Promise<string[]> {
+    const trees: string[] = [];
+    for (const record of records) {
+      trees.push(await this.#engine.treeOf(lazyLayer(record, this.#bench), trees, this.#bench.signal));
+    }
+    return trees;
+  }
+
+  /** What cache mounts begin with, where it may be asked for: before any lock is held that its stage might wait for. */
+  async #seeds(one: Run, stage: Stage): Promise<Map<CacheMount, Seed>> {
+    const seeds = new Map<CacheMount, Seed>();
+    for (const { mount, from } of cacheMountsOf(one, this.#settings.lent.project, this.#bench.store)) {
+      if (from === undefined) continue;
+      const mounted = await this.#fileSteps.mounted(from, mount.source ?? "", stage);
+      const trees = await this.#foldersOf(mounted.records);
+      seeds.set(mount, seedOf(mount, mounted.tree, trees, `line ${one.line}`));
+    }
+    return seeds;
+  }
+
+  /** What bind mounts show, by target; of files that were mounted before, the digest is known without their tree. */
+  async #bound(one: Run, stage: Stage): Promise<Map<string, Bound>> {
+    const { store } = this.#bench;
+    const bound = new Map<string, Bound>();
+    for (const mount of one.mounts) {
+      if (mount.type !== "bind") continue;
+      const { from, source, target } = mount;
+      const mounted = () => this.#fileSteps.mounted(from, source, stage);
+      const identity = await this.#files.identity(from);
+      const key = identity && digestOf(JSON.stringify([identity, source]));
+      let content = key === undefined ? undefined : (store.records.get("bound", key) as string | undefined);
+      if (content === undefined) {
+        content = boundContent((await mounted()).tree, source, `line ${one.line}`);
+        if (key !== undefined) store.records.put("bound", key, content);
+      }
+      bound.set(target, { content, mounted });
+    }
+    return bound;
+  }
+}
+
+/** The command's own words are what people need. */
+function stepFailed(one: StepPlace, exitCode: number, lastLines: readonly string[]): CambiumError {
+  const shown = lastLines.slice(-10).map((line) => `\n    ${line}`);
+  return new CambiumError(
+    "STEP_FAILED",
+    `line ${one.line}: ${one.text}: exit code ${exitCode}${shown.join("")}`,
+    { hint: "The step's output is above; earlier steps are kept and are not run again." },
+  );
+}
