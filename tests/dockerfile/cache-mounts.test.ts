@@ -148,6 +148,24 @@ RUN --mount=type=cache,id=c,target=/c,sharing=locked --mount=type=cache,target=/
     digestIn(await first.ran);
   });
 
+  test("locked: what nobody wrote for apt; stages of one build and other builds take turns, in whatever order", async () => {
+    const machine = machineOf();
+    const step = (name: string, mounts: readonly string[]) =>
+      `RUN ${mounts.map((target) => `--mount=type=cache,target=${target}`).join(" ")} ${mounts
+        .map((target) => `echo "<" >> ${target}/log && sleep 0.1 && echo ">" >> ${target}/log`)
+        .join(" && ")} && echo ${name} > /done\n`;
+    const apt = ["/var/cache/apt", "/var/lib/apt"];
+    const text = (name: string) =>
+      `FROM base AS a\n${step(`a-${name}`, apt)}FROM base AS b\n${step(`b-${name}`, [...apt].reverse())}` +
+      "FROM base\nCOPY --from=a /done /a\nCOPY --from=b /done /b\n";
+    const all = await Promise.all([build(machine, text("one")), build(machine, text("two"))]);
+    for (const ran of all) digestIn(ran);
+    for (const target of apt) {
+      const log = readFileSync(join(await folderOf(machine, target), "log"), "utf8");
+      expect(log).toBe("<\n>\n".repeat(4));
+    }
+  });
+
   test("shared: two builds are in one folder at the same time", async () => {
     const machine = machineOf();
     const step = (own: string, other: string) =>
