@@ -1,6 +1,6 @@
 import { escaped } from "../scripts/picture/svg.ts";
 import { type ComparedRow, isMet, type Sides } from "./comparison.ts";
-import { seconds } from "./result.ts";
+import { seconds } from "./spell.ts";
 
 const width = 940;
 /** Where the axis begins, right of the rows' names, and where it ends, left of the last value. */

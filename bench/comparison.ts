@@ -1,7 +1,7 @@
 import { table } from "../scripts/table.ts";
 import { type Measurement, ratio } from "./harness.ts";
 import type { Peer } from "./peers.ts";
-import { range, seconds } from "./result.ts";
+import { range, seconds } from "./spell.ts";
 
 /** A bound on Cambium's median: by itself, or beside a peer's. */
 export type Bound =

@@ -12,8 +12,9 @@ import {
 } from "./comparison.ts";
 import { benchCache } from "./folders.ts";
 import type { Measurement } from "./harness.ts";
-import { type BenchResult, type Figure, seconds } from "./result.ts";
+import type { BenchResult, Figure } from "./result.ts";
 import { rowGroups } from "./rows.ts";
+import { seconds } from "./spell.ts";
 
 /** A result with what it was measured on. */
 export type StoredResult = BenchResult & { readonly machine: string; readonly versions: readonly string[] };

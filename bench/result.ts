@@ -1,6 +1,7 @@
 import type { Comparison } from "./comparison.ts";
 import type { Measurement } from "./harness.ts";
 import { ratio } from "./harness.ts";
+import { kilobytes, megabytes, range, seconds } from "./spell.ts";
 
 /** One claim and how it went. Texts are ready to print. */
 export type Figure = {
@@ -67,23 +68,4 @@ export function sizeFigure(claim: string, bytes: number, below?: number): Figure
     bound: below === undefined ? "" : `< ${kilobytes(below)}`,
     ...(below === undefined ? {} : { isMet: bytes < below }),
   };
-}
-
-export function seconds(ms: number): string {
-  return ms < 10_000 ? `${(ms / 1000).toFixed(3)} s` : `${(ms / 1000).toFixed(1)} s`;
-}
-
-/** As `ps` and the kernel count: 2^20. */
-function megabytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(0)} MiB`;
-}
-
-function kilobytes(bytes: number): string {
-  return `${(bytes / 1000).toFixed(1)} kB`;
-}
-
-/** Least and most, or that there is but one. */
-export function range(values: readonly number[], format: (value: number) => string): string {
-  if (values.length < 2) return "one run";
-  return `${format(Math.min(...values)).replace(/ \S+$/, "")}–${format(Math.max(...values))}`;
 }
