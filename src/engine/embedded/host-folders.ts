@@ -8,7 +8,7 @@ import type { EngineHost } from "./check.ts";
 import { launch } from "./launch.ts";
 import { overlayMount } from "./overlay.ts";
 import { createRunFolder, type RunFolder } from "./run-folders.ts";
-import { endOfStep, openSandbox } from "./sandbox.ts";
+import { endOfStep, inSandbox, openSandbox } from "./sandbox.ts";
 import type { Owner } from "./step-mounts.ts";
 import { diskFullOr } from "./tar-errors.ts";
 import { extract } from "./trees.ts";
@@ -83,7 +83,7 @@ async function copySeed(
   // Without a folder for changes an overlay needs two others.
   const lowers = [host.emptyTree, ...seed.trees];
   const keepsRoot = owner === undefined ? [] : ["--no-overwrite-dir"];
-  const { launched } = await openSandbox(host, {
+  const sandbox = await openSandbox(host, {
     folder: treesPath,
     mounts: [overlayMount(host.overlay, lowers, undefined, near)],
     unpackInto: relative(treesPath, made),
@@ -92,10 +92,8 @@ async function copySeed(
       ...[join(near, seed.path), made, join(folder.path, "note"), ...keepsRoot],
     ],
   });
-  const stop = () => launched.child.kill("SIGKILL");
-  signal?.addEventListener("abort", stop);
-  try {
-    if (signal?.aborted === true) stop();
+  const { launched } = sandbox;
+  await inSandbox(sandbox, signal, async () => {
     launched.stdout.resume();
     let text = "";
     launched.stderr.on("data", (chunk: Uint8Array) => {
@@ -107,14 +105,7 @@ async function copySeed(
     launched.commands.end("done\n");
     await launched.exitCode;
     if (code !== 0) throw seedError(seed.path, code, text);
-  } catch (error) {
-    stop();
-    await launched.exitCode;
-    signal?.throwIfAborted();
-    throw error;
-  } finally {
-    signal?.removeEventListener("abort", stop);
-  }
+  });
 }
 
 function rootMember(owner: Owner): TarMember {

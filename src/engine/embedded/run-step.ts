@@ -24,7 +24,7 @@ import { overlayMount } from "./overlay.ts";
 import type { RunFolder } from "./run-folders.ts";
 import { runtimeFailures } from "./runtime-log.ts";
 import { type BindMount, capabilityNames, runtimeSpec, type Ulimit } from "./runtime-spec.ts";
-import { endOfStep, openSandbox, type Sandbox } from "./sandbox.ts";
+import { endOfStep, inSandbox, openSandbox, type Sandbox } from "./sandbox.ts";
 import { seccompProfile } from "./seccomp.ts";
 import { type EngineMount, type PreparedMount, prepareMount, type ViewMount } from "./step-mounts.ts";
 import { OPAQUE_NAMES } from "./upper-members.ts";
@@ -111,23 +111,12 @@ export async function runStep(
     unpackInto: near("."),
     command: [...runtimeCommand(host, bundle), folder.id],
   });
-  const { launched } = sandbox;
-  const stop = () => launched.child.kill("SIGKILL");
-  signal?.addEventListener("abort", stop);
-  try {
-    if (signal?.aborted === true) stop();
+  return inSandbox(sandbox, signal, async () => {
     const end = await runInside(host, folder, request, mounts, sandbox, onLine);
     signal?.throwIfAborted();
     takeBackBundle(upper, lent.paths, request.caBundle ?? new Uint8Array());
     return end;
-  } catch (error) {
-    stop();
-    await launched.exitCode;
-    signal?.throwIfAborted();
-    throw error;
-  } finally {
-    signal?.removeEventListener("abort", stop);
-  }
+  });
 }
 
 /** A layer for this step alone, with what the host lends. */

@@ -92,6 +92,29 @@ function mountError(text: string, code: number): CambiumError {
   return environmentError("ENGINE_MOUNT", problem, hint);
 }
 
+/** Does `work` in a sandbox; when that fails or is aborted the sandbox is killed, and has ended when the error is out. */
+export async function inSandbox<T>(
+  { launched }: Sandbox,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  const stop = () => launched.child.kill("SIGKILL");
+  signal?.addEventListener("abort", stop);
+  try {
+    if (signal?.aborted === true) stop();
+    const result = await work();
+    signal?.throwIfAborted();
+    return result;
+  } catch (error) {
+    stop();
+    await launched.exitCode;
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
 /** The line that says how the step ended. @throws CambiumError `ENGINE_LOST` when the sandbox ended without it. */
 export async function endOfStep(launched: Launched): Promise<number> {
   const line = await nextStatus(launched);
