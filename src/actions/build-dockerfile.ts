@@ -5,7 +5,7 @@ import { usageError } from "../errors.ts";
 import { readDockerfile } from "../frontend/dockerfile/read-dockerfile.ts";
 import type { StageConfig, StageGraph } from "../graph/stages.ts";
 import type { ImageSettings } from "../image/config.ts";
-import { assembleImage, type Image } from "../image/image.ts";
+import { assembleImage, type Image, imageSize } from "../image/image.ts";
 import type { Digest } from "../layer/digest.ts";
 import { formatPlatform, machinePlatform, type Platform } from "../platform.ts";
 import { baseDocuments, findBase } from "../solve/base-documents.ts";
@@ -15,6 +15,7 @@ import type { StageLayers } from "../solve/steps/stage-layers.ts";
 import { type StageSettings, solveStages } from "../solve/steps/stage-solver.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import { rememberImage } from "../store/stored-image.ts";
+import { baseLayerResults } from "./layer-results.ts";
 import { mountProject } from "./mount-project.ts";
 import { keepMountsBelow } from "./mounts.ts";
 import type { ImageResult } from "./results.ts";
@@ -108,15 +109,9 @@ function keepImage(
 ): ImageResult {
   const image = stageImage(graph, solved, platform, created, bench);
   rememberImage(bench.store, { images: [image] });
-  const { digest, size } = image.manifest.descriptor;
-  const sizeBytes = image.layers.reduce(
-    (sum, { descriptor }) => sum + descriptor.size,
-    size + image.config.descriptor.size,
-  );
-  const base = (solved.base?.layers ?? []).map(({ descriptor, diffId }) => ({
-    name: "from the base",
-    ...{ digest: descriptor.digest, diffId, sizeBytes: descriptor.size, packages: [], isReused: true },
-  }));
+  const { digest } = image.manifest.descriptor;
+  const sizeBytes = imageSize(image);
+  const base = baseLayerResults("from the base", solved.base?.layers ?? []);
   const own = solved.steps.flatMap((one) => {
     if (one.record === undefined) return [];
     const { descriptor, diffId } = one.record;

@@ -1,5 +1,5 @@
 import { VENV } from "../ecosystems/python/wheel/scheme.ts";
-import { assembleImage, type Image } from "../image/image.ts";
+import { assembleImage, type Image, imageSize } from "../image/image.ts";
 import { inheritSettings } from "../image/inherit.ts";
 import { planTiers } from "../plan/tiers.ts";
 import { formatPlatform } from "../platform.ts";
@@ -37,8 +37,11 @@ export async function composeImage(request: ImageRequest, bench: Workbench): Pro
     const result: ImageResult = {
       platform: request.platform,
       digest: image.manifest.descriptor.digest,
-      sizeBytes: sizeOf(image),
-      layers: [...baseLayerResults(base), ...layers.map(layerResult)],
+      sizeBytes: imageSize(image),
+      layers: [
+        ...baseLayerResults(`from ${base?.reference}`, base?.underneath.layers ?? []),
+        ...layers.map(layerResult),
+      ],
     };
     const { generatedKey } = packages;
     const { key, created, files } = request;
@@ -71,10 +74,4 @@ function imageOf(
       history: { createdBy: historyOf(name, segments) },
     })),
   });
-}
-
-/** What a registry would hold for it: layers, config, manifest. */
-function sizeOf({ layers, config, manifest }: Image): number {
-  const documents = config.descriptor.size + manifest.descriptor.size;
-  return layers.reduce((sum, { descriptor }) => sum + descriptor.size, documents);
 }

@@ -1,7 +1,7 @@
 import { payloadSize } from "../layer/compose.ts";
+import type { LayerRecord } from "../layer/layer.ts";
 import type { Segment } from "../layer/segment.ts";
 import type { ComposedLayer } from "../solve/image-layers.ts";
-import type { BaseImage } from "../solve/opened-base.ts";
 import type { LayerResult, PackageResult } from "./results.ts";
 
 export function layerResult({ name, layer, segments, isReused }: ComposedLayer): LayerResult {
@@ -17,9 +17,9 @@ export function layerResult({ name, layer, segments, isReused }: ComposedLayer):
 }
 
 /** Layers of an image of a registry: they are used as they are. */
-export function baseLayerResults(base: BaseImage | undefined): LayerResult[] {
-  return (base?.underneath.layers ?? []).map(({ descriptor, diffId }) => ({
-    name: `from ${base?.reference}`,
+export function baseLayerResults(name: string, layers: readonly LayerRecord[]): LayerResult[] {
+  return layers.map(({ descriptor, diffId }) => ({
+    name,
     digest: descriptor.digest,
     diffId,
     sizeBytes: descriptor.size,

@@ -56,8 +56,8 @@ function warn(reference: Reference, problem: string, emit: Emit): void {
 }
 
 /**
- * Uploads the blobs of an image's build record, but for those that an earlier record is `known` to have brought: asking
- * for each takes as long as pushing the image. What it gives puts the record beside the image: its manifest, then the
+ * Uploads the blobs of an image's build record, but for those that an earlier record is `known` to have brought: that is a
+ * request for each layer. What it gives puts the record beside the image: its manifest, then the
  * index at the fallback tag, which takes the place of an earlier record and leaves other tools' referrers.
  * @throws CambiumError as `Repository`, both.
  */

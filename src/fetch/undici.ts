@@ -1,6 +1,6 @@
 /**
- * undici without fetch, mocks, caches and WebSocket, which its index loads too: 20 of the 35 ms that every build with a
- * request would wait for. Its version is pinned, and a test makes requests through these files.
+ * undici without fetch, mocks, caches and WebSocket, which its index loads too: these parts load in 26 ms, the
+ * whole in 53 (Node 24, compiled code cached), and every build with a request waits for it. Its version is pinned, and a test makes requests through these files.
  */
 import api from "undici/lib/api/index.js";
 import Agent from "undici/lib/dispatcher/agent.js";

@@ -51,6 +51,12 @@ export function assembleImage(input: {
   };
 }
 
+/** What a registry would hold for it in bytes: layers, config, manifest. */
+export function imageSize({ layers, config, manifest }: Image): number {
+  const documents = config.descriptor.size + manifest.descriptor.size;
+  return layers.reduce((sum, { descriptor }) => sum + descriptor.size, documents);
+}
+
 /** An index stands around several images only; their order does not depend on the caller's. */
 export function imageSet(images: readonly Image[], annotations?: Annotations): ImageSet {
   if (images.length < 2) return { images };

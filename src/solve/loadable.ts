@@ -1,32 +1,18 @@
-import type { CambiumLock } from "../ecosystems/cambium-lock.ts";
 import { librariesOf } from "../ecosystems/linux/libraries.ts";
 import {
   type InstalledWheel,
   type Unloadable,
   unloadableWheels,
 } from "../ecosystems/python/base/unloadable.ts";
-import type { ChosenWheel } from "../ecosystems/python/lock.ts";
-import type { Interpreter } from "../ecosystems/python/target.ts";
 import { CambiumError } from "../errors.ts";
-import type { Definition } from "../graph/definition.ts";
 import type { Segment } from "../layer/segment.ts";
-import { formatPlatform, type Platform } from "../platform.ts";
-import type { BaseImage } from "./opened-base.ts";
+import { formatPlatform } from "../platform.ts";
 import { baseName } from "./python-target.ts";
-import type { PackageSnapshot } from "./snapshot.ts";
+import type { PackageSnapshot, SnapshotRequest } from "./snapshot.ts";
 import type { Workbench } from "./workbench.ts";
 
 /** An image whose packages are known, and of which no layer was read, written or sent. */
-export type LoadRequest = {
-  readonly definition: Definition;
-  readonly lock: Pick<CambiumLock, "debian">;
-  readonly platform: Platform;
-  readonly wheels: readonly ChosenWheel[];
-  /** Absent without Python. */
-  readonly interpreter?: Interpreter;
-  /** Absent on the computed Debian. */
-  readonly base?: BaseImage;
-};
+export type LoadRequest = Omit<SnapshotRequest, "locateDebs" | "locateWheels">;
 
 /** Names in one message: what is one package's want is often many modules'. */
 const MAX_SHOWN = 8;

@@ -22,7 +22,7 @@ export type Workbench = {
   readonly isForgetful: boolean;
   /** Keys of layers that were described in this build, for the summary: all others were known before. */
   readonly describedLayers: Set<Digest>;
-  /** Images of registries that were opened in this build, by reference and manifest digest: merging listings takes 20 ms. */
+  /** Images of registries that were opened in this build, by reference and manifest digest: their listings are merged once. */
   readonly openBases: Map<string, Promise<BaseImage>>;
 };
 

@@ -279,7 +279,7 @@ RUN echo end > /end
 RUN mkdir -p /root-fs/etc && echo x > /root-fs/etc/x
 FROM scratch
 COPY --from=build /root-fs /
-WORKDIR /work/deep
+WORKDIR /made/deep
 `,
   },
   {

@@ -103,7 +103,7 @@ export async function runMounts(
           if (!mount.isRequired) break;
           throw usageError(
             "SSH_MISSING",
-            `line needs the ssh agent ${JSON.stringify(mount.id)}, and none was given`,
+            `the ssh agent ${JSON.stringify(mount.id)} is required, and was not given`,
             `Give it: --ssh ${mount.id}=$SSH_AUTH_SOCK`,
           );
         }
