@@ -1,6 +1,6 @@
 import { checkSpec } from "./check.ts";
 import { type PythonSpec, type Spec, specSchema } from "./schema.ts";
-import { type LoadedSpec, toLoadedSpec } from "./to-definition.ts";
+import { type LoadedSpec, toLoadedSpec } from "./to-loaded-spec.ts";
 
 /** Told apart by this and not by class: the file of a user may load another copy of this package than the command. */
 const BRAND = Symbol.for("cambium.image");

@@ -1,5 +1,13 @@
 import { canonicalJson } from "../../canonical-json.ts";
-import type { CopyStep, FileSource, Stage, StepPlace, WorkdirStep } from "../../graph/stages.ts";
+import { isCommit } from "../../graph/defined-stages.ts";
+import type {
+  CopySourceOp,
+  CopyStep,
+  FileSource,
+  Stage,
+  StepPlace,
+  WorkdirStep,
+} from "../../graph/stages.ts";
 import { type Digest, digestOf } from "../../layer/digest.ts";
 import type { Segment } from "../../layer/segment.ts";
 import { LAYOUT_VERSIONS } from "../../layout-versions.ts";
@@ -70,7 +78,8 @@ export class FileSteps {
     const found: string[] = [];
     for (const source of one.sources) {
       if (source.kind === "inline") continue;
-      const identity = source.kind === "files" ? await this.#files.identity(source.from) : undefined;
+      const identity =
+        source.kind === "files" ? await this.#files.identity(source.from) : pinnedIdentity(source);
       if (identity === undefined) return undefined;
       found.push(identity);
     }
@@ -86,7 +95,7 @@ export class FileSteps {
   ): Promise<StageLayer | undefined> {
     if (identities === undefined) return work();
     const { store } = this.#bench;
-    const { line: _, text: __, ...step } = one;
+    const { line: _, text: __, where: ___, ...step } = one;
     const document = {
       ...{ version: 1, layoutVersions: LAYOUT_VERSIONS, step, sources: identities },
       ...{ below: contentsOf(at), mtimeSec: this.#mtimeSec },
@@ -129,6 +138,12 @@ export class FileSteps {
     const record = { descriptor: layer.descriptor, diffId: layer.diffId };
     return { text: one.text, record, content: segment.id, isReused };
   }
+}
+
+/** Of a file whose digest, or a commit whose id is written: neither can change. */
+function pinnedIdentity(source: Extract<CopySourceOp, { kind: "http" | "git" }>): string | undefined {
+  if (source.kind === "http") return source.checksum;
+  return source.ref !== undefined && isCommit(source.ref) ? source.ref : undefined;
 }
 
 /** Everything below `source` of a context, at its own paths. */

@@ -1,4 +1,4 @@
-import type { StepPlace } from "../../graph/stages.ts";
+import type { Stage, StepPlace } from "../../graph/stages.ts";
 import type { ContentIds } from "../../graph/step-key.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
 import type { BaseDocuments } from "../base-documents.ts";
@@ -15,10 +15,16 @@ export type StageLayer = {
   readonly isReused: boolean;
 };
 
+/** What the first step stands on: an image of a registry, or packages that were computed. */
+export type StackBase = Pick<BaseDocuments, "config" | "layers"> & {
+  /** Absent: the diff ids. Of packages what they are, however they are grouped into layers. */
+  readonly contents?: ContentIds;
+};
+
 /** A stage as far as it has come: plain data, never changed. */
 export type StageLayers = {
-  /** The image of a registry that the first of its stages stands on. */
-  readonly base: BaseDocuments | undefined;
+  /** Of the first of its stages. */
+  readonly base: StackBase | undefined;
   /** Of its steps in order; undefined where a step changed nothing. */
   readonly steps: readonly (StageLayer | { readonly text: string; readonly record?: undefined })[];
 };
@@ -31,7 +37,13 @@ export function recordsOf({ base, steps }: StageLayers): LayerRecord[] {
 /** What the file tree is made of, for keys. */
 export function contentsOf({ base, steps }: StageLayers): ContentIds {
   const own = steps.flatMap((step) => (step.record === undefined ? [] : [step.content]));
-  return [...(base?.layers ?? []).map(({ diffId }) => diffId), ...own];
+  const below = base?.contents ?? (base?.layers ?? []).map(({ diffId }) => diffId);
+  return [...below, ...own];
+}
+
+/** What a step is called in events. */
+export function stepName({ name }: Pick<Stage, "name">, { line, text }: StepPlace): string {
+  return `${name} ${line}: ${text}`;
 }
 
 /** What was remembered of a step as its layer; undefined where it changed nothing. */

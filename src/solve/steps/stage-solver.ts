@@ -5,9 +5,13 @@ import { step, type Workbench } from "../workbench.ts";
 import { FileSteps } from "./file-steps.ts";
 import { type RunSettings, RunSteps } from "./run-steps.ts";
 import { type ContextFolders, StageFiles } from "./stage-files.ts";
-import type { StageLayer, StageLayers } from "./stage-layers.ts";
+import { type StackBase, type StageLayer, type StageLayers, stepName } from "./stage-layers.ts";
 
-export type StageSettings = ContextFolders & RunSettings;
+export type StageSettings = ContextFolders &
+  RunSettings & {
+    /** Gives the packages that a stage stands on, asked once for each stage that does. Absent: no stage does. */
+    readonly packages?: (set: string) => Promise<StackBase>;
+  };
 
 /**
  * Solves the stages that the target needs, each once, as far beside one another as they allow.
@@ -50,12 +54,14 @@ class StageSolver {
   readonly #files: StageFiles;
   readonly #fileSteps: FileSteps;
   readonly #runSteps: RunSteps;
+  readonly #packages: StageSettings["packages"];
   readonly #stages = new Map<number, Promise<StageLayers>>();
 
   constructor(graph: StageGraph, settings: StageSettings, engine: Engine, bench: Workbench) {
     const { proxies } = graph;
     this.#graph = graph;
     this.#bench = bench;
+    this.#packages = settings.packages;
     this.#files = new StageFiles(graph, settings, (index) => this.#stage(index), bench);
     this.#fileSteps = new FileSteps(this.#files, settings.sourceDateEpoch ?? CONSTANT_MTIME, bench);
     this.#runSteps = new RunSteps(this.#files, this.#fileSteps, { ...settings, proxies }, engine, bench);
@@ -97,6 +103,11 @@ class StageSolver {
 
   async #base({ base, platform }: Stage): Promise<StageLayers> {
     if (base.kind === "context") return this.#fileSteps.whole({ kind: "context", name: base.name });
+    if (base.kind === "packages") {
+      const found = await this.#packages?.(base.set);
+      if (found === undefined) throw new TypeError(`nobody knows the packages ${base.set}`);
+      return { base: found, steps: [] };
+    }
     return this.#files.stack(base, platform);
   }
 
@@ -112,7 +123,7 @@ class StageSolver {
   }
 
   #named(one: StepPlace, stage: Stage, work: () => Promise<StageLayer>): Promise<StageLayer> {
-    return step(this.#bench, `${stage.name} ${one.line}: ${one.text}`, async () => {
+    return step(this.#bench, stepName(stage, one), async () => {
       const value = await work();
       return { value, outcome: value.isReused ? "hit" : "done" };
     });
