@@ -35,13 +35,15 @@ export type StageBase =
   /** The files of a `--build-context` that is no image; `name` as it was given. */
   | { readonly kind: "context"; readonly name: string }
   /** Packages that are computed, such as those of a definition; `set` is what the solver is told of them by. */
-  | { readonly kind: "packages"; readonly set: string };
+  | { readonly kind: "packages"; readonly set: string }
+  /** What the stage `upper` changed against the stage `lower`, and nothing else; what it deleted is deleted. */
+  | { readonly kind: "diff"; readonly lower: number; readonly upper: number };
 
 /**
  * What changes the file tree. `line` is where it begins in the file (from 1), or which one of its stage it is, `text`
  * the instruction as `docker history` shows it.
  */
-export type Step = StepPlace & (RunStep | CopyStep | WorkdirStep);
+export type Step = StepPlace & (RunStep | CopyStep | WorkdirStep | MergeStep);
 export type StepPlace = {
   readonly line: number;
   readonly text: string;
@@ -181,6 +183,9 @@ export type CopySourceOp =
 
 /** Makes a directory if nothing is there, owned by the stage's user as WORKDIR has it. */
 export type WorkdirStep = { readonly op: "workdir"; readonly path: string; readonly user: string };
+
+/** Lays what other stages hold over the stage, in order. What a stage of a diff deleted is deleted here too. */
+export type MergeStep = { readonly op: "merge"; readonly stages: readonly number[] };
 
 /** An image's config as Dockerfiles can set it (image-spec, config.md; Healthcheck, Shell and OnBuild are Docker's). */
 export type StageConfig = ConfigOp & {

@@ -18,8 +18,6 @@ import {
   whereOf,
 } from "../../graph/stages.ts";
 import type { ImageTree } from "../../image/image-tree.ts";
-import { composeLayer } from "../../layer/compose.ts";
-import type { DirectoryEntry } from "../../layer/entry.ts";
 import type { Segment } from "../../layer/segment.ts";
 import { filesSegment } from "../files.ts";
 import type { PlannedLayer } from "../image-layers.ts";
@@ -28,6 +26,7 @@ import { archiveSource } from "./archive-source.ts";
 import { type AccountFiles, chownOwner } from "./copy-owner.ts";
 import { gitSource } from "./git-source.ts";
 import { httpSource } from "./http-source.ts";
+import { laidLayer } from "./laid-layer.ts";
 import { inlineSource } from "./made-sources.ts";
 
 export type CopyInput = {
@@ -145,19 +144,6 @@ export function copyLayer(
   segment: Segment,
   below: ImageTree | undefined,
 ): PlannedLayer {
-  const directories = new Map<string, DirectoryEntry>();
-  for (const entry of segment.entries) if (entry.type === "directory") directories.set(entry.path, entry);
   const tree = standsAlone(step) ? undefined : below;
-  const asked = new Set(directories.keys());
-  for (const { path } of segment.entries) {
-    for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
-      const parent = path.slice(0, at);
-      if (asked.has(parent)) continue;
-      asked.add(parent);
-      const entry = tree?.entry(parent);
-      if (entry?.type === "directory") directories.set(parent, entry);
-    }
-  }
-  const segments = [{ segment, renamed: new Map<string, string>(), omitted: new Set<string>() }];
-  return { name: step.text, segments, plan: composeLayer(segments, { directories }) };
+  return laidLayer(step.text, segment, (path) => tree?.entry(path));
 }

@@ -27,6 +27,8 @@ export type StageLayers = {
   readonly base: StackBase | undefined;
   /** Of its steps in order; undefined where a step changed nothing. */
   readonly steps: readonly (StageLayer | { readonly text: string; readonly record?: undefined })[];
+  /** Of a difference: the layers that it was made on. They are no part of the stage, and say what its paths meant there. */
+  readonly over?: StageLayers;
 };
 
 /** All layers, bottom up. */
@@ -53,4 +55,11 @@ export function layerFrom(
   isReused: boolean,
 ): StageLayer | undefined {
   return layer === undefined ? undefined : { text, record: layer, content: content!, isReused };
+}
+
+/** All layers, bottom up, as those of one step. */
+export function layersOf({ base, steps }: StageLayers, text: string): StageLayer[] {
+  const below = (base?.layers ?? []).map((record) => ({ record, content: record.diffId }));
+  const own = steps.flatMap((step) => (step.record === undefined ? [] : [step]));
+  return [...below, ...own].map(({ record, content }) => ({ text, record, content, isReused: true }));
 }

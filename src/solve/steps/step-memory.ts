@@ -23,6 +23,30 @@ export function rememberStep(store: Store, key: Digest, document: unknown, resul
   });
 }
 
+/** The layers that laid one stage over another, and what there was to say of it. */
+export type KnownMerge = {
+  readonly layers: readonly {
+    readonly layer: LayerRecord;
+    readonly content: string;
+    /** They are the merged stage's own, or were known. */
+    readonly isReused: boolean;
+  }[];
+  readonly warnings: readonly { readonly code: string; readonly message: string }[];
+};
+
+/** As `knownStep`. */
+export function knownMerge(store: Store, key: Digest): KnownMerge | undefined {
+  const known = store.records.get("merge", key) as KnownMerge | undefined;
+  return known?.layers.every(({ layer }) => isHad(store, layer)) ? known : undefined;
+}
+
+export function rememberMerge(store: Store, key: Digest, document: unknown, merge: KnownMerge): void {
+  store.records.transaction(() => {
+    store.records.put("merge", key, merge);
+    store.records.put("step-key", key, document);
+  });
+}
+
 /**
  * Says what a captured layer is, times aside: its listing. A step that ran again and left the same is the earlier
  * result, so that what stands above it need not run again.
