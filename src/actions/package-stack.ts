@@ -3,7 +3,7 @@ import { configSchema } from "../image/documents.ts";
 import type { Annotations } from "../image/manifest.ts";
 import type { Digest } from "../layer/digest.ts";
 import type { Platform } from "../platform.ts";
-import type { StackBase } from "../solve/steps/stage-layers.ts";
+import { packageContents, type StackBase } from "../solve/steps/stage-layers.ts";
 import { isHad } from "../solve/steps/step-memory.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import { loadImageSet } from "../store/stored-image.ts";
@@ -64,14 +64,13 @@ function stackOf({ digest, layers: results }: ImageResult, { store }: Workbench)
     JSON.parse(Buffer.from(image.config.bytes).toString("utf8")),
   );
   const layers = image.layers.map(({ descriptor, diffId }) => ({ descriptor, diffId }));
-  const below = layers.slice(0, layers.length - record.layers.length).map(({ diffId }) => diffId);
-  // Which segments there are says what the tree is: who wins a path goes by their names, and not by their layers.
-  const segments = [...new Set(record.layers.flatMap((layer) => layer.segments))].sort();
+  const below = layers.slice(0, layers.length - record.layers.length);
+  const segments = record.layers.flatMap((layer) => layer.segments);
   const { annotations } = JSON.parse(Buffer.from(image.manifest.bytes).toString("utf8")) as {
     annotations?: Annotations;
   };
   return {
-    ...{ config, layers, results, contents: [...below, ...segments] },
+    ...{ config, layers, results, contents: packageContents(below, segments) },
     ...(annotations !== undefined && { annotations }),
   };
 }

@@ -3,6 +3,7 @@ import type {
   CopySourceOp,
   CopyStep,
   FileSource,
+  MergeStep,
   RunStep,
   StageBase,
   StepMount,
@@ -32,7 +33,7 @@ export type DefinedStage = {
 };
 
 export type DefinedBase =
-  | Extract<StageBase, { readonly kind: "scratch" | "stage" }>
+  | Extract<StageBase, { readonly kind: "scratch" | "stage" | "diff" }>
   | { readonly kind: "packages"; readonly packages: PackageSet };
 
 /** What is computed before the first step. */
@@ -62,7 +63,7 @@ export type DefinedCopySource =
   | (Omit<Files, "from"> & { readonly from: DefinedSource });
 export type DefinedCopy = Omit<CopyStep, "sources"> & { readonly sources: readonly DefinedCopySource[] };
 
-export type DefinedStep = StepPlace & (DefinedRun | DefinedCopy);
+export type DefinedStep = StepPlace & (DefinedRun | DefinedCopy | MergeStep);
 
 /** The stages that one needs, itself among them, in their order. */
 export function neededStages({ stages }: Pick<DefinedStages, "stages">, target: number): number[] {
@@ -77,16 +78,19 @@ export function neededStages({ stages }: Pick<DefinedStages, "stages">, target: 
 }
 
 /** What a stage stands on and takes files from. */
-export function referredStages({ base, steps }: Pick<DefinedStage, "base" | "steps">): number[] {
-  const below = base.kind === "stage" ? [base.stage] : [];
+function referredStages({ base, steps }: Pick<DefinedStage, "base" | "steps">): number[] {
+  const below =
+    base.kind === "stage" ? [base.stage] : base.kind === "diff" ? [base.lower, base.upper] : [];
   return [
     ...below,
+    ...steps.flatMap((step) => (step.op === "merge" ? step.stages : [])),
     ...steps.flatMap(sourcesOf).flatMap((from) => (from.kind === "stage" ? [from.stage] : [])),
   ];
 }
 
 /** Whatever a step takes files from. */
-export function sourcesOf(step: DefinedStep): DefinedSource[] {
+function sourcesOf(step: DefinedStep): DefinedSource[] {
+  if (step.op === "merge") return [];
   if (step.op === "run")
     return step.mounts.flatMap((mount) => ("from" in mount && mount.from !== undefined ? [mount.from] : []));
   return step.sources.flatMap((source) => (source.kind === "files" ? [source.from] : []));

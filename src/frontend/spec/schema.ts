@@ -123,16 +123,29 @@ const stepItem = z.strictObject({
   run: run.optional(),
   http: http.optional(),
   git: git.optional(),
+  merge: z
+    .union([stageName, z.array(stageName).min(1)])
+    .optional()
+    .meta({ description: "Lays what these stages hold over the files, in order." }),
 });
 const steps = z.array(stepItem).meta({
   description:
-    "What changes the files above the packages, in this order; each item is one of `copy`, `run`, `http`, `git`. In place of `copy` and `run` at the top.",
+    "What changes the files above the packages, in this order; each item is one of `copy`, `run`, `http`, `git`, `merge`. In place of `copy` and `run` at the top.",
   examples: [[{ copy: "setup.sh:/" }, { run: "sh /setup.sh" }, { copy: "." }]],
 });
 const baseStage = stageName.meta({
   description: "The base: what a stage came to, in place of `debian` and `from`.",
   examples: ["build"],
 });
+const diff = z
+  .strictObject({
+    lower: stageName.meta({ description: "The stage to compare with." }),
+    upper: stageName.meta({ description: "The stage whose changes are meant." }),
+  })
+  .meta({
+    description: "The base: what one stage changed against another, and nothing else.",
+    examples: [{ lower: "base", upper: "built" }],
+  });
 const apt = z.array(debianPackage).meta({
   description: "Debian packages beyond the base. Their maintainer scripts do not run.",
   examples: [["libgomp1", "curl"]],
@@ -145,27 +158,8 @@ const workdir = z
     examples: ["/app"],
   });
 
-const stageWords = {
-  debian: debian.optional(),
-  from: from.optional(),
-  stage: baseStage.optional(),
-  apt: apt.optional(),
-  python: python.optional(),
-  users: users.optional(),
-  copy: copy.optional(),
-  run: run.optional(),
-  steps: steps.optional(),
-  env: env.optional(),
-  workdir: workdir.optional(),
-  user: user.optional(),
-};
-const stages = z.record(stageName, z.strictObject(stageWords)).meta({
-  description:
-    "Images that are made on the way, by name, with the same words; `stage: NAME` takes files from one or stands on it. One that is not needed is not made.",
-  examples: [{ build: { debian: "bookworm", apt: ["gcc", "libc6-dev"], run: "cc -o /app app.c" } }],
-});
-
-const shape = {
+/** What an image is that is composed of packages and files. */
+const imageWords = {
   debian: debian.optional(),
   from: from.optional(),
   apt: apt.optional(),
@@ -207,6 +201,22 @@ const shape = {
     ])
     .optional()
     .meta({ description: "The signal that ends the program.", examples: ["SIGINT"] }),
+};
+
+const stageWords = {
+  ...imageWords,
+  stage: baseStage.optional(),
+  diff: diff.optional(),
+  run: run.optional(),
+  steps: steps.optional(),
+};
+const stages = z.record(stageName, z.strictObject(stageWords)).meta({
+  description:
+    "Images that are made on the way, by name, with the same words; `stage: NAME` takes files from one or stands on it. One that is not needed is not made.",
+  examples: [{ build: { debian: "bookworm", apt: ["gcc", "libc6-dev"], run: "cc -o /app app.c" } }],
+});
+
+const projectWords = {
   platforms: z
     .array(z.enum(["linux/amd64", "linux/arm64"]))
     .min(1)
@@ -227,17 +237,12 @@ const shape = {
 };
 
 /** All that `cambium.yaml` and the builder can say. Unknown keys are refused. */
-export const specSchema = z.strictObject({
-  ...shape,
-  stage: baseStage.optional(),
-  run: run.optional(),
-  steps: steps.optional(),
-  stages: stages.optional(),
-});
+export const specSchema = z.strictObject({ ...stageWords, stages: stages.optional(), ...projectWords });
 
-/** `[tool.cambium]` of a pyproject.toml: the same words, and one that only makes sense there. */
+/** `[tool.cambium]` of a pyproject.toml: the same words but for those that need stages, and one that only makes sense there. */
 export const toolSchema = z.strictObject({
-  ...shape,
+  ...imageWords,
+  ...projectWords,
   package: z.boolean().optional().meta({
     description: "Whether the project itself is installed. Default: when it has a build system.",
   }),

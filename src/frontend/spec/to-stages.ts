@@ -8,6 +8,7 @@ import {
   baseOf,
   configOp,
   copiesOf,
+  listOf,
   pythonInstall,
   userOps,
   type WhereKey,
@@ -21,10 +22,10 @@ const NO_BASE = "scratch";
 
 /** Whether a spec says more than packages and files of the project, so that something may have to run for it. */
 export function isStaged(spec: Spec): boolean {
-  const { run, steps, stages, stage, from, copy } = spec;
+  const { run, steps, stages, stage, diff, from, copy } = spec;
   const isFromElsewhere = copiesOf(copy).some((one) => one.stage !== undefined || one.image !== undefined);
   return (
-    [run, steps, stages, stage].some((word) => word !== undefined) || from === NO_BASE || isFromElsewhere
+    [run, steps, stages, stage, diff].some((word) => word !== undefined) || from === NO_BASE || isFromElsewhere
   );
 }
 
@@ -76,8 +77,9 @@ function toStage(
 }
 
 function definedBase({ stage, at }: Written, names: StageNames, isRun: boolean): DefinedBase {
-  const bases = (["debian", "from", "stage"] as const).filter((key) => stage[key] !== undefined);
-  if (stage.stage === undefined && stage.from !== NO_BASE) {
+  const bases = (["debian", "from", "stage", "diff"] as const).filter((key) => stage[key] !== undefined);
+  const { stage: below, diff } = stage;
+  if (below === undefined && diff === undefined && stage.from !== NO_BASE) {
     return { kind: "packages", packages: packageSet(stage, at, isRun) };
   }
   if (bases.length > 1) {
@@ -89,14 +91,15 @@ function definedBase({ stage, at }: Written, names: StageNames, isRun: boolean):
   }
   const unmet = (["apt", "python", "users"] as const).find((key) => stage[key] !== undefined);
   if (unmet !== undefined) {
-    const what = stage.stage === undefined ? "nothing" : `stage ${stage.stage}`;
+    const what = below === undefined ? (diff === undefined ? "nothing" : "a diff") : `stage ${below}`;
     throw usageError(
       "SPEC_INVALID",
       `${at(unmet)}: ${unmet}: packages and accounts stand on debian or an image, not on ${what}`,
-      stage.stage === undefined ? "Name a base with debian or from." : `Say it in stage ${stage.stage}.`,
+      below === undefined ? "Name a base with debian or from." : `Say it in stage ${below}.`,
     );
   }
-  return stage.stage === undefined ? { kind: "scratch" } : { kind: "stage", stage: names(stage.stage) };
+  if (diff !== undefined) return { kind: "diff", lower: names(diff.lower), upper: names(diff.upper) };
+  return below === undefined ? { kind: "scratch" } : { kind: "stage", stage: names(below) };
 }
 
 function packageSet(stage: StageSpec, at: WhereKey, isRun: boolean): PackageSet {
@@ -150,7 +153,7 @@ function stepsOf({ stage, at }: Written): WrittenStep[] {
     if (words.length === 1) return [{ step, at: at("steps", i, words[0]!) }];
     throw usageError(
       "SPEC_INVALID",
-      `${at("steps", i)}: steps[${i}]: expected one of copy, run, http, git, got ${words.length === 0 ? "nothing" : words.join(" and ")}`,
+      `${at("steps", i)}: steps[${i}]: expected one of copy, run, http, git, merge, got ${words.length === 0 ? "nothing" : words.join(" and ")}`,
       "Write an item for each, in the order in which they are to be done.",
     );
   });
@@ -162,16 +165,16 @@ type Reference = { readonly name: string; readonly at: string };
 function referencesOf(one: Written): Reference[] {
   const { stage, at } = one;
   const base = stage.stage === undefined ? [] : [{ name: stage.stage, at: at("stage") }];
+  const compared = stage.diff === undefined ? [] : [stage.diff.lower, stage.diff.upper];
   const inSteps = stepsOf(one).flatMap(({ step, at: place }) => {
     const copies: readonly CopySpec[] = copiesOf(step.copy);
     const mounts = (step.run === undefined ? [] : runsOf(step.run)).flatMap((run: RunItem) =>
       typeof run === "object" && "command" in run ? (run.mounts ?? []) : [],
     );
-    return [...copies, ...mounts].flatMap(({ stage: name }) =>
-      name === undefined ? [] : [{ name, at: place }],
-    );
+    const named = [...copies, ...mounts].flatMap(({ stage: name }) => name ?? []);
+    return [...named, ...listOf(step.merge ?? [])].map((name) => ({ name, at: place }));
   });
-  return [...base, ...inSteps];
+  return [...base, ...compared.map((name) => ({ name, at: at("diff") })), ...inSteps];
 }
 
 /** Each after those that it names; otherwise as written. */

@@ -44,6 +44,7 @@ export function toSteps(written: readonly WrittenStep[], around: Surroundings): 
     ...(step.run === undefined ? [] : runsOf(step.run).map((run) => runStep(run, at, around))),
     ...(step.http === undefined ? [] : [httpStep(step.http, at, around)]),
     ...(step.git === undefined ? [] : [gitStep(step.git, at, around)]),
+    ...(step.merge === undefined ? [] : [mergeStep(listOf(step.merge), around)]),
   ]);
   return bare.map((step, i) => ({ ...step, line: i + 1, where: `${around.place}step ${i + 1}` }));
 }
@@ -90,6 +91,12 @@ function sourceOf(
   }
   if (stage !== undefined) return { kind: "stage", stage: names(stage) };
   return image === undefined ? undefined : { kind: "image", reference: fullReference(image, `${at}: image`) };
+}
+
+/** Names of stages say nothing about the image, so none is in its history. */
+function mergeStep(merged: readonly string[], { names }: Surroundings): Bare {
+  const text = merged.length === 1 ? "MERGE" : `MERGE of ${merged.length} stages`;
+  return { op: "merge", stages: merged.map(names), text };
 }
 
 function httpStep(http: HttpSpec, at: string, around: Surroundings): Bare {

@@ -54,6 +54,9 @@ export function stageGraph(defined: DefinedStages, target: number, request: Grap
 
 function baseOf(index: number, { base }: DefinedStage, places: ReadonlyMap<number, number>) {
   if (base.kind === "packages") return { kind: "packages", set: String(index) } as const;
+  if (base.kind === "diff") {
+    return { kind: "diff", lower: places.get(base.lower)!, upper: places.get(base.upper)! } as const;
+  }
   return base.kind === "stage" ? ({ kind: "stage", stage: places.get(base.stage)! } as const) : base;
 }
 
@@ -75,6 +78,7 @@ type Into = {
 };
 
 function toStep(step: DefinedStep, into: Into): Step {
+  if (step.op === "merge") return { ...step, stages: step.stages.map((index) => into.places.get(index)!) };
   if (step.op === "copy") return { ...step, sources: step.sources.map((source) => toSource(source, into)) };
   const env = new Map(into.env);
   for (const [name, value] of step.env) env.set(name, value);

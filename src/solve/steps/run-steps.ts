@@ -187,13 +187,16 @@ export class RunSteps {
     return { layer, content };
   }
 
-  /** Layers as folders, bottom up. */
+  /**
+   * Layers as folders, bottom up. One that comes again above, as merged stages of one base have it, is left out below,
+   * where all of it is covered: an overlay takes no folder twice.
+   */
   async #foldersOf(records: readonly LayerRecord[]): Promise<string[]> {
     const trees: string[] = [];
     for (const record of records) {
       trees.push(await this.#engine.treeOf(lazyLayer(record, this.#bench), trees, this.#bench.signal));
     }
-    return trees;
+    return trees.filter((tree, i) => trees.lastIndexOf(tree) === i);
   }
 
   /** What cache mounts begin with, where it may be asked for: before any lock is held that its stage might wait for. */

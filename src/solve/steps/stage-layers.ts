@@ -1,6 +1,7 @@
 import type { Stage, StepPlace } from "../../graph/stages.ts";
 import type { ContentIds } from "../../graph/step-key.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
+import type { SegmentId } from "../../layer/segment.ts";
 import type { BaseDocuments } from "../base-documents.ts";
 import type { KnownStep } from "./step-memory.ts";
 
@@ -41,6 +42,14 @@ export function contentsOf({ base, steps }: StageLayers): ContentIds {
   const own = steps.flatMap((step) => (step.record === undefined ? [] : [step.content]));
   const below = base?.contents ?? (base?.layers ?? []).map(({ diffId }) => diffId);
   return [...below, ...own];
+}
+
+/**
+ * What packages are as something to stand on: which segments they have says what their tree is, since who wins a path
+ * goes by their names, and not by the layers that they are grouped into.
+ */
+export function packageContents(below: readonly LayerRecord[], segments: readonly SegmentId[]): ContentIds {
+  return [...below.map(({ diffId }) => diffId), ...[...new Set(segments)].sort()];
 }
 
 /** What a step is called in events. */
