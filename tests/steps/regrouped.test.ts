@@ -23,7 +23,15 @@ const NOTHING = { env: [], labels: {}, exposedPorts: [], volumes: [], onBuild: [
 
 function graphOf(): StageGraph {
   const run = {
-    ...({ op: "run", line: 1, text: COUNTED, cwd: "/", user: "", network: "none", security: "sandbox" } as const),
+    ...({
+      op: "run",
+      line: 1,
+      text: COUNTED,
+      cwd: "/",
+      user: "",
+      network: "none",
+      security: "sandbox",
+    } as const),
     argv: ["/bin/sh", "-c", COUNTED],
     env: [["PATH", "/usr/bin"]] as const,
     scripts: [],

@@ -84,6 +84,8 @@ steps:
     const yaml = `from: scratch\nsteps:\n  - http: { url: "http://127.0.0.1:9/none", to: /none }\n`;
     const project = steps.project("unknown", { "cambium.yaml": yaml });
     const ran = await steps.run(["build", project, "--locked", "--progress", "plain"]);
-    expect(errorIn(ran)).toMatch(/LOCK_STALE\]: --locked: cambium.lock: it does not say what http:\/\/127.0.0.1:9\/none is/);
+    expect(errorIn(ran)).toMatch(
+      /LOCK_STALE\]: --locked: cambium.lock: it does not say what http:\/\/127.0.0.1:9\/none is/,
+    );
   });
 });

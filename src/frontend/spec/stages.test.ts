@@ -57,7 +57,11 @@ debian: bookworm
     base: { kind: "stage", stage: 0 },
     config: { workdir: "/first" },
     steps: [
-      { cwd: "/first", where: "middle, step 1", mounts: [{ from: { kind: "stage", stage: 1 }, source: "." }] },
+      {
+        cwd: "/first",
+        where: "middle, step 1",
+        mounts: [{ from: { kind: "stage", stage: 1 }, source: "." }],
+      },
     ],
   });
 });
@@ -236,7 +240,14 @@ test.for([
   [() => image().run(""), ".run(…): steps[0].run.command: expected"],
   [() => image().merge({} as never), ".merge(…): expected an image that image(…) gave"],
   [() => image().copy("a", "/", { stage: "build" as never }), ".copy(…): expected an image"],
-  [() => image().run("x").git("u", "/", { ref: "a", commit: "0".repeat(40) }).toDefinition(), ".git(…): git: ref"],
+  [
+    () =>
+      image()
+        .run("x")
+        .git("u", "/", { ref: "a", commit: "0".repeat(40) })
+        .toDefinition(),
+    ".git(…): git: ref",
+  ],
 ] as const)("%#: a mistake names the call", ([call, message]) => {
   expect(call).toThrowError(message);
 });
