@@ -98,7 +98,10 @@ test("whatever meets whatever comes to a tree that both sides explain, and warni
 });
 
 /** What the store knows of composed layers is what reading their bytes gives. */
-async function assertListedAsWritten(place: StageBench, layers: Parameters<typeof recordsOf>[0]): Promise<void> {
+async function assertListedAsWritten(
+  place: StageBench,
+  layers: Parameters<typeof recordsOf>[0],
+): Promise<void> {
   const known = await layerListings(recordsOf(layers), NOTHING_WANTED, "test", place.bench);
   expect(known.map(({ contents: _, ...rest }) => rest)).toEqual(
     (await place.listings(layers)).map(({ contents: _, ...rest }) => rest),
