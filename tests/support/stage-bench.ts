@@ -5,7 +5,7 @@ import type { ImageTree } from "../../src/image/image-tree.ts";
 import { mergeListings } from "../../src/image/merge-listings.ts";
 import { readLayer } from "../../src/image/read-layer.ts";
 import { type Digest, digestOf } from "../../src/layer/digest.ts";
-import type { LayerListing } from "../../src/layer/listing.ts";
+import type { LayerListing, WantedFiles } from "../../src/layer/listing.ts";
 import { lazyLayer } from "../../src/solve/lazy-layers.ts";
 import { recordsOf, type StageLayers } from "../../src/solve/steps/stage-layers.ts";
 import { solveStages } from "../../src/solve/steps/stage-solver.ts";
@@ -27,12 +27,12 @@ export type StageBench = AsyncDisposable & {
   solve(stages: Readonly<Record<string, StageSketch>>): Promise<{
     readonly layers: StageLayers;
     readonly warnings: readonly string[];
-    /** Steps that were not known. */
+    /** Steps that were not known, the reading of base layers apart. */
     readonly made: readonly string[];
   }>;
   /** What the bytes of the layers come to. */
   tree(layers: StageLayers): Promise<ImageTree>;
-  listings(layers: StageLayers): Promise<LayerListing[]>;
+  listings(layers: StageLayers, wanted?: WantedFiles): Promise<LayerListing[]>;
 };
 
 /** Solves stages that are written by hand, in a store of its own. Nothing runs in them. */
@@ -48,9 +48,9 @@ export function stageBench(): StageBench {
   };
   const { store } = bench;
   const engine = createEngine({ store, searchPath: "" });
-  const listings = async (at: StageLayers) => {
+  const listings = async (at: StageLayers, wanted: WantedFiles = NOTHING_WANTED) => {
     const read: LayerListing[] = [];
-    for (const record of recordsOf(at)) read.push(await readLayer(lazyLayer(record, bench), NOTHING_WANTED));
+    for (const record of recordsOf(at)) read.push(await readLayer(lazyLayer(record, bench), wanted));
     return read;
   };
   return {
@@ -88,7 +88,9 @@ export function stageBench(): StageBench {
           event.type === "warning" ? [`${event.code}: ${event.message}`] : [],
         ),
         made: events.flatMap((event) =>
-          event.type === "step-done" && event.outcome === "done" ? [event.id] : [],
+          event.type === "step-done" && event.outcome === "done" && !event.id.startsWith("base ")
+            ? [event.id]
+            : [],
         ),
       };
     },

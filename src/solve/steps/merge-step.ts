@@ -48,7 +48,7 @@ export function mergeStep(
   bench: Workbench,
 ): Promise<readonly StageLayer[]> {
   return step(bench, `${stage.name} ${one.line}: ${one.text}`, async () => {
-    let here: Labelled = { at, owners: recordsOf(at).map(() => stage.name) };
+    let here: Labelled = { at, owners: recordsOf(at).map(() => `stage ${stage.name}`) };
     const added: StageLayer[] = [];
     let isKnown = true;
     for (const other of merged) {
@@ -56,7 +56,7 @@ export function mergeStep(
       isKnown &&= laid.isKnown;
       added.push(...laid.layers);
       const { steps } = here.at;
-      const owners = [...here.owners, ...laid.layers.map(() => other.name)];
+      const owners = [...here.owners, ...laid.layers.map(() => `stage ${other.name}`)];
       here = { at: { ...here.at, steps: [...steps, ...laid.layers] }, owners };
     }
     return { value: added, outcome: isKnown ? "hit" : "done" };
@@ -108,6 +108,10 @@ async function computedMerge(
     over: await listingsOf(over),
     own: await listingsOf(own),
   };
+  const ownerOf = (path: string): string => {
+    const last = listings.below.findLastIndex(({ entries }) => entries.some((entry) => entry.path === path));
+    return here.owners[last] ?? `stage ${name}`;
+  };
   const changes = layerChanges(listings.over, listings.own, where);
   const below = mergeListings(listings.below, `stage ${name}`);
   const source = await files.layers(
@@ -117,13 +121,13 @@ async function computedMerge(
   const tables = mergedTables(
     {
       ...{ below, added: source.tree, over: mergeListings(listings.over, where), changes },
-      names: { below: here.owners.at(-1) ?? name, added: other.name },
+      names: { below: ownerOf("etc/passwd"), added: where },
     },
     platform.architecture,
   );
   const flat = flatTree(below);
   const landed = landChanges(flat, changes, tables.entries);
-  const warnings = warningsOf(landed, tables, here, listings.below, other.name);
+  const warnings = warningsOf(landed, tables, ownerOf, where);
   if (fitsAsItIs(landed.tree, listings)) {
     const layers = layersOf(own, one.text).map(({ record, content }) => ({
       layer: record,
@@ -172,14 +176,9 @@ function filesAt({ origins }: Landed, { texts }: MergedTables, added: FileAt): F
 function warningsOf(
   { conflicts }: Landed,
   { accountWarnings, packages }: MergedTables,
-  { owners }: Labelled,
-  listings: readonly LayerListing[],
+  ownerOf: (path: string) => string,
   added: string,
 ): Warning[] {
-  const ownerOf = (path: string): string => {
-    const last = listings.findLastIndex(({ entries }) => entries.some((entry) => entry.path === path));
-    return owners[last] ?? owners[0] ?? "";
-  };
   const told = conflicts.filter(({ path }) => !BACKUPS.test(path));
   return [
     ...bounded("MERGE_CONFLICT", told, (conflict) => conflictText(conflict, ownerOf(conflict.path), added)),
