@@ -2,8 +2,10 @@ import { describe, expect, test } from "vitest";
 import { type AccountTexts, mergeAccounts } from "./merge-accounts.ts";
 
 const names = { below: "base", added: "stage db" };
-const merged = (below: AccountTexts, added: AccountTexts, over: AccountTexts = {}) =>
-  mergeAccounts({ below, added, over, names });
+const merged = (below: AccountTexts, added: AccountTexts, over: AccountTexts = {}) => {
+  const { texts, warnings } = mergeAccounts({ below, added, over, names });
+  return { texts, warnings: warnings.map(({ message }) => message) };
+};
 const ROOT = "root:x:0:0:root:/root:/bin/bash\n";
 
 test("lines stay where they are, new ones follow, and what is there twice is there once", () => {

@@ -54,7 +54,7 @@ const other = (path: string, text: string): readonly HandMade[] => [
     .map((_, depth, parts) => directory(parts.slice(0, depth + 1).join("/"))),
   file(path, text),
 ];
-const capability = "\x01\x00\x00\x02\x00\x20\x00\x00" + "\x00".repeat(12);
+const capability = "\x01\x00\x00\x02\x00\x20".padEnd(20, "\x00");
 
 const both: Meeting = { merge: [0, 1] };
 /** What the second image changed, laid over the third. */

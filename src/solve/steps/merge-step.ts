@@ -3,7 +3,7 @@ import { BASE_FILES } from "../../ecosystems/read-base.ts";
 import { CambiumError } from "../../errors.ts";
 import type { MergeStep, Stage, StepPlace } from "../../graph/stages.ts";
 import { isLaidAlike } from "../../image/laid-alike.ts";
-import { type Landed, landChanges, type PathConflict } from "../../image/land-changes.ts";
+import { type Landed, landChanges } from "../../image/land-changes.ts";
 import { layerChanges } from "../../image/layer-changes.ts";
 import { mergeListings } from "../../image/merge-listings.ts";
 import { type FlatTree, flatTree, treeDifference } from "../../image/tree-difference.ts";
@@ -16,6 +16,7 @@ import { layerListings } from "../base-listings.ts";
 import { step, type Workbench } from "../workbench.ts";
 import { differenceLayer, type FileAt, filesOf } from "./difference-layer.ts";
 import { inlineSource } from "./made-sources.ts";
+import { mergeWarnings } from "./merge-warnings.ts";
 import { type MergedTables, mergedTables } from "./merged-tables.ts";
 import type { StageFiles } from "./stage-files.ts";
 import { contentsOf, layersOf, recordsOf, type StageLayer, type StageLayers } from "./stage-layers.ts";
@@ -24,15 +25,8 @@ import { type KnownMerge, knownMerge, rememberMerge } from "./step-memory.ts";
 /** A stage to lay over another. */
 export type MergedStage = { readonly name: string; readonly layers: StageLayers };
 
-type Warning = KnownMerge["warnings"][number];
 /** A stage on its way: whose each of its layers is, bottom up. */
 type Labelled = { readonly at: StageLayers; readonly owners: readonly string[] };
-
-/** Lines of one kind for one merged stage; more would hide the rest of the log. */
-const MAX_WARNINGS = 10;
-/** Copies that tools leave of the tables as they were before: nobody misses one. */
-const BACKUPS =
-  /^(?:etc\/(?:passwd|group|g?shadow)-|var\/lib\/dpkg\/(?:status|diversions|statoverride)-old)$/;
 
 /**
  * The layers that lay stages over a stage, in order. Those of a stage are taken as they are where they come to the right
@@ -127,7 +121,7 @@ async function computedMerge(
   );
   const flat = flatTree(below);
   const landed = landChanges(flat, changes, tables.entries);
-  const warnings = warningsOf(landed, tables, ownerOf, where);
+  const warnings = mergeWarnings(landed.conflicts, tables, ownerOf, where);
   if (fitsAsItIs(landed.tree, listings)) {
     const layers = layersOf(own, one.text).map(({ record, content }) => ({
       layer: record,
@@ -171,34 +165,4 @@ function filesAt({ origins }: Landed, { texts }: MergedTables, added: FileAt): F
     if (content?.type !== "file") throw new TypeError("an inline source is one file");
     return { from, content };
   };
-}
-
-function warningsOf(
-  { conflicts }: Landed,
-  { accountWarnings, packages }: MergedTables,
-  ownerOf: (path: string) => string,
-  added: string,
-): Warning[] {
-  const told = conflicts.filter(({ path }) => !BACKUPS.test(path));
-  return [
-    ...bounded("MERGE_CONFLICT", told, (conflict) => conflictText(conflict, ownerOf(conflict.path), added)),
-    ...bounded("MERGE_ACCOUNTS", accountWarnings, (message) => message),
-    ...bounded(
-      "MERGE_PACKAGES",
-      packages,
-      ({ name, was, is }) => `package ${name} is ${was} below and ${is} in ${added}: the status says ${is}`,
-    ),
-  ];
-}
-
-function conflictText({ path, was, is, lostPaths }: PathConflict, owner: string, added: string): string {
-  if (was === is) return `/${path} differs between ${owner} and ${added}: that of ${added} is taken`;
-  const lost = lostPaths === 0 ? "" : `; ${lostPaths} paths below it are gone`;
-  return `/${path} is a ${was} in ${owner} and a ${is} in ${added}: the ${is} is taken${lost}`;
-}
-
-function bounded<Item>(code: string, items: readonly Item[], text: (item: Item) => string): Warning[] {
-  const shown = items.slice(0, MAX_WARNINGS).map((item) => ({ code, message: text(item) }));
-  const rest = items.length - shown.length;
-  return rest === 0 ? shown : [...shown, { code, message: `and ${rest} more of these` }];
 }
