@@ -1,4 +1,5 @@
-import type { Variant } from "./lock.ts";
+import type { LockedDeb, Variant } from "./lock.ts";
+import type { Universe } from "./universe.ts";
 
 /**
  * What a Python program needs below it: interpreter, C and C++ runtime, accounts, names, time zones, certificates.
@@ -43,4 +44,15 @@ export function seedPackages(variant: Variant): readonly string[] {
  */
 export function scriptOnlyDependencies(variant: Variant): ReadonlySet<string> {
   return new Set(variant === "distroless" ? ["dpkg", "debconf", "debconf-2.0", "awk"] : []);
+}
+
+/**
+ * What a base with apt needs besides: packages that are installed later count on every essential one without saying so
+ * (Debian Policy §3.5), and so do their maintainer scripts. `usr-is-merged` says what every computed base is; without it
+ * bookworm's init-system-helpers would bring a program that merges /usr, and all of Perl.
+ */
+export function packagesForApt(debs: readonly LockedDeb[], universe: Universe): string[] {
+  if (!debs.some(({ name }) => name === "apt")) return [];
+  const merged = universe.candidate("usr-is-merged") === undefined ? [] : ["usr-is-merged"];
+  return [...merged, ...universe.essential()];
 }

@@ -60,6 +60,8 @@ export function generatedEntries(suite: Suite): readonly SegmentEntry[] {
       architecture: "amd64",
       users: [{ name: "app" }],
       readFile,
+      keep: [],
+      shipped: new Map(),
     },
     memoryBlobs(),
   );
