@@ -12,7 +12,7 @@ import {
 } from "./lock.ts";
 import type { Mirrors } from "./mirror.ts";
 import { parsePackageName } from "./name.ts";
-import { packagesForApt, scriptOnlyDependencies, seedPackages } from "./seed.ts";
+import { mergedInstead, packagesForApt, scriptOnlyDependencies, seedPackages } from "./seed.ts";
 import { openUniverse, type Universe } from "./universe.ts";
 
 export type ResolveDebianRequest = DebianRequest & {
@@ -66,8 +66,13 @@ function computedBase(
   where: string,
 ): LockedDeb[] {
   const debs = closureOf(roots, universe, scriptOnlyDependencies(variant), where);
-  const more = packagesForApt(debs, universe);
-  return more.length === 0 ? debs : closureOf([...more, ...roots], universe, new Set(), where);
+  const essential = packagesForApt(debs, universe);
+  if (essential.length === 0) return debs;
+  const all = closureOf([...essential, ...roots], universe, new Set(), where);
+  const merged = mergedInstead(all, universe);
+  return merged.length === 0
+    ? all
+    : closureOf([...merged, ...essential, ...roots], universe, new Set(), where);
 }
 
 function keptChoices(

@@ -48,11 +48,17 @@ export function scriptOnlyDependencies(variant: Variant): ReadonlySet<string> {
 
 /**
  * What a base with apt needs besides: packages that are installed later count on every essential one without saying so
- * (Debian Policy §3.5), and so do their maintainer scripts. `usr-is-merged` says what every computed base is; without it
- * bookworm's init-system-helpers would bring a program that merges /usr, and all of Perl.
+ * (Debian Policy §3.5), and so do their maintainer scripts.
  */
 export function packagesForApt(debs: readonly LockedDeb[], universe: Universe): string[] {
-  if (!debs.some(({ name }) => name === "apt")) return [];
-  const merged = universe.candidate("usr-is-merged") === undefined ? [] : ["usr-is-merged"];
-  return [...merged, ...universe.essential()];
+  return debs.some(({ name }) => name === "apt") ? universe.essential() : [];
+}
+
+/**
+ * Of the two ways to say that /usr is merged, the package that only says so, since every computed base is: the other, which
+ * bookworm's init-system-helpers names first, merges it and brings all of Perl.
+ */
+export function mergedInstead(debs: readonly LockedDeb[], universe: Universe): string[] {
+  const isChosen = debs.some(({ name }) => name === "usrmerge");
+  return isChosen && universe.candidate("usr-is-merged") !== undefined ? ["usr-is-merged"] : [];
 }

@@ -4,19 +4,11 @@ import type { KeptPart } from "../paths.ts";
 import type { ShippedDeb } from "../shipped.ts";
 import type { Tree } from "../tree.ts";
 import { alternativesDatabase } from "./alternatives.ts";
+import { diversions } from "./diversions.ts";
 import { type DpkgRecord, dpkgRecord } from "./dpkg-info.ts";
 import { directory, file } from "./entries.ts";
 
 const ADMIN = "var/lib/dpkg";
-
-/** Paths of what images leave out, as dpkg's options (dpkg(1), --path-exclude), so that later packages come without too. */
-const EXCLUDED: Readonly<Record<KeptPart, readonly string[]>> = {
-  man: ["path-exclude=/usr/share/man/*"],
-  info: ["path-exclude=/usr/share/info/*"],
-  locale: ["path-exclude=/usr/share/locale/*", "path-include=/usr/share/locale/locale.alias"],
-  doc: ["path-exclude=/usr/share/doc/*", "path-include=/usr/share/doc/*/copyright"],
-};
-const PARTS = ["man", "info", "locale", "doc"] as const;
 
 export type DpkgInput = {
   readonly debs: readonly { readonly deb: LockedDeb }[];
@@ -50,26 +42,13 @@ export function dpkgDatabase(tree: Tree, input: DpkgInput): SourceEntry[] {
     file(`${ADMIN}/status`, records.map(({ paragraph }) => `${paragraph}\n`).join("")),
     file(`${ADMIN}/available`, ""),
     file(`${ADMIN}/info/format`, "1\n"),
-    file(`${ADMIN}/diversions`, diversions(tree, input.suite)),
-    file(`${ADMIN}/statoverride`, ""),
+    file(`${ADMIN}/diversions`, diversions(tree, records, input.suite, input.architecture)),
+    // Since dpkg 1.22.
+    ...(input.suite === "bookworm" ? [] : [file(`${ADMIN}/arch-native`, `${input.architecture}\n`)]),
     ...records.flatMap(({ info }) => info),
     ...triggers(records),
     ...alternativesDatabase(tree).map(([name, text]) => file(`${ADMIN}/alternatives/${name}`, text)),
-    ...exclusions(keep),
-    ...aptFolders(tree),
   ];
-}
-
-/** bookworm's dash diverts the shell from a time when bash had it; its manual page where there are any. */
-function diversions(tree: Tree, suite: Suite): string {
-  if (suite !== "bookworm" || tree.resolve("usr/bin/dash") === undefined) return "";
-  const page = "/usr/share/man/man1/sh";
-  const hasPages = tree.resolve("usr/share/man/man1") !== undefined;
-  const paths = [
-    ...(hasPages ? [[`${page}.1.gz`, `${page}.distrib.1.gz`]] : []),
-    ["/bin/sh", "/bin/sh.distrib"],
-  ];
-  return paths.map(([from, to]) => `${from}\n${to}\ndash\n`).join("");
 }
 
 /** `File` has those for paths, and each named trigger a file. `Lock` is locked and never read. */
@@ -90,23 +69,6 @@ function triggers(records: readonly DpkgRecord[]): SourceEntry[] {
     file(`${ADMIN}/triggers/Unincorp`, ""),
     ...[...named].map(([name, lines]) => file(`${ADMIN}/triggers/${name}`, lines.join(""))),
   ];
-}
-
-function exclusions(keep: ReadonlySet<KeptPart>): SourceEntry[] {
-  const lines = PARTS.filter((part) => !keep.has(part)).flatMap((part) => EXCLUDED[part]);
-  if (lines.length === 0) return [];
-  const text = `# Parts of packages that this image is without.\n${lines.map((line) => `${line}\n`).join("")}`;
-  return [file("etc/dpkg/dpkg.cfg.d/left-out", text)];
-}
-
-/** Downloads go to folders of the account that apt gives up its rights for. */
-function aptFolders(tree: Tree): SourceEntry[] {
-  if (tree.resolve("usr/bin/apt-get") === undefined) return [];
-  const master = Buffer.from(tree.read("usr/share/base-passwd/passwd.master") ?? []).toString("utf8");
-  const uid = Number(/^_apt:[^:]*:(\d+):/m.exec(master)?.[1] ?? 0);
-  return ["var/lib/apt/lists/partial", "var/cache/apt/archives/partial"].map((path) =>
-    directory(path, { mode: 0o700, uid }),
-  );
 }
 
 function byName(a: LockedDeb, b: LockedDeb): number {

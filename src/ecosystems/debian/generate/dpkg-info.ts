@@ -13,10 +13,13 @@ const INFO = "var/lib/dpkg/info";
 
 /** What dpkg's database has of one package. */
 export type DpkgRecord = {
+  readonly name: string;
   /** With the architecture where several may be installed side by side: `libc6:amd64`. */
   readonly infoName: string;
   readonly paragraph: string;
   readonly info: readonly SourceEntry[];
+  /** Its paths as shipped, without a leading slash, those that are in the image. */
+  readonly listed: ReadonlySet<string>;
   /** Triggers that it waits for: a path or a name, and whether who sets one off waits too. */
   readonly interests: readonly { readonly trigger: string; readonly isAwaited: boolean }[];
 };
@@ -47,7 +50,7 @@ export function dpkgRecord(
     return [file(path, keptSums(texts.get(member) ?? "", listed))];
   });
   return {
-    infoName,
+    ...{ name, infoName, listed },
     paragraph: statusParagraph(control, conffilesOf(texts.get("conffiles") ?? "", tree), where),
     info: [file(`${INFO}/${infoName}.list`, [".", ...listed].map((path) => `/${path}\n`).join("")), ...info],
     interests: interestsOf(texts.get("triggers") ?? ""),
