@@ -46,7 +46,10 @@ describe.for(["bookworm", "trixie"] as const)("a computed %s", (suite: Suite) =>
     mkdirSync(computed, { recursive: true });
     writeRootfs(base, computed);
     mkdirSync(withApt);
-    writeRootfs(await buildBase(workshop, await lockFor(workshop, suite, "standard", ["amd64"], ["apt"]), "amd64"), withApt);
+    writeRootfs(
+      await buildBase(workshop, await lockFor(workshop, suite, "standard", ["amd64"], ["apt"]), "amd64"),
+      withApt,
+    );
     const repository = folder.at(suite, "repository");
     await debootstrapTree(workshop, suite, "amd64", seedPackages("standard"), installed, repository);
   });
@@ -78,30 +81,36 @@ describe.for(["bookworm", "trixie"] as const)("a computed %s", (suite: Suite) =>
     expect(stale).toEqual([]);
   });
 
-  test.each(["standard", "with apt"])("has dpkg's database of its packages, %s, but for what is left out", (which) => {
-    const theirs = dpkgFacts(installed);
-    const ours = dpkgFacts(which === "standard" ? computed : withApt);
-    const isOurs = (name: string) => ours.status.has(name);
-    expect(ours.status.size).toBeGreaterThan(60);
-    expect([...theirs.status].filter(([name]) => isOurs(name))).toEqual([...ours.status]);
-    const leftOut = /^(?:[0-9a-f]{32} {2}|\/)usr\/share\/(?:man|info|locale|doc)(?:\/(?!.*\/copyright$).*)?$/;
-    const present = (name: string, text: string) =>
-      /\.(list|md5sums)$/.test(name)
-        ? text.split("\n").filter((line) => !leftOut.test(line) || ours.info.get(name)?.text.includes(`${line}\n`))
-        : text;
-    const info = (facts: DpkgFacts) =>
-      [...facts.info]
-        .filter(([name]) => name === "format" || isOurs(packageOfInfo(name)))
-        .map(([name, { mode, text }]) => ({ name, mode, text: present(name, text) }));
-    expect(info(ours)).toEqual(info(theirs));
-    for (const [name, text] of ours.rest) {
-      expect({ name, text }).toEqual({ name, text: theirs.rest.get(name)? });
-    }
-    // Of pages that are left out, and of a package that comes with apt alone.
-    const missing = [...theirs.rest.keys()].filter((name) => !ours.rest.has(name));
-    const pager = which === "standard" ? ["alternatives/pager"] : [];
-    expect(missing).toEqual(["alternatives/builtins.7.gz", ...pager]);
-  });
+  test.each(["standard", "with apt"])(
+    "has dpkg's database of its packages, %s, but for what is left out",
+    (which) => {
+      const theirs = dpkgFacts(installed);
+      const ours = dpkgFacts(which === "standard" ? computed : withApt);
+      const isOurs = (name: string) => ours.status.has(name);
+      expect(ours.status.size).toBeGreaterThan(60);
+      expect([...theirs.status].filter(([name]) => isOurs(name))).toEqual([...ours.status]);
+      const leftOut =
+        /^(?:[0-9a-f]{32} {2}|\/)usr\/share\/(?:man|info|locale|doc)(?:\/(?!.*\/copyright$).*)?$/;
+      const present = (name: string, text: string) =>
+        /\.(list|md5sums)$/.test(name)
+          ? text
+              .split("\n")
+              .filter((line) => !leftOut.test(line) || ours.info.get(name)?.text.includes(`${line}\n`))
+          : text;
+      const info = (facts: DpkgFacts) =>
+        [...facts.info]
+          .filter(([name]) => name === "format" || isOurs(packageOfInfo(name)))
+          .map(([name, { mode, text }]) => ({ name, mode, text: present(name, text) }));
+      expect(info(ours)).toEqual(info(theirs));
+      for (const [name, text] of ours.rest) {
+        expect({ name, text }).toEqual({ name, text: theirs.rest.get(name) });
+      }
+      // Of pages that are left out, and of a package that comes with apt alone.
+      const missing = [...theirs.rest.keys()].filter((name) => !ours.rest.has(name));
+      const pager = which === "standard" ? ["alternatives/pager"] : [];
+      expect(missing).toEqual(["alternatives/builtins.7.gz", ...pager]);
+    },
+  );
 
   test("has the same accounts, dates aside", () => {
     const undated = (root: string) =>
@@ -180,8 +189,9 @@ function pathsOfOtherPackages(root: string, lock: DebianLock): (path: string) =>
   const info = join(root, "var/lib/dpkg/info");
   const foreign = new Set<string>();
   for (const name of readdirSync(info)) {
-    const owner = /^([^:]+)(?::.*)?\.list$/.exec(name)?.[1];
-    if (owner === undefined || ours.has(owner)) continue;
+    if (name === "format" || ours.has(packageOfInfo(name))) continue;
+    foreign.add(`var/lib/dpkg/info/${name}`);
+    if (!name.endsWith(".list")) continue;
     for (const line of readFileSync(join(info, name), "utf8").split("\n"))
       foreign.add(mergedPath(line.slice(1), false));
   }
@@ -196,7 +206,7 @@ function pathsOfOtherPackages(root: string, lock: DebianLock): (path: string) =>
     /^etc\/rc[0-6S]\.d\//,
     /^var\/lib\/systemd\//,
     // util-linux
-    /^(usr\/bin|etc\/alternatives)\/pager$/,
+    /^(usr\/bin|etc\/alternatives|var\/lib\/dpkg\/alternatives)\/pager$/,
     /^run\/mount$/,
     // apt and what debootstrap downloads for it
     /^var\/(lib|cache)\/apt\//,

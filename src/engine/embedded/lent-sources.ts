@@ -38,13 +38,15 @@ export function lendSources(
   }));
 }
 
-/** apt reads these names alone (sources.list(5)); an empty list is none. */
+/** apt reads these names alone (sources.list(5)), which no whiteout has; an empty list is none. */
 function hasSources(view: FileView, folders: readonly string[]): boolean {
   if (/^\s*deb\b/m.test(textInside(view, LIST))) return true;
   const folder = resolveInside(view, FOLDER);
   if (folder === undefined) return false;
   const names = new Set(folders.flatMap((root) => namesIn(join(root, folder))));
-  return [...names].some((name) => /\.(list|sources)$/.test(name) && view(`${folder}/${name}`) !== undefined);
+  return [...names].some(
+    (name) => /^[^.].*\.(list|sources)$/.test(name) && view(`${folder}/${name}`) !== undefined,
+  );
 }
 
 function namesIn(folder: string): string[] {
