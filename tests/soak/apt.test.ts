@@ -24,7 +24,7 @@ describe.runIf(needs("docker-registry", "runc", "root")).each(["bookworm", "trix
     test("scripts of later packages find all they count on", async () => {
       const steps = [
         // Alternatives, accounts, questions, conffiles of its own, services.
-        `apt-get update && ${INSTALL} git nano less netcat-openbsd openssh-server`,
+        `apt-get update -o Acquire::Languages=none && ${INSTALL} git nano less netcat-openbsd openssh-server`,
         `echo == checked; ${CHECKS}`,
         "echo == made; getent passwd sshd | cut -d: -f1; readlink /etc/alternatives/editor /etc/alternatives/nc; test -e /etc/ssh/sshd_config; ls /etc/rc2.d | grep -c ssh",
         `apt-get purge -y nano openssh-server && apt-get autoremove -y && echo == purged && ${CHECKS}; readlink -q /etc/alternatives/editor; true`,

@@ -27,7 +27,8 @@ export async function pushAptBase(suite: Suite, world: BaseWorld, machine: Machi
 }
 
 /**
- * Builds a Dockerfile on a base; gives what each step said, by the `echo == NAME` before it, and the image as a folder.
+ * Builds a Dockerfile on a base; gives what steps said after `echo == NAME`, up to the next or their end, the image as a
+ * folder, and how many steps were known.
  */
 export async function runInside(
   { reference }: AptBase,
@@ -58,7 +59,8 @@ export async function runInside(
     if (heading !== undefined) {
       current = [];
       said.set(heading, current);
-    } else if (text !== undefined) current.push(text);
+    } else if (text === undefined) current = [];
+    else current.push(text);
   }
   return { said, root, known: (ran.stderr.match(/^known .*: RUN /gm) ?? []).length };
 }
