@@ -16,6 +16,8 @@ export const LAYOUT_VERSIONS = {
   deb: 1,
   /** What no Debian package ships: accounts, caches, links. */
   base: 1,
+  /** dpkg's database of a computed base that has dpkg. */
+  dpkg: 1,
   /** Files of the build context. */
   files: 1,
   /** Files that a frontend made, such as an editable install. */

@@ -1,3 +1,4 @@
+import { hasDpkg } from "../ecosystems/debian/generate/dpkg-database.ts";
 import type { Base } from "../graph/definition.ts";
 import type { Segment } from "../layer/segment.ts";
 import { DEBIAN_BUDGET, groupPackages, PYTHON_BUDGET } from "../plan/group.ts";
@@ -74,6 +75,7 @@ async function planImage(
   const layers = [
     ...guessedLayers("debian", wanted.debian, known),
     ...(request.base === undefined ? [unseenLayer("base", "base")] : []),
+    ...(request.base === undefined && hasDpkg(debs) ? [unseenLayer("dpkg", "dpkg")] : []),
     ...(definition.python === undefined ? [] : [unseenLayer("venv", "venv")]),
     ...guessedLayers("python", wanted.python, known),
     ...files.map(({ name }) => unseenLayer(name, "files")),

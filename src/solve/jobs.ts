@@ -26,17 +26,21 @@ export type Job =
       readonly deb: LockedDeb;
       readonly keep: readonly ("man" | "info" | "locale" | "doc")[];
     }
+  /** What of a .deb only dpkg needs, where it was transcoded without being asked. */
+  | { readonly kind: "deb-shipped"; readonly deb: LockedDeb }
   | { readonly kind: "debian-index"; readonly packed: Uint8Array; readonly where: string }
   /** Raw deflate by the pinned compressor. */
   | { readonly kind: "deflate"; readonly bytes: Uint8Array }
   | { readonly kind: "describe"; readonly name: string; readonly plan: LayerPlan };
 
-/** What a job leaves: a segment or another blob in the store, a layer that is now known, compressed bytes. */
+/** What a job leaves: a segment or another blob in the store, a layer that is now known, compressed bytes; of a .deb
+ * what dpkg's database needs, packed. */
 export type JobResult = {
   readonly segment?: SegmentId;
   readonly blob?: Digest;
   readonly layer?: { readonly key: Digest; readonly record: LayerRecord };
   readonly deflated?: Uint8Array;
+  readonly shipped?: string;
 };
 
 /** The parts of the store that need no index; each thread opens its own. */
@@ -50,12 +54,20 @@ export async function runJob(job: Job, store: JobStore): Promise<JobResult> {
     case "deflate":
       return { deflated: deflatePinned(job.bytes) };
     case "deb": {
-      const { transcodeDeb } = await import("../ecosystems/debian/transcode.ts");
+      const [{ transcodeDeb }, { packShipped }] = await Promise.all([
+        import("../ecosystems/debian/transcode.ts"),
+        import("../ecosystems/debian/shipped.ts"),
+      ]);
       const { deb, keep } = job;
       const archivePath = store.blobs.path(deb.sha256);
-      const segment = await transcodeDeb({ archive: deb.sha256, archivePath, deb, keep }, store.blobs);
+      const input = { archive: deb.sha256, archivePath, deb, keep };
+      const { segment, shipped } = await transcodeDeb(input, store.blobs);
       store.segments.put(segment);
-      return { segment: segment.id };
+      return { segment: segment.id, shipped: packShipped(shipped) };
+    }
+    case "deb-shipped": {
+      const { packShipped, readShipped } = await import("../ecosystems/debian/shipped.ts");
+      return { shipped: packShipped(await readShipped(store.blobs.path(job.deb.sha256), job.deb)) };
     }
     case "debian-index": {
       const { putIndexBlob } = await import("../ecosystems/debian/index-blob.ts");

@@ -104,7 +104,7 @@ async function debianPart(
     const before = countMade();
     const debian = await debianSegments(debs, definition.base.keep, bench, before.count(locateDebs));
     if (definition.base.packages.length > 0) await noteScripts(debs, bench);
-    const request = { definition, debs, debian, platform, complete, isWhole: false };
+    const request = { definition, debs, debian, platform, complete, locateDebs, isWhole: false };
     const generated = await generatedPart({ ...request, ...(base && { base }) }, bench);
     const value = {
       debian,
