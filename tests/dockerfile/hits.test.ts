@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Ran, RunOptions } from "../support/command.ts";
 import { needs } from "../support/needs.ts";
-import { type BaseWorld, type Machine, startBaseWorld } from "../support/registry-bases.ts";
+import { type DebianWorld, startDebianWorld } from "./debian-world.ts";
 
 /** A project that is built twice, and what happens to it between. */
 type HitCase = {
@@ -166,20 +166,15 @@ const hitCases: readonly HitCase[] = [
 ];
 
 describe.runIf(needs("docker-registry", "runc", "root"))("the second build, after a change of", () => {
-  let world: BaseWorld;
-  let machine: Machine;
-  let base: string;
+  let debian: DebianWorld;
 
   beforeAll(async () => {
-    world = await startBaseWorld([]);
-    machine = world.machine("machine");
-    base = `${world.registry.address}/debian:1`;
-    const yaml = "debian: trixie\ncmd: [python3]\n";
-    await machine.build(world.project("debian", { "cambium.yaml": yaml }), "-t", base, "--push");
+    debian = await startDebianWorld();
   });
-  afterAll(async () => world?.[Symbol.asyncDispose]());
+  afterAll(async () => debian?.[Symbol.asyncDispose]());
 
   test.for(hitCases)("$name", async (one) => {
+    const { world, builder, base } = debian;
     const number = hitCases.indexOf(one);
     const folder = world.at(`case-${number}`);
     mkdirSync(folder);
@@ -189,7 +184,7 @@ describe.runIf(needs("docker-registry", "runc", "root"))("the second build, afte
     const missed = async (args: readonly string[], options: Partial<RunOptions>) => {
       writeBase(folder, base, number);
       const flags = ["--progress", "json", "--platform", "linux/amd64"];
-      return missedIn(await machine.run(["build", folder, ...flags, ...args], options));
+      return missedIn(await builder.run(["build", folder, ...flags, ...args], options));
     };
     const first = await missed(one.args ?? [], one.env === undefined ? {} : { env: one.env });
     expect(first).not.toEqual([]);
