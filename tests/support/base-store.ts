@@ -38,6 +38,8 @@ const withShell: Kind = { name: "debian", files: { "cambium.yaml": debianYaml } 
 
 type Base = {
   readonly root: string;
+  /** Its image as a layout, for amd64. */
+  readonly layout: string;
   /** A `cambium.lock` that settles the base and leaves Python open. */
   readonly lock: string;
 };
@@ -73,7 +75,11 @@ async function openOnce(kind: Kind): Promise<Base> {
   } finally {
     locks.close();
   }
-  return { root: join(folder, "store"), lock: readFileSync(join(folder, "project", "cambium.lock"), "utf8") };
+  return {
+    root: join(folder, "store"),
+    layout: join(folder, "layout"),
+    lock: readFileSync(join(folder, "project", "cambium.lock"), "utf8"),
+  };
 }
 
 async function make(kind: Kind, folder: string): Promise<void> {
@@ -103,7 +109,9 @@ async function tryMake({ files }: Kind, seed: string | undefined): Promise<strin
     copyFileSync(join(seed, "project", "cambium.lock"), join(project, "cambium.lock"));
     copyStore(join(seed, "store"), store, { isForgetful: true });
   }
-  for (const args of [...(seed === undefined ? [["lock", project]] : []), ["build", project, "--locked"]]) {
+  const output = ["--platform", "linux/amd64", "-o", `type=oci,dest=${join(folder, "layout")}`];
+  const build = ["build", project, "--locked", ...output];
+  for (const args of [...(seed === undefined ? [["lock", project]] : []), build]) {
     const ran = await cambium(args, { store });
     if (ran.exitCode === 0) continue;
     rmSync(folder, { recursive: true, force: true });
