@@ -111,6 +111,15 @@ const hitCases: readonly HitCase[] = [
     missed: ["RUN |1 LATER=2"],
   },
   {
+    name: "an argument declared before the step, which does not use it",
+    dockerfile: "FROM debian\nRUN echo first > /first\nARG EARLY\nRUN echo two > /two\nRUN cat /two\n",
+    args: ["--build-arg", "EARLY=1"],
+    change: nothing,
+    changedArgs: ["--build-arg", "EARLY=2"],
+    // It is in their environment, as BuildKit has it.
+    missed: ["RUN |1 EARLY=2 /bin/sh -c echo two", "RUN |1 EARLY=2 /bin/sh -c cat"],
+  },
+  {
     name: "a secret's value",
     dockerfile: "FROM debian\nRUN --mount=type=secret,id=token,env=TOKEN echo run > /ran\n",
     args: ["--secret", "id=token,env=TOKEN"],
