@@ -31,6 +31,8 @@ export type Job =
   | { readonly kind: "debian-index"; readonly packed: Uint8Array; readonly where: string }
   /** Raw deflate by the pinned compressor. */
   | { readonly kind: "deflate"; readonly bytes: Uint8Array }
+  /** The same of several. */
+  | { readonly kind: "deflate-each"; readonly contents: readonly Uint8Array[] }
   | { readonly kind: "describe"; readonly name: string; readonly plan: LayerPlan };
 
 /** What a job leaves: a segment or another blob in the store, a layer that is now known, compressed bytes; of a .deb
@@ -41,6 +43,7 @@ export type JobResult = {
   readonly layer?: { readonly key: Digest; readonly record: LayerRecord };
   readonly deflated?: Uint8Array;
   readonly shipped?: string;
+  readonly deflatedEach?: readonly Uint8Array[];
 };
 
 /** The parts of the store that need no index; each thread opens its own. */
@@ -53,6 +56,8 @@ export async function runJob(job: Job, store: JobStore): Promise<JobResult> {
       return { layer: { key: job.plan.key, record: await describeLayer(job.plan, store.blobs, job.name) } };
     case "deflate":
       return { deflated: deflatePinned(job.bytes) };
+    case "deflate-each":
+      return { deflatedEach: job.contents.map(deflatePinned) };
     case "deb": {
       const [{ transcodeDeb }, { packShipped }] = await Promise.all([
         import("../ecosystems/debian/transcode.ts"),
