@@ -76,8 +76,7 @@ describe.runIf(needs("runc", "root"))("bytecode", () => {
 
   /** Prints what a program prints in one of the images. */
   async function python(tag: string, ...args: readonly string[]): Promise<string> {
-    const flags = ["--image", tag, "--entrypoint", "/opt/venv/bin/python"];
-    const ran = await cambium(["run", ...flags, ...args], { store: place.store });
+    const ran = await cambium(["run", "--image", tag, "python", ...args], { store: place.store });
     expect(ran.exitCode, ran.stderr).toBe(0);
     return ran.stdout;
   }
@@ -143,7 +142,7 @@ print(os.listdir("${SITE}"))
     const digests = new Set(without.map(({ digest }) => digest));
     const own = with_.filter(({ digest }) => !digests.has(digest));
     expect(with_.length - own.length).toBe(without.length);
-    expect(own.map(({ name }) => name)).toEqual([expect.stringContaining("bytecode pip and 1 more")]);
+    expect(own.map(({ name }) => name)).toEqual(["bytecode pip", "bytecode demo"]);
   });
 
   test("is the same from an empty store, on one core, and when everything is computed again", async () => {
@@ -167,7 +166,10 @@ print(os.listdir("${SITE}"))
     const { stdout } = await cambium(["plan", asks, "--json"], { store: place.store });
     const { layers } = JSON.parse(stdout).images[0] as { layers: { name: string; isReused: boolean }[] };
     const of = layers.filter(({ name }) => name.startsWith("bytecode "));
-    expect(of).toMatchObject([{ isReused: true, packages: [] }]);
+    expect(of).toMatchObject([
+      { name: "bytecode pip", isReused: true, packages: [] },
+      { name: "bytecode demo", isReused: true, packages: [] },
+    ]);
   });
 
   test("of a source that other files replace is left out", async () => {
@@ -180,7 +182,7 @@ print(os.listdir("${SITE}"))
     expect(await python("changed:1", "-c", program)).toBe("mine 43\n");
   });
 
-  test("a source that takes too much time or memory, or kills the compiler, has none, and the next one has", async () => {
+  test("a source that takes too much time or memory has none, and the next one has", async () => {
     const program = unpackedPython(place.store);
     // Each level of finally is compiled twice.
     const levels = 18;
