@@ -172,6 +172,31 @@ print(os.listdir("${SITE}"))
     ]);
   });
 
+  test("serves both architectures: compiled once, in the same layers", async () => {
+    const flags = [
+      "--bytecode",
+      "--platform",
+      "linux/amd64,linux/arm64",
+      "--progress",
+      "json",
+      "-t",
+      "both:1",
+    ];
+    const ran = await place.build(project, flags);
+    digestIn(ran);
+    expect(ran.stderr).not.toMatch(/"type":"(transcode-started","id":"[0-9a-f]+","name":"bytecode|notice)/);
+    const inspected = await cambium(["inspect", "both:1", "--json"], { store: place.store });
+    const { images } = JSON.parse(inspected.stdout) as {
+      images: readonly { platform: string; layers: readonly { digest: string }[] }[];
+    };
+    expect(images.map(({ platform }) => platform).sort()).toEqual(["linux/amd64", "linux/arm64"]);
+    const bytecode = (await layersOf("with:1")).filter(({ name }) => name.startsWith("bytecode "));
+    for (const { layers } of images) {
+      const digests = layers.map(({ digest }) => digest);
+      expect(digests).toEqual(expect.arrayContaining(bytecode.map(({ digest }) => digest)));
+    }
+  });
+
   test("of a source that other files replace is left out", async () => {
     const files = await pylockFiles(locked);
     const yaml = `${files["cambium.yaml"]?.replace("copy: app.py", "copy: [app.py, 'values.py:/opt/venv/lib/python3.13/site-packages/demo/values.py']")}`;
