@@ -84,6 +84,9 @@ export async function* compilePython(
     const fed = feed(python.stdin, files);
     fed.catch(python.fail);
     for (let left = files.length; left > 0; left--) yield await python.answer();
+    // Its end of its own accord; what comes next has nothing left to end.
+    python.stdin.end();
+    await python.ended;
   } finally {
     python.stop();
   }
@@ -132,6 +135,7 @@ function start(program: PythonProgram, limits: CompileLimits) {
   };
   return {
     stdin: child.stdin,
+    ended: once(child, "close").catch(() => undefined),
     fail,
     answer,
     greeting: async () => Buffer.from((await answer()) ?? "").toString("utf8"),
