@@ -114,7 +114,7 @@ umoci), and package and Debian mirrors that pip and apt of this machine know. Ra
   two runs \`sync\` empties the disk's queue. One round before the first is not counted, unless said.
 - The index is a Node process on the same cores, which costs both sides. The Debian mirror is another, and caches.
 - Cambium checks every digest and syncs every blob to disk; pip, tar, gzip and unzip do neither.
-- Neither side makes bytecode. Time to first import stands beside every row that makes an image on both sides.
+- Neither side makes bytecode, but in the row that says so both do. Time to first import stands beside every row that makes an image on both sides.
 - Numbers of another machine cannot be compared with these; ratios can, with care.
 
 Measured on ${machines.join("; ")}.

@@ -1,4 +1,5 @@
 import type { LockedDeb } from "../ecosystems/debian/lock.ts";
+import type { PythonFile, PythonProgram } from "../ecosystems/python/bytecode/compile.ts";
 import type { DirectUrl } from "../ecosystems/python/lock.ts";
 import type { FileContent } from "../ecosystems/python/transcode.ts";
 import { type ArrangedTier, arrange } from "../layer/arrange.ts";
@@ -20,6 +21,14 @@ export type Job =
       readonly directUrl?: DirectUrl;
       /** Uncompressed bytes from which on the layer of this package alone is described in the same pass. */
       readonly describeAbove: number;
+    }
+  | {
+      readonly kind: "bytecode";
+      /** Whole, in the store. */
+      readonly wheel: SegmentId;
+      /** Of the interpreter: `3.11.2`. */
+      readonly version: string;
+      readonly program: PythonProgram;
     }
   | {
       readonly kind: "deb";
@@ -73,6 +82,16 @@ export async function runJob(job: Job, store: JobStore): Promise<JobResult> {
     case "deb-shipped": {
       const { packShipped, readShipped } = await import("../ecosystems/debian/shipped.ts");
       return { shipped: packShipped(await readShipped(store.blobs.path(job.deb.sha256), job.deb)) };
+    }
+    case "bytecode": {
+      const { bytecodeSegment } = await import("../ecosystems/python/bytecode/bytecode.ts");
+      const { compilePython } = await import("../ecosystems/python/bytecode/compile.ts");
+      const wheel = store.segments.get(job.wheel);
+      if (wheel === undefined) throw new TypeError(`no segment ${job.wheel} to compile`);
+      const compile = (files: readonly PythonFile[]) => compilePython(job.program, files);
+      const segment = await bytecodeSegment(wheel, job.version, compile, store.blobs, store.blobs);
+      store.segments.put(segment);
+      return { segment: segment.id };
     }
     case "debian-index": {
       const { putIndexBlob } = await import("../ecosystems/debian/index-blob.ts");

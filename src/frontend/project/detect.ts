@@ -183,11 +183,15 @@ function rebased(base: Base, { from, debian }: Pick<Spec, "debian" | "from">): B
   return base.kind === "image" || suite === undefined ? base : { ...base, suite };
 }
 
-function withOptions(python: PythonInstall, { extras = [], groups = [] }: DetectOptions): PythonInstall {
+function withOptions(
+  python: PythonInstall,
+  { extras = [], groups = [], bytecode = python.bytecode }: DetectOptions,
+): PythonInstall {
   return {
     source: python.source,
     extras: [...new Set([...python.extras, ...extras])].sort(),
     groups: [...new Set([...python.groups, ...groups])].sort(),
+    ...(bytecode === true && { bytecode }),
   };
 }
 
