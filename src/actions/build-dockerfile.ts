@@ -6,6 +6,7 @@ import { readDockerfile } from "../frontend/dockerfile/read-dockerfile.ts";
 import type { Digest } from "../layer/digest.ts";
 import { formatPlatform, machinePlatform, type Platform } from "../platform.ts";
 import { baseDocuments, findBase } from "../solve/base-documents.ts";
+import { lentSources } from "../solve/mirrors.ts";
 import type { ContextFolder } from "../solve/steps/stage-files.ts";
 import { type StageSettings, solveStages } from "../solve/steps/stage-solver.ts";
 import type { Workbench } from "../solve/workbench.ts";
@@ -77,7 +78,7 @@ async function pinnedBase(reference: string, platform: Platform, pull: boolean, 
 
 function stageSettings(file: string, settings: BuildSettings): StageSettings {
   const ignoreFile = `${file}.dockerignore`;
-  const { contextDir, dockerfile, env, sourceDateEpoch } = settings;
+  const { contextDir, debianMirror, dockerfile, env, sourceDateEpoch } = settings;
   const folders = [...dockerfile.buildContexts].filter(([, place]) => !/^[a-z-]+:\/\//.test(place));
   return {
     context: { root: contextDir, ...(existsSync(ignoreFile) && { ignoreFile }) },
@@ -87,6 +88,7 @@ function stageSettings(file: string, settings: BuildSettings): StageSettings {
       sshSockets: dockerfile.sshSockets,
       env,
       project: mountProject(settings),
+      aptSources: lentSources({ ...(debianMirror !== undefined && { debianMirror }) }),
     },
     ...(sourceDateEpoch !== undefined && { sourceDateEpoch }),
     network: dockerfile.network,

@@ -4,6 +4,7 @@ import { neededStages } from "../graph/defined-stages.ts";
 import type { BaseSettings } from "../image/inherit.ts";
 import type { Platform } from "../platform.ts";
 import { baseDocuments } from "../solve/base-documents.ts";
+import { lentSources } from "../solve/mirrors.ts";
 import { stageGraph } from "../solve/steps/defined-graph.ts";
 import type { StackBase } from "../solve/steps/stage-layers.ts";
 import { type StageSettings, solveStages } from "../solve/steps/stage-solver.ts";
@@ -88,14 +89,20 @@ async function inheritedSettings(
   return found;
 }
 
-function stageSettings({ loaded, tags }: Project, settings: BuildSettings): StageSettings {
+function stageSettings({ debianMirror, loaded, tags }: Project, settings: BuildSettings): StageSettings {
   const { dockerfile, env, sourceDateEpoch } = settings;
   const { root, ...walk } = loaded.context;
   const project = mountProject({ ...settings, tags: settings.tags.length > 0 ? settings.tags : tags });
   return {
     context: { root, walk },
     contexts: new Map(),
-    lent: { secrets: dockerfile.secrets, sshSockets: dockerfile.sshSockets, env, project },
+    lent: {
+      secrets: dockerfile.secrets,
+      sshSockets: dockerfile.sshSockets,
+      env,
+      project,
+      aptSources: lentSources({ ...(debianMirror !== undefined && { debianMirror }) }),
+    },
     ...(sourceDateEpoch !== undefined && { sourceDateEpoch }),
     network: dockerfile.network,
     allowsInsecure: dockerfile.allowsInsecure,

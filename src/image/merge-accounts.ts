@@ -15,7 +15,8 @@ export type AccountMerge = {
   readonly names: { readonly below: string; readonly added: string };
 };
 
-export type MergedAccounts = { readonly texts: AccountTexts; readonly warnings: readonly string[] };
+export type AccountWarning = { readonly code: "MERGE_ACCOUNTS"; readonly message: string };
+export type MergedAccounts = { readonly texts: AccountTexts; readonly warnings: readonly AccountWarning[] };
 
 type Row = { readonly name: string; readonly line: string };
 
@@ -28,7 +29,7 @@ type Row = { readonly name: string; readonly line: string };
  */
 export function mergeAccounts({ below, added, over, names }: AccountMerge): MergedAccounts {
   const texts: Partial<Record<AccountTable, string>> = {};
-  const warnings: string[] = [];
+  const warnings: AccountWarning[] = [];
   for (const table of ACCOUNT_TABLES) {
     const [ours, theirs] = [below[table], added[table]];
     if (ours === undefined || theirs === undefined) {
@@ -46,7 +47,7 @@ function mergedTable(
   table: AccountTable,
   { ours, theirs, before }: { readonly ours: string; readonly theirs: string; readonly before: string },
   names: AccountMerge["names"],
-  warnings: string[],
+  warnings: AccountWarning[],
 ): string {
   const known = byName(rowsOf(before));
   const wanted = byName(rowsOf(theirs));
@@ -84,7 +85,7 @@ function chosenLine(
   name: string,
   { line, next, original }: Versions,
   names: AccountMerge["names"],
-  warnings: string[],
+  warnings: AccountWarning[],
 ): string {
   const [was, is] = [idsOf(table, line), idsOf(table, next)];
   // Who changed the numbers on purpose changed them from those that are there.
@@ -93,9 +94,10 @@ function chosenLine(
   const united = unitedMembers(table, { line, next, original });
   if (line !== original && withoutMembers(table, line) !== withoutMembers(table, next)) {
     const what = table === "passwd" ? "another home, shell or comment" : "another entry";
-    warnings.push(
-      `/etc/${table}: ${name} has ${what} in ${names.added} than in ${names.below}: that of ${names.added} is taken`,
-    );
+    warnings.push({
+      code: "MERGE_ACCOUNTS",
+      message: `/etc/${table}: ${name} has ${what} in ${names.added} than in ${names.below}: that of ${names.added} is taken`,
+    });
   }
   return united;
 }
@@ -145,13 +147,14 @@ function noteOtherId(
   line: string,
   next: string,
   names: AccountMerge["names"],
-  warnings: string[],
+  warnings: AccountWarning[],
 ): void {
   const [here, there] = [idsOf(table, line), idsOf(table, next)];
   if (here === there) return;
-  warnings.push(
-    `/etc/${table}: ${name} is ${here} in ${names.below} and was ${there} where ${names.added} was made: its files keep that number`,
-  );
+  warnings.push({
+    code: "MERGE_ACCOUNTS",
+    message: `/etc/${table}: ${name} is ${here} in ${names.below} and was ${there} where ${names.added} was made: its files keep that number`,
+  });
 }
 
 /** One number for two names is legal (passwd(5)) and seldom meant: each owns the other's files. */
@@ -164,7 +167,7 @@ function noteSharedId(
     readonly present: ReadonlyMap<string, string>;
   },
   names: AccountMerge["names"],
-  warnings: string[],
+  warnings: AccountWarning[],
 ): void {
   const numberOf = (text: string | undefined) => idsOf(table, text ?? "").split(":")[0] ?? "";
   const number = numberOf(found.line);
@@ -173,9 +176,10 @@ function noteSharedId(
     // Where both come from one tree, it was so there.
     if (numberOf(line) !== number || numberOf(found.wanted.get(other)) === number) continue;
     const kind = table === "passwd" ? "uid" : "gid";
-    warnings.push(
-      `/etc/${table}: ${kind} ${number} is ${other}'s in ${names.below} and ${name}'s in ${names.added}: each owns the other's files`,
-    );
+    warnings.push({
+      code: "MERGE_ACCOUNTS",
+      message: `/etc/${table}: ${kind} ${number} is ${other}'s in ${names.below} and ${name}'s in ${names.added}: each owns the other's files`,
+    });
   }
 }
 
@@ -189,7 +193,7 @@ function conflict(
     table === "passwd" ? ["user", "uid:gid", "useradd --uid"] : ["group", "gid", "groupadd --gid"];
   return new CambiumError(
     "ACCOUNT_CONFLICT",
-    `${who} ${JSON.stringify(name)} has ${kind} ${was} in ${names.below} and ${is} in ${names.added}`,
+    `/etc/${table}: ${JSON.stringify(name)} has ${kind} ${was} in ${names.below} and ${is} in ${names.added}`,
     {
       hint: `Their files would change owners. Make the ${who} with the same number in both (${flag}), or in one only.`,
     },

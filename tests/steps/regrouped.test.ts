@@ -83,7 +83,13 @@ describe.runIf(needs("docker-registry", "runc", "root"))("a command above packag
   async function solve(stack: StackBase) {
     const engine = createEngine({ store, searchPath: process.env.PATH ?? "" });
     try {
-      const lent = { secrets: new Map(), sshSockets: new Map(), env: {}, project: "test" };
+      const lent = {
+        secrets: new Map(),
+        sshSockets: new Map(),
+        env: {},
+        project: "test",
+        aptSources: () => [],
+      };
       const solved = await solveStages(
         graphOf(),
         {

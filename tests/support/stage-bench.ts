@@ -1,11 +1,13 @@
-import { writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { createEngine } from "../../src/engine/embedded/engine.ts";
 import type { Stage, StageBase, StageGraph, Step } from "../../src/graph/stages.ts";
 import type { ImageTree } from "../../src/image/image-tree.ts";
 import { mergeListings } from "../../src/image/merge-listings.ts";
 import { readLayer } from "../../src/image/read-layer.ts";
 import { type Digest, digestOf } from "../../src/layer/digest.ts";
-import type { LayerListing } from "../../src/layer/listing.ts";
+import type { Layer } from "../../src/layer/layer.ts";
+import type { LayerListing, WantedFiles } from "../../src/layer/listing.ts";
+import type { RegistryAccess } from "../../src/registry/access.ts";
 import { lazyLayer } from "../../src/solve/lazy-layers.ts";
 import { recordsOf, type StageLayers } from "../../src/solve/steps/stage-layers.ts";
 import { solveStages } from "../../src/solve/steps/stage-solver.ts";
@@ -23,20 +25,21 @@ export type StageBench = AsyncDisposable & {
   readonly bench: Workbench;
   /** An image of such layers, as one of a registry that was looked up before. */
   image(...layers: (readonly HandMade[])[]): Promise<StageBase>;
+  imageOf(...layers: readonly Layer[]): Promise<StageBase>;
   /** Of named stages the last is solved; the warnings come along. */
   solve(stages: Readonly<Record<string, StageSketch>>): Promise<{
     readonly layers: StageLayers;
     readonly warnings: readonly string[];
-    /** Steps that were not known. */
+    /** Steps that were not known, the reading of base layers apart. */
     readonly made: readonly string[];
   }>;
   /** What the bytes of the layers come to. */
   tree(layers: StageLayers): Promise<ImageTree>;
-  listings(layers: StageLayers): Promise<LayerListing[]>;
+  listings(layers: StageLayers, wanted?: WantedFiles): Promise<LayerListing[]>;
 };
 
-/** Solves stages that are written by hand, in a store of its own. Nothing runs in them. */
-export function stageBench(): StageBench {
+/** Solves stages that are written by hand, in a store of its own. `registries`: absent, no image is fetched. */
+export function stageBench(registries?: RegistryAccess): StageBench {
   const small = copyBench();
   const pool = new WorkerPool(small.store, 2);
   const context = treeOf({ "a.txt": "a" });
@@ -44,27 +47,26 @@ export function stageBench(): StageBench {
   const bench: Workbench = {
     ...small,
     ...{ pool, isForgetful: false, describedLayers: new Set<Digest>(), openBases: new Map() },
+    ...(registries !== undefined && { registries }),
     emit: (event) => events.push(event),
   };
   const { store } = bench;
-  const engine = createEngine({ store, searchPath: "" });
-  const listings = async (at: StageLayers) => {
+  const engine = createEngine({ store, searchPath: process.env.PATH ?? "" });
+  const listings = async (at: StageLayers, wanted: WantedFiles = NOTHING_WANTED) => {
     const read: LayerListing[] = [];
-    for (const record of recordsOf(at)) read.push(await readLayer(lazyLayer(record, bench), NOTHING_WANTED));
+    for (const record of recordsOf(at)) read.push(await readLayer(lazyLayer(record, bench), wanted));
     return read;
   };
-  return {
+  const place: StageBench = {
     bench,
-    async image(...layers) {
-      const made = layers.map((entries) => layerOf(...entries));
-      for (const layer of made) {
+    image: (...layers) => place.imageOf(...layers.map((entries) => layerOf(...entries))),
+    async imageOf(...layers) {
+      for (const layer of layers) {
         const path = store.blobs.temporary();
-        const chunks: Uint8Array[] = [];
-        for await (const chunk of layer.compressed()) chunks.push(chunk);
-        writeFileSync(path, Buffer.concat(chunks));
+        await writeFile(path, layer.compressed());
         store.blobs.adopt(path, layer.descriptor.digest);
       }
-      const records = made.map(({ descriptor, diffId }) => ({ descriptor, diffId }));
+      const records = layers.map(({ descriptor, diffId }) => ({ descriptor, diffId }));
       const digest = digestOf(JSON.stringify(records));
       store.records.put("base", digest, { digest, config: {}, layers: records });
       return { kind: "image", reference: "test.invalid/base", digest };
@@ -76,7 +78,8 @@ export function stageBench(): StageBench {
         return { name, platform: AMD64, base: base ?? { kind: "scratch" }, steps: steps ?? [], config };
       });
       const graph: StageGraph = { stages, target: stages.length - 1, proxies: [] };
-      const lent = { secrets: new Map(), sshSockets: new Map(), env: {}, project: "test" };
+      const none = { secrets: new Map(), sshSockets: new Map(), env: {}, aptSources: () => [] };
+      const lent = { ...none, project: "test" };
       const settings = {
         ...{ context: { root: context.path }, contexts: new Map(), lent },
         ...({ network: "none", allowsInsecure: false } as const),
@@ -88,7 +91,9 @@ export function stageBench(): StageBench {
           event.type === "warning" ? [`${event.code}: ${event.message}`] : [],
         ),
         made: events.flatMap((event) =>
-          event.type === "step-done" && event.outcome === "done" ? [event.id] : [],
+          event.type === "step-done" && event.outcome === "done" && !event.id.startsWith("base ")
+            ? [event.id]
+            : [],
         ),
       };
     },
@@ -101,6 +106,7 @@ export function stageBench(): StageBench {
       await small[Symbol.asyncDispose]();
     },
   };
+  return place;
 }
 
 /** A step that lays stages of these numbers. */

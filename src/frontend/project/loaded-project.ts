@@ -55,6 +55,8 @@ export type DetectOptions = {
   readonly file?: string;
   readonly extras?: readonly string[];
   readonly groups?: readonly string[];
+  /** Whether modules are compiled, before what the project says. */
+  readonly bytecode?: boolean;
   /** `X.Y`: the Python to build for, before what the project says. */
   readonly python?: string;
   /** `--base`: an image of a registry, before what the project says. */

@@ -56,6 +56,10 @@ const pythonObject = z.strictObject({
     .array(text)
     .optional()
     .meta({ description: "Dependency groups to install too; none by default." }),
+  bytecode: z.boolean().optional().meta({
+    description:
+      "Whether modules are compiled too, in layers of their own, so that the first import is fast. Default: false.",
+  }),
 });
 const python = z.union([text, pythonObject]).meta({
   description:

@@ -109,6 +109,7 @@ export function pythonInstall(spec: string | PythonSpec, where: string): PythonI
     source: sources[0]!,
     extras: sortedOnce(spec.extras ?? []),
     groups: sortedOnce(spec.groups ?? []),
+    ...(spec.bytecode === true && { bytecode: true }),
   };
 }
 

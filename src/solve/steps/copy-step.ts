@@ -42,7 +42,8 @@ export type CopyInput = {
   readonly slot?: string;
 };
 
-export type CopyBench = Pick<Workbench, "store" | "client" | "lease" | "signal" | "env">;
+export type CopyBench = Pick<Workbench, "store" | "client" | "lease" | "signal" | "env"> &
+  Partial<Pick<Workbench, "pool">>;
 
 /** passwd and group of a tree whose listings were read for `BASE_FILES`. */
 export function accountsOf(tree: ImageTree | undefined): AccountFiles {

@@ -3,7 +3,7 @@ import { BASE_FILES } from "../../ecosystems/read-base.ts";
 import { CambiumError } from "../../errors.ts";
 import type { MergeStep, Stage, StepPlace } from "../../graph/stages.ts";
 import { isLaidAlike } from "../../image/laid-alike.ts";
-import { type Landed, landChanges, type PathConflict } from "../../image/land-changes.ts";
+import { type Landed, landChanges } from "../../image/land-changes.ts";
 import { layerChanges } from "../../image/layer-changes.ts";
 import { mergeListings } from "../../image/merge-listings.ts";
 import { type FlatTree, flatTree, treeDifference } from "../../image/tree-difference.ts";
@@ -16,6 +16,7 @@ import { layerListings } from "../base-listings.ts";
 import { step, type Workbench } from "../workbench.ts";
 import { differenceLayer, type FileAt, filesOf } from "./difference-layer.ts";
 import { inlineSource } from "./made-sources.ts";
+import { mergeWarnings } from "./merge-warnings.ts";
 import { type MergedTables, mergedTables } from "./merged-tables.ts";
 import type { StageFiles } from "./stage-files.ts";
 import { contentsOf, layersOf, recordsOf, type StageLayer, type StageLayers } from "./stage-layers.ts";
@@ -24,15 +25,8 @@ import { type KnownMerge, knownMerge, rememberMerge } from "./step-memory.ts";
 /** A stage to lay over another. */
 export type MergedStage = { readonly name: string; readonly layers: StageLayers };
 
-type Warning = KnownMerge["warnings"][number];
 /** A stage on its way: whose each of its layers is, bottom up. */
 type Labelled = { readonly at: StageLayers; readonly owners: readonly string[] };
-
-/** Lines of one kind for one merged stage; more would hide the rest of the log. */
-const MAX_WARNINGS = 10;
-/** Copies that tools leave of the tables as they were before: nobody misses one. */
-const BACKUPS =
-  /^(?:etc\/(?:passwd|group|g?shadow)-|var\/lib\/dpkg\/(?:status|diversions|statoverride)-old)$/;
 
 /**
  * The layers that lay stages over a stage, in order. Those of a stage are taken as they are where they come to the right
@@ -48,7 +42,7 @@ export function mergeStep(
   bench: Workbench,
 ): Promise<readonly StageLayer[]> {
   return step(bench, `${stage.name} ${one.line}: ${one.text}`, async () => {
-    let here: Labelled = { at, owners: recordsOf(at).map(() => stage.name) };
+    let here: Labelled = { at, owners: recordsOf(at).map(() => `stage ${stage.name}`) };
     const added: StageLayer[] = [];
     let isKnown = true;
     for (const other of merged) {
@@ -56,7 +50,7 @@ export function mergeStep(
       isKnown &&= laid.isKnown;
       added.push(...laid.layers);
       const { steps } = here.at;
-      const owners = [...here.owners, ...laid.layers.map(() => other.name)];
+      const owners = [...here.owners, ...laid.layers.map(() => `stage ${other.name}`)];
       here = { at: { ...here.at, steps: [...steps, ...laid.layers] }, owners };
     }
     return { value: added, outcome: isKnown ? "hit" : "done" };
@@ -108,6 +102,10 @@ async function computedMerge(
     over: await listingsOf(over),
     own: await listingsOf(own),
   };
+  const ownerOf = (path: string): string => {
+    const last = listings.below.findLastIndex(({ entries }) => entries.some((entry) => entry.path === path));
+    return here.owners[last] ?? `stage ${name}`;
+  };
   const changes = layerChanges(listings.over, listings.own, where);
   const below = mergeListings(listings.below, `stage ${name}`);
   const source = await files.layers(
@@ -117,13 +115,13 @@ async function computedMerge(
   const tables = mergedTables(
     {
       ...{ below, added: source.tree, over: mergeListings(listings.over, where), changes },
-      names: { below: here.owners.at(-1) ?? name, added: other.name },
+      names: { below: ownerOf("etc/passwd"), added: where },
     },
     platform.architecture,
   );
   const flat = flatTree(below);
   const landed = landChanges(flat, changes, tables.entries);
-  const warnings = warningsOf(landed, tables, here, listings.below, other.name);
+  const warnings = mergeWarnings(landed.conflicts, tables, ownerOf, where);
   if (fitsAsItIs(landed.tree, listings)) {
     const layers = layersOf(own, one.text).map(({ record, content }) => ({
       layer: record,
@@ -167,39 +165,4 @@ function filesAt({ origins }: Landed, { texts }: MergedTables, added: FileAt): F
     if (content?.type !== "file") throw new TypeError("an inline source is one file");
     return { from, content };
   };
-}
-
-function warningsOf(
-  { conflicts }: Landed,
-  { accountWarnings, packages }: MergedTables,
-  { owners }: Labelled,
-  listings: readonly LayerListing[],
-  added: string,
-): Warning[] {
-  const ownerOf = (path: string): string => {
-    const last = listings.findLastIndex(({ entries }) => entries.some((entry) => entry.path === path));
-    return owners[last] ?? owners[0] ?? "";
-  };
-  const told = conflicts.filter(({ path }) => !BACKUPS.test(path));
-  return [
-    ...bounded("MERGE_CONFLICT", told, (conflict) => conflictText(conflict, ownerOf(conflict.path), added)),
-    ...bounded("MERGE_ACCOUNTS", accountWarnings, (message) => message),
-    ...bounded(
-      "MERGE_PACKAGES",
-      packages,
-      ({ name, was, is }) => `package ${name} is ${was} below and ${is} in ${added}: the status says ${is}`,
-    ),
-  ];
-}
-
-function conflictText({ path, was, is, lostPaths }: PathConflict, owner: string, added: string): string {
-  if (was === is) return `/${path} differs between ${owner} and ${added}: that of ${added} is taken`;
-  const lost = lostPaths === 0 ? "" : `; ${lostPaths} paths below it are gone`;
-  return `/${path} is a ${was} in ${owner} and a ${is} in ${added}: the ${is} is taken${lost}`;
-}
-
-function bounded<Item>(code: string, items: readonly Item[], text: (item: Item) => string): Warning[] {
-  const shown = items.slice(0, MAX_WARNINGS).map((item) => ({ code, message: text(item) }));
-  const rest = items.length - shown.length;
-  return rest === 0 ? shown : [...shown, { code, message: `and ${rest} more of these` }];
 }

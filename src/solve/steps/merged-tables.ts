@@ -1,7 +1,12 @@
 import { type PackageConflict, uniteStatus } from "../../ecosystems/debian/merge-status.ts";
 import type { ImageEntry, ImageTree } from "../../image/image-tree.ts";
 import type { LayerChanges } from "../../image/layer-changes.ts";
-import { ACCOUNT_TABLES, type AccountTexts, mergeAccounts } from "../../image/merge-accounts.ts";
+import {
+  ACCOUNT_TABLES,
+  type AccountTexts,
+  type AccountWarning,
+  mergeAccounts,
+} from "../../image/merge-accounts.ts";
 import { isEqualEntry } from "../../image/tree-difference.ts";
 import { digestOf } from "../../layer/digest.ts";
 import type { Platform } from "../../platform.ts";
@@ -13,7 +18,7 @@ export type MergedTables = {
   /** By path: what is to stand there. */
   readonly entries: ReadonlyMap<string, ImageEntry>;
   readonly texts: ReadonlyMap<string, string>;
-  readonly accountWarnings: readonly string[];
+  readonly accountWarnings: readonly AccountWarning[];
   readonly packages: readonly PackageConflict[];
 };
 

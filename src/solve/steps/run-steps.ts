@@ -155,6 +155,7 @@ export class RunSteps {
         ...{ trees, argv, cwd, user, security, env: [...env, ...prepared.env] },
         network: one.network === "default" ? network : one.network,
         mounts: prepared.mounts,
+        aptSources: lent.aptSources,
       },
       (line, stream) => emit({ type: "step-output", id: name, line, stream }),
       signal,

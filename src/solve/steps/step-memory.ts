@@ -5,6 +5,7 @@ import type { LayerListing } from "../../layer/listing.ts";
 import type { Store } from "../../store/store.ts";
 import { isComposable } from "../../store/stored-layer.ts";
 import { hasOrigin } from "../lazy-layers.ts";
+import type { MergeWarning } from "./merge-warnings.ts";
 
 /** What a step came to; without a layer where it changed nothing. */
 export type KnownStep = { readonly layer?: LayerRecord; readonly content?: string };
@@ -31,7 +32,7 @@ export type KnownMerge = {
     /** They are the merged stage's own, or were known. */
     readonly isReused: boolean;
   }[];
-  readonly warnings: readonly { readonly code: string; readonly message: string }[];
+  readonly warnings: readonly MergeWarning[];
 };
 
 /** As `knownStep`. */
