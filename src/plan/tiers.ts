@@ -3,6 +3,7 @@ import { isDpkgDatabase } from "../solve/debian-segments.ts";
 import type { TierGroups } from "../solve/image-layers.ts";
 import type { PackageSnapshot } from "../solve/snapshot.ts";
 import {
+  BYTECODE_BUDGET,
   DEBIAN_BUDGET,
   DEFAULT_THRESHOLDS,
   type Group,
@@ -13,7 +14,8 @@ import {
 
 /**
  * Which layers an image has, lowest first: Debian's packages, what no package ships, dpkg's database, the environment,
- * Python's packages, then each copy of the user's files. A change in one tier leaves the layers of the others as they are.
+ * Python's packages, their bytecode, then each copy of the user's files. A change in one tier leaves the layers of the
+ * others as they are.
  */
 export function planTiers(packages: PackageSnapshot, files: readonly Segment[]): TierGroups[] {
   const tiers: TierGroups[] = [
@@ -25,6 +27,7 @@ export function planTiers(packages: PackageSnapshot, files: readonly Segment[]):
     single("dpkg", packages.generated.filter(isDpkgDatabase)),
     single("venv", packages.venv),
     named("python", groupPackages(packages.wheels, PYTHON_BUDGET)),
+    named("bytecode", groupPackages(packages.bytecode, BYTECODE_BUDGET)),
     ...files.map((segment) => single(segment.name, [segment])),
   ];
   return tiers.filter((groups) => groups.length > 0);

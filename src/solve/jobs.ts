@@ -1,4 +1,5 @@
 import type { LockedDeb } from "../ecosystems/debian/lock.ts";
+import type { PythonFile, PythonProgram } from "../ecosystems/python/bytecode/compile.ts";
 import type { DirectUrl } from "../ecosystems/python/lock.ts";
 import type { FileContent } from "../ecosystems/python/transcode.ts";
 import { type ArrangedTier, arrange } from "../layer/arrange.ts";
@@ -22,6 +23,14 @@ export type Job =
       readonly describeAbove: number;
     }
   | {
+      readonly kind: "bytecode";
+      /** Whole, in the store. */
+      readonly wheel: SegmentId;
+      /** Of the interpreter: `3.11.2`. */
+      readonly version: string;
+      readonly program: PythonProgram;
+    }
+  | {
       readonly kind: "deb";
       readonly deb: LockedDeb;
       readonly keep: readonly ("man" | "info" | "locale" | "doc")[];
@@ -31,6 +40,8 @@ export type Job =
   | { readonly kind: "debian-index"; readonly packed: Uint8Array; readonly where: string }
   /** Raw deflate by the pinned compressor. */
   | { readonly kind: "deflate"; readonly bytes: Uint8Array }
+  /** The same of several. */
+  | { readonly kind: "deflate-each"; readonly contents: readonly Uint8Array[] }
   | { readonly kind: "describe"; readonly name: string; readonly plan: LayerPlan };
 
 /** What a job leaves: a segment or another blob in the store, a layer that is now known, compressed bytes; of a .deb
@@ -41,6 +52,7 @@ export type JobResult = {
   readonly layer?: { readonly key: Digest; readonly record: LayerRecord };
   readonly deflated?: Uint8Array;
   readonly shipped?: string;
+  readonly deflatedEach?: readonly Uint8Array[];
 };
 
 /** The parts of the store that need no index; each thread opens its own. */
@@ -53,6 +65,8 @@ export async function runJob(job: Job, store: JobStore): Promise<JobResult> {
       return { layer: { key: job.plan.key, record: await describeLayer(job.plan, store.blobs, job.name) } };
     case "deflate":
       return { deflated: deflatePinned(job.bytes) };
+    case "deflate-each":
+      return { deflatedEach: job.contents.map(deflatePinned) };
     case "deb": {
       const [{ transcodeDeb }, { packShipped }] = await Promise.all([
         import("../ecosystems/debian/transcode.ts"),
@@ -68,6 +82,16 @@ export async function runJob(job: Job, store: JobStore): Promise<JobResult> {
     case "deb-shipped": {
       const { packShipped, readShipped } = await import("../ecosystems/debian/shipped.ts");
       return { shipped: packShipped(await readShipped(store.blobs.path(job.deb.sha256), job.deb)) };
+    }
+    case "bytecode": {
+      const { bytecodeSegment } = await import("../ecosystems/python/bytecode/bytecode.ts");
+      const { compilePython } = await import("../ecosystems/python/bytecode/compile.ts");
+      const wheel = store.segments.get(job.wheel);
+      if (wheel === undefined) throw new TypeError(`no segment ${job.wheel} to compile`);
+      const compile = (files: readonly PythonFile[]) => compilePython(job.program, files);
+      const segment = await bytecodeSegment(wheel, job.version, compile, store.blobs, store.blobs);
+      store.segments.put(segment);
+      return { segment: segment.id };
     }
     case "debian-index": {
       const { putIndexBlob } = await import("../ecosystems/debian/index-blob.ts");
