@@ -102,7 +102,7 @@ function barOf(row: ComparedRow, side: keyof Sides, y: number, x: Axis["x"]): st
   const [least, most] = [x(Math.min(...timesMs)), x(Math.max(...timesMs))];
   const middle = fixed(y + bar.height / 2);
   const bounds = side === "own" ? timeBound(row).map(x) : [];
-  const isMissed = side === "own" && row.bounds.some((bound) => !isMet(bound, row.sides));
+  const isMissed = side === "own" && row.bounds.some((bound) => !isMet(bound, row.sides, row.imports));
   const label = seconds(medianMs) + (isMissed ? ", bound missed" : "");
   return [
     `<rect class="${side}" x="${left}" y="${fixed(y)}" width="${fixed(x(medianMs) - left)}" height="${bar.height}" rx="1.5"/>`,

@@ -7,7 +7,9 @@ import { range, seconds } from "./spell.ts";
 export type Bound =
   | { readonly kind: "time"; readonly atMostMs: number }
   | { readonly kind: "faster"; readonly peer: Peer; readonly atLeast: number }
-  | { readonly kind: "slower"; readonly peer: Peer; readonly atMostMs: number };
+  | { readonly kind: "slower"; readonly peer: Peer; readonly atMostMs: number }
+  /** First import, not the build. */
+  | { readonly kind: "import"; readonly peer: Peer; readonly atMostTimes: number };
 
 /** One thing measured on each side. */
 export type Sides = { readonly own: Measurement } & Readonly<Record<Peer, Measurement>>;
@@ -24,7 +26,11 @@ export type Comparison = {
 export type ExpectedRow = { readonly set: string; readonly name: string; readonly bounds: readonly Bound[] };
 
 /** A row that was measured. */
-export type ComparedRow = ExpectedRow & { readonly sides: Sides };
+export type ComparedRow = ExpectedRow & {
+  readonly sides: Sides;
+  /** First imports in images of its set, where somebody timed them. */
+  readonly imports?: Sides;
+};
 
 const names = ["pip", "uv", "own"] as const;
 const missing = "not measured";
@@ -37,13 +43,13 @@ export function comparisonTable(
   const compared = comparedRows(expected, comparisons);
   const lines = expected.map(({ set, name, bounds }) => {
     const found = compared.find((row) => row.name === name)?.sides;
-    const imports = comparisons.find((one) => one.set === set && one.imports !== undefined)?.imports;
+    const imports = importsOf(set, comparisons);
     return [
       name,
       ...names.map((side) => (found === undefined ? missing : time(found[side]))),
       ...(found === undefined ? ["–", "–"] : [times(found.own, found.pip), times(found.own, found.uv)]),
       bounds.map(boundText).join("; "),
-      found === undefined ? "–" : bounds.map((bound) => verdict(bound, found)).join("; "),
+      found === undefined ? "–" : bounds.map((bound) => verdict(bound, found, imports)).join("; "),
       imports === undefined ? missing : names.map((side) => seconds(imports[side].medianMs)).join(" / "),
     ];
   });
@@ -77,8 +83,13 @@ export function comparedRows(
   const measured = comparisons.flatMap(({ rows }) => rows);
   return expected.flatMap((row) => {
     const sides = measured.find(({ name }) => name === row.name);
-    return sides === undefined ? [] : [{ ...row, sides }];
+    const imports = importsOf(row.set, comparisons);
+    return sides === undefined ? [] : [{ ...row, sides, ...(imports !== undefined && { imports }) }];
   });
+}
+
+function importsOf(set: string, comparisons: readonly Comparison[]): Sides | undefined {
+  return comparisons.find((one) => one.set === set && one.imports !== undefined)?.imports;
 }
 
 /** Median, and in brackets the fastest and slowest round with the number of rounds. */
@@ -97,11 +108,12 @@ function factor(value: number): string {
   return value.toFixed(value < 100 ? 1 : 0);
 }
 
-function verdict(bound: Bound, sides: Sides): string {
-  return isMet(bound, sides) ? "met" : "**MISSED**";
+function verdict(bound: Bound, sides: Sides, imports: Sides | undefined): string {
+  return isMet(bound, sides, imports) ? "met" : "**MISSED**";
 }
 
-export function isMet(bound: Bound, { own, ...peers }: Sides): boolean {
+/** `imports`: of the row's set; without, a bound on them is not met. */
+export function isMet(bound: Bound, { own, ...peers }: Sides, imports?: Sides): boolean {
   switch (bound.kind) {
     case "time":
       return own.medianMs <= bound.atMostMs;
@@ -109,6 +121,10 @@ export function isMet(bound: Bound, { own, ...peers }: Sides): boolean {
       return peers[bound.peer].medianMs / own.medianMs >= bound.atLeast;
     case "slower":
       return own.medianMs - peers[bound.peer].medianMs <= bound.atMostMs;
+    case "import":
+      return (
+        imports !== undefined && imports.own.medianMs <= bound.atMostTimes * imports[bound.peer].medianMs
+      );
   }
 }
 
@@ -120,5 +136,7 @@ export function boundText(bound: Bound): string {
       return `≥ ${bound.atLeast} × ${bound.peer}`;
     case "slower":
       return `≤ ${bound.peer} + ${seconds(bound.atMostMs)}`;
+    case "import":
+      return `import ≤ ${bound.atMostTimes} × ${bound.peer}`;
   }
 }

@@ -12,7 +12,7 @@ type Bundle = {
 
 /**
  * Times `python -c PROGRAM` in an image of a registry on loopback, from the start of runc to its end. umoci unpacks it
- * into `folder`, untimed, whoever made the image. No bytecode is there and none is kept, so each import is a first one.
+ * into `folder`, untimed, whoever made the image. No bytecode is kept, so each import is a first one, with what the image has.
  * @throws Error when a tool fails or the program cannot import.
  */
 export async function measureImport(

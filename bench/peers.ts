@@ -8,12 +8,17 @@ export type Peer = "pip" | "uv";
 
 /**
  * A context for BuildKit: the project, the installer beside it, and a Dockerfile as people write it. The environment is
- * made without pip, and no bytecode is made, as in Cambium's images.
+ * made without pip.
  */
 export async function writePeer(
   peer: Peer,
   folder: string,
-  input: { readonly base: string; readonly requirements: readonly string[]; readonly indexUrl: string },
+  input: {
+    readonly base: string;
+    readonly requirements: readonly string[];
+    readonly indexUrl: string;
+    readonly hasBytecode: boolean;
+  },
 ): Promise<void> {
   const tools = join(folder, "tools");
   mkdirSync(tools, { recursive: true });
@@ -27,8 +32,8 @@ export async function writePeer(
   const mounts = "--mount=type=bind,source=tools,target=/tools";
   const install =
     peer === "pip"
-      ? `${mounts} PYTHONPATH=/tools/pip /opt/venv/bin/python -m pip install --no-cache-dir --no-compile --disable-pip-version-check --index-url ${input.indexUrl} -r requirements.txt`
-      : `--mount=type=cache,target=/root/.cache/uv ${mounts} UV_LINK_MODE=copy /tools/uv pip install --python /opt/venv/bin/python --default-index ${input.indexUrl} -r requirements.txt`;
+      ? `${mounts} PYTHONPATH=/tools/pip /opt/venv/bin/python -m pip install --no-cache-dir ${input.hasBytecode ? "--compile" : "--no-compile"} --disable-pip-version-check --index-url ${input.indexUrl} -r requirements.txt`
+      : `--mount=type=cache,target=/root/.cache/uv ${mounts} UV_LINK_MODE=copy /tools/uv pip install ${input.hasBytecode ? "--compile-bytecode " : ""}--python /opt/venv/bin/python --default-index ${input.indexUrl} -r requirements.txt`;
   writeFileSync(
     join(folder, "Dockerfile"),
     [

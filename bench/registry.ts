@@ -32,7 +32,7 @@ type Place = {
 const notes = [
   "BuildKit 0.32.2 with runc and overlayfs, docker-registry and the package index on loopback; the same prebuilt base in the registry for all; installers lie beside the project, so nobody installs an installer. Each arm has a registry and a daemon or store of its own, and is gone when the next one starts. A fresh machine of BuildKit's imports a registry cache (`mode=max`) that the first build exported, and exports none itself; Cambium's asks the build record beside the tag, and pushes one with a changed image. Its store has uv and the base's listing only where the machine is warm; a cold one has uv and uv's knowledge of the index, as the other arms' contexts have it.",
   "Locked: before the clock starts, a machine that knows nothing of this one has written `cambium.lock` for what is built, and `cambium build --locked` is timed. The peers' Dockerfiles know no lock: they are measured once, and that measurement stands in both rows. H has six already, by astunparse, which tensorflow needs; the rows with colorama add a package that H lacks, beside the peers' same run with six.",
-  "No side makes bytecode. First import: `python -c` with an import of all that the set names, in a container from the image that each side pushed for the cold row, with `PYTHONDONTWRITEBYTECODE=1`; umoci unpacks all images and runc runs them, start and end of the container included. The other rows' images have the same files but for the package that is added, so the set's figures stand beside each.",
+  "No side makes bytecode, but in the row that says so all do: pip by default, uv with `--compile-bytecode`, Cambium with `--bytecode`. First import: `python -c` with an import of all that the set names, in a container from the image that each side pushed for the cold row, with `PYTHONDONTWRITEBYTECODE=1`; umoci unpacks all images and runc runs them, start and end of the container included. The other rows' images have the same files but for the package that is added, so the set's figures stand beside each.",
 ];
 
 async function compare(group: RowGroup): Promise<BenchResult> {
@@ -129,7 +129,10 @@ function cambiumArm(row: Row, place: Place, places: AsyncDisposableStack): Arm {
   };
   places.defer(clear);
   const push = (to: string) => {
-    const how = row.isLocked === true ? ["--locked"] : [];
+    const how = [
+      ...(row.isLocked === true ? ["--locked"] : []),
+      group.hasBytecode === true ? "--bytecode" : "--no-bytecode",
+    ];
     return build(site, "bundle", project, to, {
       args: ["-t", `${registry!.address}/app:1`, "--push", ...how],
     });
@@ -184,6 +187,7 @@ function peerArm(peer: Peer, place: Place, places: AsyncDisposableStack): Arm {
       base: `${registry!.address}/${base}`,
       requirements,
       indexUrl: site.indexUrl,
+      hasBytecode: group.hasBytecode === true,
     });
   };
   // What the machine before leaves for a fresh one is exported untimed: the timed run only takes it.

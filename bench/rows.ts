@@ -3,7 +3,7 @@ import { requirementsH, requirementsS, setH, setS, type WheelSet } from "./wheel
 
 /** What is built in a table against BuildKit, and how often the peers do it. */
 export type ComparedSet = {
-  readonly name: "S" | "H";
+  readonly name: "S" | "H" | "S with bytecode";
   readonly wheels: WheelSet;
   readonly requirements: readonly string[];
   /** A program that first imports the set. */
@@ -29,6 +29,8 @@ export type RowGroup = {
   /** What the peers add. */
   readonly added?: string;
   readonly rows: readonly Row[];
+  /** All sides compile what they install. */
+  readonly hasBytecode?: true;
   /** The first import of its images is timed as well; once for each set is enough. */
   readonly timesImport?: true;
 };
@@ -48,6 +50,7 @@ const s: ComparedSet = {
   imports: "import numpy, pandas, scipy, sklearn, requests",
   peerRounds: 3,
 };
+const sCompiled: ComparedSet = { ...s, name: "S with bytecode" };
 const h: ComparedSet = {
   name: "H",
   wheels: setH,
@@ -97,6 +100,13 @@ export const rowGroups: readonly RowGroup[] = [
       [atMost(800), { kind: "faster", peer: "uv", atLeast: 8 }],
       [atMost(1300), { kind: "faster", peer: "uv", atLeast: 8 }],
     ),
+  },
+  {
+    ...cold,
+    set: sCompiled,
+    name: "registry-s-bytecode",
+    hasBytecode: true,
+    rows: [{ name: "S cold, with bytecode", bounds: [{ kind: "import", peer: "pip", atMostTimes: 1.1 }] }],
   },
   { ...cold, set: h, name: "registry-h-cold", rows: [{ name: "H cold", bounds: [atMost(75_000)] }] },
   {

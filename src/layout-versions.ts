@@ -10,12 +10,16 @@ export const LAYOUT_VERSIONS = {
   layer: 1,
   /** Segment of a wheel. */
   wheel: 1,
+  /** Segment of a wheel's bytecode. */
+  bytecode: 1,
   /** The virtual environment around the wheels. */
   venv: 1,
   /** Segment of a .deb. */
   deb: 1,
   /** What no Debian package ships: accounts, caches, links. */
   base: 1,
+  /** dpkg's database of a computed base that has dpkg. */
+  dpkg: 1,
   /** Files of the build context. */
   files: 1,
   /** Files that a frontend made, such as an editable install. */

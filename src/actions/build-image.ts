@@ -23,9 +23,7 @@ export async function buildImage(request: ImageRequest, bench: Workbench): Promi
 async function composed(request: ImageRequest, bench: Workbench): Promise<ImageResult> {
   // Loaded only here: a build that knows everything must not wait for what makes layers.
   const { composeImage } = await import("./compose-image.ts");
-  const result = await composeImage(request, bench);
-  bench.store.records.put("image", request.key, result);
-  return result;
+  return composeImage(request, bench);
 }
 
 /** Where this machine does not know it, another may: the image itself, or else most of what it is made of. */

@@ -1,7 +1,9 @@
+import { hasDpkg } from "../ecosystems/debian/generate/dpkg-database.ts";
 import type { Base } from "../graph/definition.ts";
 import type { Segment } from "../layer/segment.ts";
 import { DEBIAN_BUDGET, groupPackages, PYTHON_BUDGET } from "../plan/group.ts";
 import { groupingOf, groupName, planTiers } from "../plan/tiers.ts";
+import { wantedBytecode } from "../solve/bytecode/bytecode-segments.ts";
 import { wantedDeb } from "../solve/debian-segments.ts";
 import { type PlannedLayer as LayerToBe, planLayers } from "../solve/image-layers.ts";
 import { assertLoadable } from "../solve/loadable.ts";
@@ -12,6 +14,7 @@ import type { Workbench } from "../solve/workbench.ts";
 import { knownLayer } from "../store/stored-layer.ts";
 import { packageResults } from "./layer-results.ts";
 import { prepare } from "./prepare.ts";
+import { loadProject } from "./project.ts";
 import { projectSegments } from "./project-segments.ts";
 import type { PlannedImage, PlannedLayer, PlanResult } from "./results.ts";
 import { withSession } from "./session.ts";
@@ -27,7 +30,8 @@ const EXPANSION = 3;
 export async function plan(settings: PlanSettings): Promise<PlanResult> {
   return withSession(settings, async (session) => {
     const { bench } = session;
-    const prepared = await prepare(settings, session);
+    const project = await loadProject(settings);
+    const prepared = await prepare(settings, project, session);
     const { definition, explanation } = prepared.project.loaded;
     const files = await projectSegments(prepared, settings, bench);
     const images: PlannedImage[] = [];
@@ -62,7 +66,9 @@ async function planImage(
     .filter(({ id, archive }) => known.get(id) === undefined && !bench.store.blobs.has(archive.digest))
     .reduce((sum, { archive }) => sum + (archive.sizeBytes ?? 0), 0);
   // With everything in the store this is what a build does, and it fetches nothing.
-  const isComplete = all.every(({ id }) => known.get(id) !== undefined);
+  const isComplete =
+    all.every(({ id }) => known.get(id) !== undefined) &&
+    isBytecodeKnown(request, wanted.python, known, bench);
   if (isComplete) {
     const packages = await packageSnapshot(request, bench);
     assertLoadable(request, packages, files, bench);
@@ -72,11 +78,28 @@ async function planImage(
   const layers = [
     ...guessedLayers("debian", wanted.debian, known),
     ...(request.base === undefined ? [unseenLayer("base", "base")] : []),
+    ...(request.base === undefined && hasDpkg(debs) ? [unseenLayer("dpkg", "dpkg")] : []),
     ...(definition.python === undefined ? [] : [unseenLayer("venv", "venv")]),
     ...guessedLayers("python", wanted.python, known),
+    ...(definition.python?.bytecode === true ? [unseenLayer("bytecode", "bytecode")] : []),
     ...files.map(({ name }) => unseenLayer(name, "files")),
   ];
   return { platform, downloadBytes, layers };
+}
+
+/** Nothing would have to be compiled. */
+function isBytecodeKnown(
+  { definition, interpreter, wheels }: SnapshotRequest,
+  wanted: readonly WantedSegment[],
+  known: Known,
+  bench: Workbench,
+): boolean {
+  if (definition.python?.bytecode !== true || interpreter === undefined) return true;
+  const segments = wanted.flatMap(({ id }) => known.get(id) ?? []);
+  const { version } = interpreter;
+  return wantedBytecode({ wheels, segments, version }).every(
+    ({ id }) => wholeSegment(bench, id) !== undefined,
+  );
 }
 
 function knownLayerResult({ name, plan: layer, segments }: LayerToBe, bench: Workbench): PlannedLayer {

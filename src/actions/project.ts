@@ -20,6 +20,7 @@ export async function loadProject(settings: ProjectSettings): Promise<Project> {
   const loaded = await detectProject(settings.contextDir, {
     extras: settings.extras,
     groups: settings.groups,
+    ...(settings.bytecode !== undefined && { bytecode: settings.bytecode }),
     ...(settings.file !== undefined && { file: settings.file }),
     ...(settings.base !== undefined && { base: settings.base }),
     ...(settings.python !== undefined && { python: settings.python }),

@@ -42,6 +42,8 @@ export type ProjectSettings = SessionSettings & {
   readonly python?: string;
   readonly extras: readonly string[];
   readonly groups: readonly string[];
+  /** `--bytecode`, `--no-bytecode`: before what the definition says. */
+  readonly bytecode?: boolean;
   /** `--base`: an image of a registry to stand on, before what the definition says. */
   readonly base?: string;
   /** Look the base up again, whatever was chosen before. */

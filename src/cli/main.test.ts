@@ -216,6 +216,12 @@ test("every flag of build arrives as a final value", async () => {
   });
 });
 
+test("bytecode is what the project says, unless a flag says otherwise", async () => {
+  expect(await buildSettings([])).not.toHaveProperty("bytecode");
+  expect(await buildSettings(["--bytecode"])).toMatchObject({ bytecode: true });
+  expect(await buildSettings(["--no-bytecode"])).toMatchObject({ bytecode: false });
+});
+
 test("--upgrade takes a name only after =, so that it never swallows PATH", async () => {
   expect(await buildSettings(["--upgrade", "app"])).toMatchObject({
     upgrade: true,

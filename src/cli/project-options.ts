@@ -12,6 +12,7 @@ export type ProjectOptions = {
   readonly python?: string;
   readonly extra?: readonly string[];
   readonly group?: readonly string[];
+  readonly bytecode?: boolean;
   readonly locked?: true;
   /** An empty text stands for `--upgrade` without a name. */
   readonly upgrade?: readonly string[];
@@ -46,6 +47,8 @@ export function addProjectOptions(command: Command): Command {
     .option("--python <version>", "Python to build for, as in 3.11, where the project leaves it open")
     .addOption(repeatable("--extra <name>", "also install this extra of the project; repeatable"))
     .addOption(repeatable("--group <name>", "also install this dependency group; repeatable"))
+    .option("--bytecode", "compile the modules of the packages too (python: bytecode)")
+    .option("--no-bytecode", "do not, whatever the project says")
     .option("--base <image>", "image of a registry to build on, instead of computed Debian")
     .option("--pull", "look up the base again, whatever was chosen before")
     .option("--locked", "fail where the lock does not answer, instead of resolving")
@@ -111,6 +114,7 @@ export function projectSettings(
     ...(options.python === undefined ? {} : { python: parsePythonVersion(options.python) }),
     extras: options.extra ?? [],
     groups: options.group ?? [],
+    ...(options.bytecode === undefined ? {} : { bytecode: options.bytecode }),
     ...(mirror ? { debianMirror: parseUrl(mirror, "--debian-mirror") } : {}),
     ...(options.defaultIndex === undefined
       ? {}

@@ -106,6 +106,18 @@ describe("a Debian base", () => {
     expect(base.interpreters[0]?.fullVersion).toBe("3.11.2");
   });
 
+  test("with dpkg has what dpkg says, once each, whatever its packages' layers still tell scanners", async () => {
+    const ofLayer = (name: string) =>
+      file(`var/lib/dpkg/status.d/${name}`, `Package: ${name}\nVersion: 1\nArchitecture: all\n`);
+    const removed = "Package: less\nStatus: deinstall ok config-files\nArchitecture: amd64\nVersion: 1\n";
+    const base = await baseOf([
+      ...debian,
+      file("var/lib/dpkg/status", [stanza("dpkg", "1.21.22"), stanza("bash", "2"), removed].join("\n")),
+      ...["bash", "dpkg", "less", "purged"].map(ofLayer),
+    ]);
+    expect(base.debs.map(({ name, version }) => `${name} ${version}`)).toEqual(["bash 2", "dpkg 1.21.22"]);
+  });
+
   test("with a damaged status database is named with file and line", async () => {
     await expect(baseOf([file("var/lib/dpkg/status", "Package: a\nno field\n")])).rejects.toMatchObject({
       code: "DEBIAN_CONTROL_SYNTAX",

@@ -48,6 +48,8 @@ export type PythonInstall = {
   readonly source: PythonSource;
   readonly extras: readonly string[];
   readonly groups: readonly string[];
+  /** Modules are compiled too; absent: they are not. */
+  readonly bytecode?: true;
 };
 
 export type FileOp =

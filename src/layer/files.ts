@@ -1,9 +1,9 @@
 import { crc32 } from "node:zlib";
 import { CambiumError } from "../errors.ts";
 import { deflatePinned } from "./deflate.ts";
-import { digestOf } from "./digest.ts";
+import { type Digest, digestOf } from "./digest.ts";
 import { comparePaths, type DirectoryEntry, type HardlinkEntry, type SymlinkEntry } from "./entry.ts";
-import type { BlobWriter, Recipe, Segment, SegmentEntry, SegmentFile } from "./segment.ts";
+import type { BlobWriter, Payload, Recipe, Segment, SegmentEntry, SegmentFile } from "./segment.ts";
 import { segmentId } from "./segment-id.ts";
 
 /** A file whose content is in memory, not yet in any blob. */
@@ -34,32 +34,20 @@ export function segmentFromFiles(
   blobs: BlobWriter,
 ): Segment {
   const sorted = [...input.entries].sort((a, b) => comparePaths(a.path, b.path));
-  const packed = new Map<string, { offset: number; length: number }>();
-  const parts: Uint8Array[] = [];
-  let packLength = 0;
+  const pack = new Pack();
   const drafts = sorted.map((entry, index) => {
     if (index > 0 && sorted[index - 1]?.path === entry.path) {
       throw new CambiumError("SEGMENT_DUPLICATE", `${input.name}: the path stands twice: ${entry.path}`);
     }
-    if (entry.type !== "file") return { entry };
+    if (entry.type !== "file") return entry;
     const { content, ...rest } = entry;
-    const file: SegmentFile = { ...rest, size: content.length, digest: digestOf(content) };
-    if (content.length === 0) return { entry: file };
-    let place = packed.get(file.digest);
-    if (place === undefined) {
-      const deflated = deflatePinned(content);
-      place = { offset: packLength, length: deflated.length };
-      packed.set(file.digest, place);
-      parts.push(deflated);
-      packLength += deflated.length;
-    }
-    return { entry: file, place, crc: crc32(content) };
+    return { ...rest, packed: pack.add(content) };
   });
-
-  const pack = packLength === 0 ? undefined : blobs.put(Buffer.concat(parts, packLength));
-  const entries = drafts.map(({ entry, place, crc }): SegmentEntry => {
-    if (entry.type !== "file" || place === undefined || pack === undefined) return entry;
-    return { ...entry, payload: { blob: pack, offset: place.offset, length: place.length, crc32: crc } };
+  const blob = pack.put(blobs);
+  const entries = drafts.map((draft): SegmentEntry => {
+    if (draft.type !== "file") return draft;
+    const { packed, ...file } = draft;
+    return packedFile(file, packed, blob);
   });
   return {
     id: segmentId(input.recipe),
@@ -69,6 +57,50 @@ export function segmentFromFiles(
     mtimeSec: input.mtimeSec,
     entries,
     sizeBytes: entries.reduce((sum, entry) => sum + (entry.type === "file" ? entry.size : 0), 0),
-    blobs: pack === undefined ? [] : [pack],
+    blobs: blob === undefined ? [] : [blob],
   };
+}
+
+/** A content that was packed; all in bytes. Empty ones have no place. */
+export type Packed = {
+  readonly size: number;
+  readonly digest: Digest;
+  readonly place?: Omit<Payload, "blob">;
+};
+
+/** Deflates contents one after another into one blob, equal ones once. Memory: what they are deflated. */
+export class Pack {
+  readonly #known = new Map<Digest, Packed>();
+  readonly #parts: Uint8Array[] = [];
+  #length = 0;
+
+  add(content: Uint8Array): Packed {
+    const digest = digestOf(content);
+    const size = content.length;
+    if (size === 0) return { size, digest };
+    const known = this.#known.get(digest);
+    if (known !== undefined) return known;
+    const deflated = deflatePinned(content);
+    const place = { offset: this.#length, length: deflated.length, crc32: crc32(content) };
+    const packed = { size, digest, place };
+    this.#known.set(digest, packed);
+    this.#parts.push(deflated);
+    this.#length += deflated.length;
+    return packed;
+  }
+
+  /** Undefined when there is nothing in it. */
+  put(blobs: BlobWriter): Digest | undefined {
+    return this.#length === 0 ? undefined : blobs.put(Buffer.concat(this.#parts, this.#length));
+  }
+}
+
+/** The file of a content that is in the pack `blob`. */
+export function packedFile(
+  file: Omit<SegmentFile, "size" | "digest" | "payload">,
+  { size, digest, place }: Packed,
+  blob: Digest | undefined,
+): SegmentFile {
+  const payload = place === undefined || blob === undefined ? {} : { payload: { blob, ...place } };
+  return { ...file, size, digest, ...payload };
 }

@@ -9,7 +9,7 @@ export type SegmentId = string & { readonly __segmentId: true };
  * segment's identity. `layoutVersion` changes when the same input would give other bytes.
  */
 export type Recipe = {
-  readonly ecosystem: "python" | "debian" | "generated" | "files";
+  readonly ecosystem: "python" | "bytecode" | "debian" | "generated" | "files";
   readonly layoutVersion: number;
   /** Digest of the archive, or of the content for what has none. */
   readonly source: Digest;

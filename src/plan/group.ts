@@ -13,6 +13,8 @@ export type LayerBudget = { readonly heavy: number; readonly medium: number; rea
 
 /** 48 + 16 = 64 package layers, whatever the base (DESIGN §4). */
 export const PYTHON_BUDGET: LayerBudget = { heavy: 24, medium: 16, small: 8 };
+/** Above those 64: bytecode is about as much as the sources, which are the lesser part of heavy packages. */
+export const BYTECODE_BUDGET: LayerBudget = { heavy: 6, medium: 6, small: 4 };
 export const DEBIAN_BUDGET: LayerBudget = { heavy: 6, medium: 6, small: 4 };
 
 export type Thresholds = { readonly heavyBytes: number; readonly smallBytes: number };

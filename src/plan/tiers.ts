@@ -1,7 +1,9 @@
 import type { Segment } from "../layer/segment.ts";
+import { isDpkgDatabase } from "../solve/debian-segments.ts";
 import type { TierGroups } from "../solve/image-layers.ts";
 import type { PackageSnapshot } from "../solve/snapshot.ts";
 import {
+  BYTECODE_BUDGET,
   DEBIAN_BUDGET,
   DEFAULT_THRESHOLDS,
   type Group,
@@ -11,15 +13,21 @@ import {
 } from "./group.ts";
 
 /**
- * Which layers an image has, lowest first: Debian's packages, what no package ships, the environment, Python's packages,
- * then each copy of the user's files. A change in one tier leaves the layers of the others as they are.
+ * Which layers an image has, lowest first: Debian's packages, what no package ships, dpkg's database, the environment,
+ * Python's packages, their bytecode, then each copy of the user's files. A change in one tier leaves the layers of the
+ * others as they are.
  */
 export function planTiers(packages: PackageSnapshot, files: readonly Segment[]): TierGroups[] {
   const tiers: TierGroups[] = [
     named("debian", groupPackages(packages.debian, DEBIAN_BUDGET)),
-    single("base", packages.generated),
+    single(
+      "base",
+      packages.generated.filter((segment) => !isDpkgDatabase(segment)),
+    ),
+    single("dpkg", packages.generated.filter(isDpkgDatabase)),
     single("venv", packages.venv),
     named("python", groupPackages(packages.wheels, PYTHON_BUDGET)),
+    named("bytecode", groupPackages(packages.bytecode, BYTECODE_BUDGET)),
     ...files.map((segment) => single(segment.name, [segment])),
   ];
   return tiers.filter((groups) => groups.length > 0);
@@ -27,7 +35,7 @@ export function planTiers(packages: PackageSnapshot, files: readonly Segment[]):
 
 /** Why the packages of a layer stand together, for `plan`. */
 export function groupingOf(name: string, segments: readonly Segment[]): string {
-  if (name === "base" || name === "venv") return name;
+  if (name === "base" || name === "dpkg" || name === "venv") return name;
   if (segments.every(({ recipe }) => recipe.ecosystem === "files" || recipe.ecosystem === "generated"))
     return "files";
   const isHeavy = segments.length === 1 && (segments[0]?.sizeBytes ?? 0) > DEFAULT_THRESHOLDS.heavyBytes;

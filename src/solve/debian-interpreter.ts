@@ -1,31 +1,38 @@
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { arch, platform } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import type { LockedDeb } from "../ecosystems/debian/lock.ts";
 import { debUrls, type Mirrors } from "../ecosystems/debian/mirror.ts";
 import { resolveDebian } from "../ecosystems/debian/resolve.ts";
 import { TUPLES } from "../ecosystems/linux/tuples.ts";
 import { environmentError } from "../errors.ts";
-import { readSegmentFile } from "../layer/read-file.ts";
-import type { Segment } from "../layer/segment.ts";
-import { machinePlatform } from "../platform.ts";
+import { machinePlatform, type Platform } from "../platform.ts";
 import { debianSegments } from "./debian-segments.ts";
 import { debianTools } from "./debian-tools.ts";
+import { toolFolder, unpackSegment } from "./tool-folder.ts";
 import type { Workbench } from "./workbench.ts";
 
 const SUITE = "bookworm";
-const PYTHON = "python3.11";
-/** What the interpreter and the modules that uv asks it about are linked to. */
-const PACKAGES = /^(python3\.11-minimal|libpython3\.11-(minimal|stdlib)|libc6|libexpat1|zlib1g|libcrypt1)$/;
+const MINOR = "3.11";
 const LOADERS = { amd64: "ld-linux-x86-64.so.2", arm64: "ld-linux-aarch64.so.1" } as const;
+
+/** Of Debian's packages those that make its Python run: the interpreter, its library, and what they are linked to. */
+export function interpreterDebs(debs: readonly LockedDeb[], minor: string): LockedDeb[] {
+  const own = [`python${minor}-minimal`, `libpython${minor}-minimal`, `libpython${minor}-stdlib`];
+  const names = new Set([...own, "libc6", "libexpat1", "zlib1g", "libcrypt1"]);
+  return debs.filter(({ name }) => names.has(name));
+}
+
+/** How an interpreter that was unpacked to `root` is started: by its own loader, so that the host's libc is not needed. */
+export function interpreterArgv(
+  root: string,
+  minor: string,
+  architecture: Platform["architecture"],
+): readonly [string, ...string[]] {
+  const libraries = `${root}/usr/lib/${TUPLES[architecture]}`;
+  const loader = `${libraries}/${LOADERS[architecture]}`;
+  return [loader, "--library-path", libraries, `${root}/usr/bin/python${minor}`];
+}
 
 /**
  * A Python for a machine that has none: Debian's, unpacked into the store and run through its own loader, so that
@@ -42,10 +49,11 @@ export async function debianInterpreter(mirrors: Mirrors, bench: Workbench): Pro
       "Install Python 3, or build from a lock: cambium build --locked.",
     );
   }
-  const home = join(bench.store.root, "tools", `${PYTHON}-${architecture}`);
-  const program = join(home, "python3");
-  if (existsSync(program)) return program;
-  bench.emit({ type: "notice", message: `no Python on PATH: unpacking Debian's ${PYTHON} into the store` });
+  const name = `python${MINOR}-${architecture}`;
+  const known = join(bench.store.root, "tools", name, "python3");
+  if (existsSync(known)) return known;
+  const message = `no Python on PATH: unpacking Debian's python${MINOR} into the store`;
+  bench.emit({ type: "notice", message });
   const request = {
     suite: SUITE,
     variant: "distroless",
@@ -57,7 +65,7 @@ export async function debianInterpreter(mirrors: Mirrors, bench: Workbench): Pro
     { ...request, mirrors, now: new Date(), upgrade: false },
     debianTools(bench),
   );
-  const debs = (lock.targets[architecture] ?? []).filter(({ name }) => PACKAGES.test(name));
+  const debs = interpreterDebs(lock.targets[architecture] ?? [], MINOR);
   const byDigest = new Map(debs.map((deb) => [deb.sha256, deb]));
   const segments = await debianSegments(debs, [], bench, async (absent) => {
     return new Map(
@@ -67,37 +75,12 @@ export async function debianInterpreter(mirrors: Mirrors, bench: Workbench): Pro
       }),
     );
   });
-  const temporary = mkdtempSync(join(store.root, "tmp", "python-"));
-  for (const segment of segments) unpack(segment, temporary, bench);
-  const libraries = `usr/lib/${TUPLES[architecture]}`;
-  // Relative to the script itself: no path of the machine is written into a shell text.
-  const script = `#!/bin/sh
-root=\${0%/*}
-exec "$root/${libraries}/${LOADERS[architecture]}" --library-path "$root/${libraries}" "$root/usr/bin/${PYTHON}" "$@"
-`;
-  writeFileSync(join(temporary, "python3"), script);
-  chmodSync(join(temporary, "python3"), 0o755);
-  mkdirSync(dirname(home), { recursive: true });
-  try {
-    renameSync(temporary, home);
-  } catch (error) {
-    rmSync(temporary, { recursive: true, force: true });
-    // Another process was first; what it made is the same.
-    if (!existsSync(program)) throw error;
-  }
-  return program;
-}
-
-/** Paths of a segment are relative and clean, and go to an empty folder that nobody else writes to. */
-function unpack(segment: Segment, folder: string, { store }: Workbench): void {
-  for (const entry of segment.entries) {
-    const path = join(folder, entry.path);
-    mkdirSync(dirname(path), { recursive: true });
-    if (entry.type === "file") {
-      writeFileSync(path, readSegmentFile(store.blobs, entry));
-      chmodSync(path, entry.mode & 0o755);
-    } else if (entry.type === "symlink" && !entry.target.startsWith("/")) {
-      symlinkSync(entry.target, path);
-    }
-  }
+  const home = await toolFolder(store, name, (folder) => {
+    for (const segment of segments) unpackSegment(segment, folder, store);
+    // Relative to the script itself: no path of the machine is written into a shell text.
+    const words = interpreterArgv("$root", MINOR, architecture).map((word) => `"${word}"`);
+    writeFileSync(join(folder, "python3"), `#!/bin/sh\nroot=\${0%/*}\nexec ${words.join(" ")} "$@"\n`);
+    chmodSync(join(folder, "python3"), 0o755);
+  });
+  return join(home, "python3");
 }

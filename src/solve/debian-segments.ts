@@ -1,5 +1,6 @@
 import { canonicalJson } from "../canonical-json.ts";
-import { generateBase } from "../ecosystems/debian/generate-base.ts";
+import { hasDpkg } from "../ecosystems/debian/generate/dpkg-database.ts";
+import { DPKG_SEGMENT, generateBase } from "../ecosystems/debian/generate-base.ts";
 import type { LockedDeb } from "../ecosystems/debian/lock.ts";
 import { scriptsNotice, scriptsThatMatter } from "../ecosystems/debian/scripts.ts";
 import { debRecipe } from "../ecosystems/debian/transcode.ts";
@@ -11,6 +12,7 @@ import { segmentId } from "../layer/segment-id.ts";
 import { LAYOUT_VERSIONS } from "../layout-versions.ts";
 import type { Platform } from "../platform.ts";
 import { type Complete, ensureSegments, type Locate, type WantedSegment, wholeSegment } from "./segments.ts";
+import { shippedDebs } from "./shipped-debs.ts";
 import type { Workbench } from "./workbench.ts";
 
 /** The locked .debs as segments, in their order. */
@@ -44,6 +46,7 @@ export type GenerateRequest = {
   readonly platform: Platform;
   /** Of the packages. */
   readonly complete: Complete;
+  readonly locateDebs: Locate;
   /** The segments are wanted with all their bytes. */
   readonly isWhole: boolean;
 };
@@ -60,12 +63,16 @@ export async function generatedSegments(
   if (debian.length === 0) return undefined;
   const { store } = bench;
   if (definition.base.kind !== "debian") throw new TypeError("generated for a base that is not Debian");
-  const { suite } = definition.base;
+  const { suite, keep } = definition.base;
   const { architecture } = platform;
   const { users } = definition;
   const ids = debian.map(({ id }) => id);
   const key = digestOf(
-    canonicalJson({ layoutVersion: LAYOUT_VERSIONS.base, suite, architecture, users, debian: ids }),
+    canonicalJson({
+      layoutVersion: LAYOUT_VERSIONS.base,
+      dpkg: LAYOUT_VERSIONS.dpkg,
+      ...{ suite, architecture, users, debian: ids },
+    }),
   );
   return rememberedSegments(key, request.isWhole, bench, async () => {
     await request.complete(new Set(ids));
@@ -80,8 +87,16 @@ export async function generatedSegments(
       const segment = debian[index];
       return segment === undefined ? [] : [{ deb, segment }];
     });
-    return generateBase({ debs: pairs, suite, architecture, users, readFile }, store.blobs);
+    const wanted = hasDpkg(debs) ? debs.map((deb) => ({ deb, want: wantedDeb(deb, keep) })) : [];
+    const shipped = await shippedDebs(wanted, bench, request.locateDebs);
+    const input = { debs: pairs, suite, architecture, users, readFile, keep, shipped };
+    return generateBase(input, store.blobs);
   });
+}
+
+/** Whether it is dpkg's database, which has a layer of its own: it changes with every package. */
+export function isDpkgDatabase({ recipe, name }: Segment): boolean {
+  return recipe.ecosystem === "generated" && name === DPKG_SEGMENT;
 }
 
 /** `key`: of what they are generated from. */

@@ -13,7 +13,7 @@ import type {
 } from "../layer/segment.ts";
 import { segmentId } from "../layer/segment-id.ts";
 import { LAYOUT_VERSIONS } from "../layout-versions.ts";
-import { Pack } from "./pack.ts";
+import { type Deflater, Pack } from "./pack.ts";
 import { wholeSegment } from "./segments.ts";
 import type { Workbench } from "./workbench.ts";
 
@@ -24,7 +24,8 @@ type SourcedFile = Extract<SourcedEntry, { readonly type: "file" }>;
 /** A segment in more packs than this is packed anew: little of the old ones may be in use by then. */
 const MAX_PACKS = 8;
 
-type Bench = Pick<Workbench, "store" | "lease" | "signal">;
+/** Without a pool all is deflated in this thread. */
+type Bench = Pick<Workbench, "store" | "lease" | "signal"> & Partial<Pick<Workbench, "pool">>;
 
 export type FilesLabel = {
   /** For people. */
@@ -130,6 +131,19 @@ function recipeOf({ recipeName, mtimeSec }: FilesLabel, entries: readonly Segmen
   };
 }
 
+function deflaterOf(pool: Workbench["pool"] | undefined): Deflater | undefined {
+  if (pool === undefined) return undefined;
+  return {
+    parallel: pool.size,
+    deflate: async (contents) => {
+      const weight = contents.reduce((sum, bytes) => sum + bytes.length, 0);
+      const { deflatedEach } = await pool.run({ kind: "deflate-each", contents }, weight);
+      if (deflatedEach === undefined) throw new TypeError("nothing was compressed");
+      return deflatedEach;
+    },
+  };
+}
+
 /** Where each different content is in the store: where it was already, or in a new pack of all others. */
 async function payloadsOf(
   digests: ReadonlyMap<SourcedFile, Digest>,
@@ -152,7 +166,7 @@ async function payloadsOf(
     }
   }
   if (wanted.size === 0) return payloads;
-  const pack = await Pack.create(bench.store.blobs);
+  const pack = await Pack.create(bench.store.blobs, deflaterOf(bench.pool));
   try {
     for (const [source, files] of wanted) {
       for await (const { content } of source.read(files)) {

@@ -4,6 +4,7 @@ import type { Digest } from "../layer/digest.ts";
 import type { Layer } from "../layer/layer.ts";
 import type { Segment, SegmentId } from "../layer/segment.ts";
 import { knownLayer, rememberComposition, rememberLayer, storedLayer } from "../store/stored-layer.ts";
+import { withoutStaleBytecode } from "./bytecode/without-stale.ts";
 import { hasOrigin } from "./lazy-layers.ts";
 import type { Workbench } from "./workbench.ts";
 
@@ -41,8 +42,9 @@ export function planLayers(
   // Rank within a tier goes by name, whatever the groups are: who wins must not depend on grouping.
   const ranked = tiers.map((groups) => groups.flatMap(({ members }) => members).sort(byKey));
   const arrangement = arrange(ranked, below);
+  const arrangedTiers = withoutStaleBytecode(arrangement.tiers);
   const layers = tiers.flatMap((groups, index) => {
-    const tier = arrangement.tiers[index];
+    const tier = arrangedTiers[index];
     if (tier === undefined) return [];
     const arranged = new Map<SegmentId, ArrangedSegment>(tier.segments.map((it) => [it.segment.id, it]));
     return groups.map(({ name, members }): PlannedLayer => {

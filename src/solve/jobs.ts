@@ -1,4 +1,5 @@
 import type { LockedDeb } from "../ecosystems/debian/lock.ts";
+import type { PythonFile, PythonProgram } from "../ecosystems/python/bytecode/compile.ts";
 import type { DirectUrl } from "../ecosystems/python/lock.ts";
 import type { FileContent } from "../ecosystems/python/transcode.ts";
 import { type ArrangedTier, arrange } from "../layer/arrange.ts";
@@ -22,21 +23,36 @@ export type Job =
       readonly describeAbove: number;
     }
   | {
+      readonly kind: "bytecode";
+      /** Whole, in the store. */
+      readonly wheel: SegmentId;
+      /** Of the interpreter: `3.11.2`. */
+      readonly version: string;
+      readonly program: PythonProgram;
+    }
+  | {
       readonly kind: "deb";
       readonly deb: LockedDeb;
       readonly keep: readonly ("man" | "info" | "locale" | "doc")[];
     }
+  /** What of a .deb only dpkg needs, where it was transcoded without being asked. */
+  | { readonly kind: "deb-shipped"; readonly deb: LockedDeb }
   | { readonly kind: "debian-index"; readonly packed: Uint8Array; readonly where: string }
   /** Raw deflate by the pinned compressor. */
   | { readonly kind: "deflate"; readonly bytes: Uint8Array }
+  /** The same of several. */
+  | { readonly kind: "deflate-each"; readonly contents: readonly Uint8Array[] }
   | { readonly kind: "describe"; readonly name: string; readonly plan: LayerPlan };
 
-/** What a job leaves: a segment or another blob in the store, a layer that is now known, compressed bytes. */
+/** What a job leaves: a segment or another blob in the store, a layer that is now known, compressed bytes; of a .deb
+ * what dpkg's database needs, packed. */
 export type JobResult = {
   readonly segment?: SegmentId;
   readonly blob?: Digest;
   readonly layer?: { readonly key: Digest; readonly record: LayerRecord };
   readonly deflated?: Uint8Array;
+  readonly shipped?: string;
+  readonly deflatedEach?: readonly Uint8Array[];
 };
 
 /** The parts of the store that need no index; each thread opens its own. */
@@ -49,11 +65,31 @@ export async function runJob(job: Job, store: JobStore): Promise<JobResult> {
       return { layer: { key: job.plan.key, record: await describeLayer(job.plan, store.blobs, job.name) } };
     case "deflate":
       return { deflated: deflatePinned(job.bytes) };
+    case "deflate-each":
+      return { deflatedEach: job.contents.map(deflatePinned) };
     case "deb": {
-      const { transcodeDeb } = await import("../ecosystems/debian/transcode.ts");
+      const [{ transcodeDeb }, { packShipped }] = await Promise.all([
+        import("../ecosystems/debian/transcode.ts"),
+        import("../ecosystems/debian/shipped.ts"),
+      ]);
       const { deb, keep } = job;
       const archivePath = store.blobs.path(deb.sha256);
-      const segment = await transcodeDeb({ archive: deb.sha256, archivePath, deb, keep }, store.blobs);
+      const input = { archive: deb.sha256, archivePath, deb, keep };
+      const { segment, shipped } = await transcodeDeb(input, store.blobs);
+      store.segments.put(segment);
+      return { segment: segment.id, shipped: packShipped(shipped) };
+    }
+    case "deb-shipped": {
+      const { packShipped, readShipped } = await import("../ecosystems/debian/shipped.ts");
+      return { shipped: packShipped(await readShipped(store.blobs.path(job.deb.sha256), job.deb)) };
+    }
+    case "bytecode": {
+      const { bytecodeSegment } = await import("../ecosystems/python/bytecode/bytecode.ts");
+      const { compilePython } = await import("../ecosystems/python/bytecode/compile.ts");
+      const wheel = store.segments.get(job.wheel);
+      if (wheel === undefined) throw new TypeError(`no segment ${job.wheel} to compile`);
+      const compile = (files: readonly PythonFile[]) => compilePython(job.program, files);
+      const segment = await bytecodeSegment(wheel, job.version, compile, store.blobs, store.blobs);
       store.segments.put(segment);
       return { segment: segment.id };
     }

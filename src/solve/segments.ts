@@ -3,6 +3,7 @@ import { downloadBlob, type WantedBlob } from "../fetch/download.ts";
 import type { Segment, SegmentId } from "../layer/segment.ts";
 import { rememberLayer } from "../store/stored-layer.ts";
 import type { Job } from "./jobs.ts";
+import { rememberShipped } from "./shipped-records.ts";
 import type { Workbench } from "./workbench.ts";
 
 /** A segment by its recipe, and how to come by it if the store has not got it. */
@@ -120,6 +121,7 @@ async function makeSegment(want: WantedSegment, bench: Workbench, signal: AbortS
       bench.describedLayers.add(result.layer.key);
       rememberLayer(store, result.layer.key, result.layer.record);
     }
+    if (result.shipped !== undefined) rememberShipped(store.records, want.archive.digest, result.shipped);
     emit({ type: "transcode-done", id: want.id });
     return store.segments.get(want.id);
   };

@@ -6,6 +6,7 @@ import type { Definition } from "../graph/definition.ts";
 import type { Digest } from "../layer/digest.ts";
 import type { Segment } from "../layer/segment.ts";
 import { formatPlatform, type Platform } from "../platform.ts";
+import type { TargetPython } from "./bytecode/target-python.ts";
 import {
   debianSegments,
   type GeneratedSegments,
@@ -29,13 +30,17 @@ export type PackageSnapshot = {
   readonly generatedKey?: Digest;
   readonly venv: readonly Segment[];
   readonly wheels: readonly Segment[];
+  /** Of their modules; empty unless asked for. */
+  readonly bytecode: readonly Segment[];
+  /** Something that was asked for could not be made on this machine: not what the definition says. */
+  readonly isPartial: boolean;
   /** Of any of these. */
   readonly complete: Complete;
 };
 
 export type SnapshotRequest = {
   readonly definition: Definition;
-  readonly lock: Pick<CambiumLock, "debian">;
+  readonly lock: Pick<CambiumLock, "base" | "debian">;
   readonly platform: Platform;
   /** What the lock's Python part comes to for this platform. */
   readonly wheels: readonly ChosenWheel[];
@@ -70,13 +75,63 @@ export async function packageSnapshot(request: SnapshotRequest, bench: Workbench
           return { value: { venv, wheels: made }, ...before.outcome(wheels.length, "distributions") };
         }),
   ]);
+  const bytecode = await bytecodePart({ ...request, completeWheels }, python.wheels, bench);
   const complete: Complete = async (ids) => {
     await Promise.all([completeDebs(ids), completeWheels(ids)]);
+    await bytecode.complete(ids);
     if (!base.generated.some(({ id }) => ids.has(id))) return;
     const generating = { ...request, debs, debian: base.debian, complete: completeDebs, isWhole: true };
     await generatedPart(generating, bench);
   };
-  return { ...base, ...python, complete };
+  const { segments, isPartial } = bytecode;
+  return { ...base, ...python, bytecode: segments, isPartial, complete };
+}
+
+type BytecodePart = {
+  readonly segments: readonly Segment[];
+  readonly isPartial: boolean;
+  readonly complete: Complete;
+};
+
+/** After the wheels, and after Debian's packages, among which its interpreter is. */
+async function bytecodePart(
+  request: SnapshotRequest & { readonly completeWheels: Complete },
+  segments: readonly Segment[],
+  bench: Workbench,
+): Promise<BytecodePart> {
+  const { definition, interpreter, platform, wheels, completeWheels } = request;
+  const isWanted = definition.python?.bytecode === true && wheels.length > 0;
+  if (!isWanted || interpreter === undefined) {
+    return { segments: [], isPartial: false, complete: async () => undefined };
+  }
+  const { bytecodeSegments, completeBytecode } = await import("./bytecode/bytecode-segments.ts");
+  let opened: Promise<TargetPython> | undefined;
+  const open = async () => {
+    const { targetPython } = await import("./bytecode/target-python.ts");
+    return targetPython({ ...request, interpreter }, bench);
+  };
+  const { version } = interpreter;
+  const python = () => {
+    opened ??= open();
+    return opened;
+  };
+  const asked = { wheels, segments, version, completeWheels, python };
+  return step(bench, `bytecode ${formatPlatform(platform)}`, async () => {
+    const made = await bytecodeSegments(asked, bench);
+    const { absence } = made;
+    if (absence !== undefined) {
+      bench.emit({ type: "notice", message: `bytecode is left out: ${absence}` });
+    }
+    const value: BytecodePart = {
+      segments: made.segments,
+      isPartial: absence !== undefined,
+      complete: completeBytecode(asked, bench),
+    };
+    const count = `${made.segments.length} distributions`;
+    return made.madeCount === 0
+      ? { value, outcome: "hit", detail: absence === undefined ? `${count}, all known` : "left out" }
+      : { value, outcome: "done", detail: `${count}, ${made.madeCount} new` };
+  });
 }
 
 function completion(wanted: readonly WantedSegment[], bench: Workbench, locate: Locate): Complete {
@@ -104,7 +159,7 @@ async function debianPart(
     const before = countMade();
     const debian = await debianSegments(debs, definition.base.keep, bench, before.count(locateDebs));
     if (definition.base.packages.length > 0) await noteScripts(debs, bench);
-    const request = { definition, debs, debian, platform, complete, isWhole: false };
+    const request = { definition, debs, debian, platform, complete, locateDebs, isWhole: false };
     const generated = await generatedPart({ ...request, ...(base && { base }) }, bench);
     const value = {
       debian,

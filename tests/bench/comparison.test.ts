@@ -75,6 +75,10 @@ test("bounds hold up to their edge", () => {
   expect(met({ kind: "faster", peer: "pip", atLeast: 8 })).toEqual(["≥ 8 × pip", false]);
   expect(met({ kind: "slower", peer: "pip", atMostMs: 100 })).toEqual(["≤ pip + 0.100 s", true]);
   expect(met({ kind: "slower", peer: "pip", atMostMs: 99 })).toEqual(["≤ pip + 0.099 s", false]);
+  const import_ = { kind: "import", peer: "pip", atMostTimes: 1.1 } as const;
+  expect([boundText(import_), isMet(import_, sides)]).toEqual(["import ≤ 1.1 × pip", false]);
+  expect(isMet(import_, sides, { ...imports, own: measured("own", 1221) })).toBe(true);
+  expect(isMet(import_, sides, { ...imports, own: measured("own", 1222) })).toBe(false);
 });
 
 test("the table shows spread, rounds, misses, imports of the set, and rows without numbers", () => {

@@ -1,11 +1,10 @@
-import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { copyOfBaseStore } from "../support/base-store.ts";
 import { digestIn, lockedWheel, pylockFiles, workplace } from "../support/project.ts";
 import { expectFailure, type Reference, startReference } from "../support/reference.ts";
+import { fill, smallDisk } from "../support/small-disk.ts";
 import { illnessesOf } from "../support/store-health.ts";
 import { wheel } from "../support/wheel.ts";
 
@@ -22,19 +21,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await reference[Symbol.asyncDispose]();
 });
-
-/** A small disk, gone with the test. */
-function smallDisk(path: string, megabytes: number): Disposable {
-  mkdirSync(path, { recursive: true });
-  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", path]);
-  return { [Symbol.dispose]: () => execFileSync("umount", ["--lazy", path]) };
-}
-
-/** Takes what is free, but for so many bytes. */
-function fill(disk: string, leaveBytes: number): void {
-  const { bavail, bsize } = statfsSync(disk);
-  writeFileSync(join(disk, "filler"), Buffer.alloc(Math.max(0, bavail * bsize - leaveBytes)));
-}
 
 const full = {
   exitCode: 3,

@@ -15,6 +15,7 @@ import {
   writeRootfs,
 } from "../support/debian.ts";
 import { debootstrapTree } from "../support/debootstrap.ts";
+import { type DpkgFacts, dpkgFacts, packageOfInfo } from "../support/dpkg-database.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { differences } from "./differences.ts";
 
@@ -71,6 +72,33 @@ describe.for(["bookworm", "trixie"] as const)("a computed %s", (suite: Suite) =>
       (rule, index) => !used.has(index) && (rule.suites === undefined || rule.suites.includes(suite)),
     );
     expect(stale).toEqual([]);
+  });
+
+  test("has dpkg's database of its packages, but for what is left out", () => {
+    const theirs = dpkgFacts(installed);
+    const ours = dpkgFacts(computed);
+    const isOurs = (name: string) => ours.status.has(name);
+    expect(ours.status.size).toBeGreaterThan(50);
+    expect([...theirs.status].filter(([name]) => isOurs(name))).toEqual([...ours.status]);
+    const leftOut =
+      /^(?:[0-9a-f]{32} {2}|\/)usr\/share\/(?:man|info|locale|doc)(?:\/(?![^/]+\/copyright$).*)?$/;
+    const present = (name: string, text: string) =>
+      /\.(list|md5sums)$/.test(name)
+        ? text
+            .split("\n")
+            .filter((line) => !leftOut.test(line) || ours.info.get(name)?.text.includes(`${line}\n`))
+        : text;
+    const info = (facts: DpkgFacts) =>
+      [...facts.info]
+        .filter(([name]) => name === "format" || isOurs(packageOfInfo(name)))
+        .map(([name, { mode, text }]) => ({ name, mode, text: present(name, text) }));
+    expect(info(ours)).toEqual(info(theirs));
+    for (const [name, text] of ours.rest) {
+      expect({ name, text }).toEqual({ name, text: theirs.rest.get(name) });
+    }
+    // Of pages that are left out, and of util-linux, which is not ours.
+    const missing = [...theirs.rest.keys()].filter((name) => !ours.rest.has(name));
+    expect(missing).toEqual(["alternatives/builtins.7.gz", "alternatives/pager"]);
   });
 
   test("has the same accounts, dates aside", () => {
@@ -150,8 +178,9 @@ function pathsOfOtherPackages(root: string, lock: DebianLock): (path: string) =>
   const info = join(root, "var/lib/dpkg/info");
   const foreign = new Set<string>();
   for (const name of readdirSync(info)) {
-    const owner = /^([^:]+)(?::.*)?\.list$/.exec(name)?.[1];
-    if (owner === undefined || ours.has(owner)) continue;
+    if (name === "format" || ours.has(packageOfInfo(name))) continue;
+    foreign.add(`var/lib/dpkg/info/${name}`);
+    if (!name.endsWith(".list")) continue;
     for (const line of readFileSync(join(info, name), "utf8").split("\n"))
       foreign.add(mergedPath(line.slice(1), false));
   }
@@ -166,7 +195,7 @@ function pathsOfOtherPackages(root: string, lock: DebianLock): (path: string) =>
     /^etc\/rc[0-6S]\.d\//,
     /^var\/lib\/systemd\//,
     // util-linux
-    /^(usr\/bin|etc\/alternatives)\/pager$/,
+    /^(usr\/bin|etc\/alternatives|var\/lib\/dpkg\/alternatives)\/pager$/,
     /^run\/mount$/,
     // apt and what debootstrap downloads for it
     /^var\/(lib|cache)\/apt\//,

@@ -1,8 +1,6 @@
-import type { ChildProcess } from "node:child_process";
 import {
   existsSync,
   lstatSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -10,95 +8,44 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { MountList, MountPruneResult } from "../../src/actions/results.ts";
+import type { MountPruneResult } from "../../src/actions/results.ts";
 import { openStore } from "../../src/store/store.ts";
-import type { Ran, RunOptions } from "../support/command.ts";
-import { hostLayer } from "../support/host-layer.ts";
 import { needs } from "../support/needs.ts";
 import { digestIn } from "../support/project.ts";
-import { type BaseWorld, type Machine, startBaseWorld } from "../support/registry-bases.ts";
-
-/** Waits, in a step, until the mount at /s has a file of this name. */
-const awaitFile = (name: string) =>
-  `i=0; while [ ! -e /s/${name} ] && [ $i -lt 600 ]; do sleep 0.05; i=$((i+1)); done; [ -e /s/${name} ]`;
+import type { Machine } from "../support/registry-bases.ts";
+import {
+  awaitFile,
+  eventually,
+  mountFolder,
+  mountsOf,
+  type StepWorld,
+  startStepWorld,
+} from "./step-world.ts";
 
 describe.runIf(needs("docker-registry", "runc", "root"))("a cache mount", () => {
-  let world: BaseWorld;
-  let base: string;
-  let count = 0;
+  let steps: StepWorld;
 
   beforeAll(async () => {
-    world = await startBaseWorld([]);
-    base = await world.pushBase("base:1", [hostLayer()], { env: [["PATH", "/bin"]] });
+    steps = await startStepWorld();
   });
   afterAll(async () => {
-    await world?.[Symbol.asyncDispose]();
+    await steps?.[Symbol.asyncDispose]();
   });
 
-  const machineOf = () => world.machine(`machine-${count++}`);
-
-  function contextOf(dockerfile: string, files: Readonly<Record<string, string>> = {}): string {
-    const folder = world.at(`context-${count++}`);
-    for (const [path, text] of Object.entries({ Dockerfile: dockerfile, ...files })) {
-      mkdirSync(dirname(join(folder, path)), { recursive: true });
-      writeFileSync(join(folder, path), text.replaceAll("FROM base", `FROM ${base}`));
-    }
-    return folder;
-  }
-
-  /** Builds a Dockerfile as the project `p`; each in a folder of its own, so nothing hangs on that. */
-  function build(
-    machine: Machine,
-    dockerfile: string,
-    options: Partial<RunOptions> & { readonly args?: readonly string[] } = {},
-  ): Promise<Ran> {
-    const { args = [], ...rest } = options;
-    const flags = ["--progress", "plain", "--platform", "linux/amd64"];
-    const env = { CAMBIUM_PROJECT: "p", ...rest.env };
-    return machine.run(["build", contextOf(dockerfile), ...flags, ...args], { ...rest, env });
-  }
-
-  async function list(machine: Machine): Promise<MountList["mounts"]> {
-    const ran = await machine.run(["mount", "ls", "--json"]);
-    expect(ran.exitCode, ran.stderr).toBe(0);
-    return (JSON.parse(ran.stdout) as MountList).mounts;
-  }
-
-  async function folderOf(machine: Machine, id: string): Promise<string> {
-    const found = (await list(machine)).find((mount) => mount.id === id);
-    if (found === undefined) throw new Error(`no mount ${id}`);
-    return found.folder;
-  }
-
-  /** A build that is at work: its output so far, and its end. */
-  function started(machine: Machine, dockerfile: string) {
-    let text = "";
-    const child = Promise.withResolvers<ChildProcess>();
-    const ran = build(machine, dockerfile, {
-      onStart: (process) => {
-        process.stderr?.on("data", (part: string) => {
-          text += part;
-        });
-        child.resolve(process);
-      },
-    });
-    return { ran, child: child.promise, said: (part: string) => eventually(() => text.includes(part)) };
-  }
-
   test("is warm in the next build though the instruction changed, and nowhere in the image or a key", async () => {
-    const machine = machineOf();
+    const machine = steps.newMachine();
     const step = (name: string) =>
       `FROM base\nRUN --mount=type=cache,id=the-cache-id,target=/deep/cache ls /deep/cache > /seen; echo secret-content > /deep/cache/${name}\n`;
-    digestIn(await build(machine, step("one")));
-    const root = world.at("rootfs");
-    const second = await build(machine, step("two"), { args: ["-o", `type=rootfs,dest=${root}`] });
+    digestIn(await steps.build(machine, step("one")));
+    const root = steps.world.at("rootfs");
+    const second = await steps.build(machine, step("two"), { args: ["-o", `type=rootfs,dest=${root}`] });
     digestIn(second);
     expect(readFileSync(join(root, "seen"), "utf8")).toBe("one\n");
     expect(existsSync(join(root, "deep"))).toBe(false);
-    expect(readdirSync(await folderOf(machine, "the-cache-id")).sort()).toEqual(["one", "two"]);
+    expect(readdirSync(await mountFolder(machine, "the-cache-id")).sort()).toEqual(["one", "two"]);
     const store = openStore(machine.store);
     try {
       const documents = store.records.list("step-key").map(({ value }) => JSON.stringify(value));
@@ -108,48 +55,48 @@ describe.runIf(needs("docker-registry", "runc", "root"))("a cache mount", () => 
     } finally {
       store.close();
     }
-    const again = await build(machine, step("two").replace("the-cache-id", "another-id"));
+    const again = await steps.build(machine, step("two").replace("the-cache-id", "another-id"));
     expect(digestIn(again)).toBe(digestIn(second));
-    expect((await list(machine)).map(({ id }) => id)).toEqual(["the-cache-id"]);
+    expect((await mountsOf(machine)).map(({ id }) => id)).toEqual(["the-cache-id"]);
   });
 
   test("locked: another build waits, says so, and never comes in between", async () => {
-    const machine = machineOf();
+    const machine = steps.newMachine();
     const step = (name: string) => `FROM base
 RUN --mount=type=cache,id=c,target=/c,sharing=locked --mount=type=cache,target=/s,sharing=shared \\
   echo begin ${name} >> /c/log && touch /s/${name} && ${awaitFile("go")} && echo end ${name} >> /c/log
 `;
-    const first = started(machine, step("a"));
+    const first = steps.start(machine, step("a"));
     await eventually(() => hasFile(machine, "a"));
-    const second = started(machine, step("b"));
+    const second = steps.start(machine, step("b"));
     await second.said("waits for the cache mount c");
-    const folder = await folderOf(machine, "c");
+    const folder = await mountFolder(machine, "c");
     expect(readFileSync(join(folder, "log"), "utf8")).toBe("begin a\n");
-    expect((await list(machine)).every(({ isInUse }) => isInUse)).toBe(true);
-    writeFileSync(join(await folderOf(machine, "/s"), "go"), "");
+    expect((await mountsOf(machine)).every(({ isInUse }) => isInUse)).toBe(true);
+    writeFileSync(join(await mountFolder(machine, "/s"), "go"), "");
     digestIn(await first.ran);
     digestIn(await second.ran);
     expect(readFileSync(join(folder, "log"), "utf8")).toBe("begin a\nend a\nbegin b\nend b\n");
   });
 
   test("locked: a build that waits ends when it is told to", async () => {
-    const machine = machineOf();
+    const machine = steps.newMachine();
     const step = (name: string) => `FROM base
 RUN --mount=type=cache,id=c,target=/c,sharing=locked --mount=type=cache,target=/s,sharing=shared \\
   touch /s/${name} && ${awaitFile("go")}
 `;
-    const first = started(machine, step("a"));
+    const first = steps.start(machine, step("a"));
     await eventually(() => hasFile(machine, "a"));
-    const second = started(machine, step("b"));
+    const second = steps.start(machine, step("b"));
     await second.said("waits for the cache mount c");
     (await second.child).kill("SIGINT");
     expect((await second.ran).exitCode).toBe(130);
-    writeFileSync(join(await folderOf(machine, "/s"), "go"), "");
+    writeFileSync(join(await mountFolder(machine, "/s"), "go"), "");
     digestIn(await first.ran);
   });
 
   test("locked: what nobody wrote for apt; stages of one build and other builds take turns, in whatever order", async () => {
-    const machine = machineOf();
+    const machine = steps.newMachine();
     const step = (name: string, mounts: readonly string[]) =>
       `RUN ${mounts.map((target) => `--mount=type=cache,target=${target}`).join(" ")} ${mounts
         .map((target) => `echo "<" >> ${target}/log && sleep 0.1 && echo ">" >> ${target}/log`)
@@ -158,39 +105,45 @@ RUN --mount=type=cache,id=c,target=/c,sharing=locked --mount=type=cache,target=/
     const text = (name: string) =>
       `FROM base AS a\n${step(`a-${name}`, apt)}FROM base AS b\n${step(`b-${name}`, [...apt].reverse())}` +
       "FROM base\nCOPY --from=a /done /a\nCOPY --from=b /done /b\n";
-    const all = await Promise.all([build(machine, text("one")), build(machine, text("two"))]);
+    const all = await Promise.all([steps.build(machine, text("one")), steps.build(machine, text("two"))]);
     for (const ran of all) digestIn(ran);
     for (const target of apt) {
-      const log = readFileSync(join(await folderOf(machine, target), "log"), "utf8");
+      const log = readFileSync(join(await mountFolder(machine, target), "log"), "utf8");
       expect(log).toBe("<\n>\n".repeat(4));
     }
   });
 
   test("shared: two builds are in one folder at the same time", async () => {
-    const machine = machineOf();
+    const machine = steps.newMachine();
     const step = (own: string, other: string) =>
       `FROM base\nRUN --mount=type=cache,target=/s,sharing=shared touch /s/${own} && ${awaitFile(other)}\n`;
-    const both = await Promise.all([build(machine, step("a", "b")), build(machine, step("b", "a"))]);
+    const both = await Promise.all([
+      steps.build(machine, step("a", "b")),
+      steps.build(machine, step("b", "a")),
+    ]);
     for (const ran of both) digestIn(ran);
-    expect(await list(machine)).toHaveLength(1);
+    expect(await mountsOf(machine)).toHaveLength(1);
   });
 
   test("private: two builds at the same time have two folders, and later ones use them again", async () => {
-    const machine = machineOf();
+    const machine = steps.newMachine();
     const step = (own: string, other: string) => `FROM base
 RUN --mount=type=cache,target=/c,sharing=private --mount=type=cache,target=/s,sharing=shared \\
   touch /c/${own} /s/${own} && ${awaitFile(other)} && ls /c > /seen
 `;
-    const both = await Promise.all([build(machine, step("a", "b")), build(machine, step("b", "a"))]);
+    const both = await Promise.all([
+      steps.build(machine, step("a", "b")),
+      steps.build(machine, step("b", "a")),
+    ]);
     for (const ran of both) digestIn(ran);
-    const pool = (await list(machine)).filter(({ id }) => id === "/c");
+    const pool = (await mountsOf(machine)).filter(({ id }) => id === "/c");
     expect(pool.map(({ folder }) => readdirSync(folder)).sort()).toEqual([["a"], ["b"]]);
-    digestIn(await build(machine, step("d", "a")));
-    expect((await list(machine)).filter(({ id }) => id === "/c")).toHaveLength(2);
+    digestIn(await steps.build(machine, step("d", "a")));
+    expect((await mountsOf(machine)).filter(({ id }) => id === "/c")).toHaveLength(2);
   });
 
   test("is one in all stages of a project, at whatever target, and another's with shared: only", async () => {
-    const machine = machineOf();
+    const machine = steps.newMachine();
     const text = (suffix: string) => `FROM base AS a
 RUN --mount=type=cache,id=x,target=/one --mount=type=cache,id=shared:y,target=/y echo ${suffix} > /one/${suffix} && echo > /y/${suffix}
 FROM base
@@ -198,42 +151,42 @@ COPY --from=a /data/one /one
 RUN --mount=type=cache,id=x,target=/two --mount=type=cache,id=shared:y,target=/z ls /two /z > /seen
 `;
     const seen = async (suffix: string, project: string) => {
-      const root = world.at(`rootfs-${suffix}`);
+      const root = steps.world.at(`rootfs-${suffix}`);
       const args = ["-o", `type=rootfs,dest=${root}`, "--no-cache"];
-      digestIn(await build(machine, text(suffix), { args, env: { CAMBIUM_PROJECT: project } }));
+      digestIn(await steps.build(machine, text(suffix), { args, env: { CAMBIUM_PROJECT: project } }));
       return readFileSync(join(root, "seen"), "utf8");
     };
     expect(await seen("first", "p")).toBe("/two:\nfirst\n\n/z:\nfirst\n");
     expect(await seen("second", "q")).toBe("/two:\nsecond\n\n/z:\nfirst\nsecond\n");
-    const names = new Set((await list(machine)).map(({ name }) => name));
+    const names = new Set((await mountsOf(machine)).map(({ name }) => name));
     // Elsewhere the same project has the same names.
-    const other = machineOf();
-    digestIn(await build(other, text("first")));
-    expect((await list(other)).filter(({ name }) => names.has(name))).toHaveLength(2);
+    const other = steps.newMachine();
+    digestIn(await steps.build(other, text("first")));
+    expect((await mountsOf(other)).filter(({ name }) => names.has(name))).toHaveLength(2);
   });
 
   test("of another owner or mode is another mount, and only a new one gets them", async () => {
-    const machine = machineOf();
+    const machine = steps.newMachine();
     const step = (flags: string, script: string) =>
       `FROM base\nRUN --mount=type=cache,target=/c${flags} stat -c '%a %u:%g' /c >> /seen; ${script}\n`;
-    const root = world.at("owners");
+    const root = steps.world.at("owners");
     const seen = async (flags: string, script: string) => {
       rmSync(root, { recursive: true, force: true });
-      digestIn(await build(machine, step(flags, script), { args: ["-o", `type=rootfs,dest=${root}`] }));
+      digestIn(await steps.build(machine, step(flags, script), { args: ["-o", `type=rootfs,dest=${root}`] }));
       return readFileSync(join(root, "seen"), "utf8").trim();
     };
     expect(await seen("", "true")).toBe("755 0:0");
     expect(await seen(",uid=7,gid=8,mode=0700", "chmod 711 /c")).toBe("700 7:8");
     expect(await seen(",uid=7,gid=8,mode=0700", "echo again")).toBe("711 7:8");
     expect(await seen("", "echo once more")).toBe("755 0:0");
-    expect(await list(machine)).toHaveLength(2);
+    expect(await mountsOf(machine)).toHaveLength(2);
   });
 
   test("read-only is the same mount, closed", async () => {
-    const machine = machineOf();
-    digestIn(await build(machine, "FROM base\nRUN --mount=type=cache,target=/c echo x > /c/x\n"));
+    const machine = steps.newMachine();
+    digestIn(await steps.build(machine, "FROM base\nRUN --mount=type=cache,target=/c echo x > /c/x\n"));
     const step = "RUN --mount=type=cache,target=/c,readonly cat /c/x && ! touch /c/y";
-    digestIn(await build(machine, `FROM base\n${step}\n`));
+    digestIn(await steps.build(machine, `FROM base\n${step}\n`));
   });
 
   const seedStage = (script: string) => `FROM base AS seed\nRUN mkdir /seed && ${script}\nFROM base\n`;
@@ -241,11 +194,11 @@ RUN --mount=type=cache,id=x,target=/two --mount=type=cache,id=shared:y,target=/z
     "RUN --mount=type=cache,target=/c,from=seed,source=/seed ls /c > /seen && echo mine > /c/mine\n";
 
   test("begins as its seed: owners, modes, links, times; and keeps its content when the seed changes", async () => {
-    const machine = machineOf();
+    const machine = steps.newMachine();
     const make =
       "cd /seed && mkdir d && echo 1 > d/f && ln d/f hard && ln -s d/f soft && chown 7:8 d/f && chmod 4751 d/f && chmod 1777 d && touch -d '2001-02-03 04:05:06.123456789' d/f && chown 9:9 /seed && chmod 0710 /seed";
-    digestIn(await build(machine, seedStage(make) + useSeed));
-    const folder = await folderOf(machine, "/c");
+    digestIn(await steps.build(machine, seedStage(make) + useSeed));
+    const folder = await mountFolder(machine, "/c");
     const file = lstatSync(join(folder, "d/f"), { bigint: true });
     expect([file.mode & 0o7777n, file.uid, file.gid, file.nlink]).toEqual([0o4751n, 7n, 8n, 2n]);
     expect(file.mtimeNs % 1_000_000_000n).toBe(123_456_789n);
@@ -253,7 +206,7 @@ RUN --mount=type=cache,id=x,target=/two --mount=type=cache,id=shared:y,target=/z
     expect(readlinkSync(join(folder, "soft"))).toBe("d/f");
     const root = lstatSync(folder);
     expect([root.mode & 0o7777, root.uid]).toEqual([0o710, 9]);
-    const changed = await build(machine, seedStage("echo > /seed/new") + useSeed);
+    const changed = await steps.build(machine, seedStage("echo > /seed/new") + useSeed);
     digestIn(changed);
     // The step that has the mount is known; so nobody built the stage of the seed.
     expect(changed.stderr).not.toContain("echo > /seed/new");
@@ -261,10 +214,10 @@ RUN --mount=type=cache,id=x,target=/two --mount=type=cache,id=shared:y,target=/z
   });
 
   test("owner and mode that are written go before the seed's, at its root alone", async () => {
-    const machine = machineOf();
+    const machine = steps.newMachine();
     const text = seedStage("touch /seed/f && chmod 0710 /seed && chown 9:9 /seed/f") + useSeed;
-    digestIn(await build(machine, text.replace("target=/c", "target=/c,uid=7,mode=0750")));
-    const folder = await folderOf(machine, "/c");
+    digestIn(await steps.build(machine, text.replace("target=/c", "target=/c,uid=7,mode=0750")));
+    const folder = await mountFolder(machine, "/c");
     const root = lstatSync(folder);
     expect([root.mode & 0o7777, root.uid, root.gid, lstatSync(join(folder, "f")).uid]).toEqual([
       0o750, 7, 0, 9,
@@ -272,32 +225,36 @@ RUN --mount=type=cache,id=x,target=/two --mount=type=cache,id=shared:y,target=/z
   });
 
   test("an empty seed, and a build that failed, do not keep the next seed away", async () => {
-    const machine = machineOf();
-    digestIn(await build(machine, seedStage("true") + useSeed.replace(" && echo mine > /c/mine", "")));
-    const failing = await build(
+    const machine = steps.newMachine();
+    digestIn(await steps.build(machine, seedStage("true") + useSeed.replace(" && echo mine > /c/mine", "")));
+    const failing = await steps.build(
       machine,
       seedStage("touch /seed/one") + useSeed.replace("ls /c", "rm /c/one; false"),
     );
     expect(failing.exitCode).toBe(1);
-    expect(readdirSync(await folderOf(machine, "/c"))).toEqual([]);
-    digestIn(await build(machine, seedStage("touch /seed/two") + useSeed.replace("ls", "ls -a")));
-    expect(readdirSync(await folderOf(machine, "/c")).sort()).toEqual(["mine", "two"]);
+    expect(readdirSync(await mountFolder(machine, "/c"))).toEqual([]);
+    digestIn(await steps.build(machine, seedStage("touch /seed/two") + useSeed.replace("ls", "ls -a")));
+    expect(readdirSync(await mountFolder(machine, "/c")).sort()).toEqual(["mine", "two"]);
   });
 
   test("may begin as a folder of an image or of a context; what is no directory is refused", async () => {
-    const machine = machineOf();
+    const machine = steps.newMachine();
     const step = (from: string, source: string) =>
       `FROM base\nRUN --mount=type=cache,id=${from}${source},target=/c,from=${from},source=${source} ls /c # ${from}${source}\n`;
-    digestIn(await build(machine, step(base, "/data")));
-    expect(readdirSync(await folderOf(machine, `${base}/data`)).sort()).toEqual(["deep", "one", "two"]);
-    const context = contextOf("", { "in/a": "a\n", "in/b/c": "c\n" });
+    digestIn(await steps.build(machine, step(steps.base, "/data")));
+    expect(readdirSync(await mountFolder(machine, `${steps.base}/data`)).sort()).toEqual([
+      "deep",
+      "one",
+      "two",
+    ]);
+    const context = steps.context("", { "in/a": "a\n", "in/b/c": "c\n" });
     const args = ["--build-context", `named=${context}`];
-    digestIn(await build(machine, step("named", "/in"), { args }));
-    expect(readdirSync(await folderOf(machine, "named/in")).sort()).toEqual(["a", "b"]);
-    digestIn(await build(machine, step("scratch", "/")));
-    expect(readdirSync(await folderOf(machine, "scratch/"))).toEqual([]);
+    digestIn(await steps.build(machine, step("named", "/in"), { args }));
+    expect(readdirSync(await mountFolder(machine, "named/in")).sort()).toEqual(["a", "b"]);
+    digestIn(await steps.build(machine, step("scratch", "/")));
+    expect(readdirSync(await mountFolder(machine, "scratch/"))).toEqual([]);
     for (const source of ["/data/one", "/none"]) {
-      const refused = await build(machine, step(base, source));
+      const refused = await steps.build(machine, step(steps.base, source));
       expect(refused.exitCode).toBe(2);
       expect(refused.stderr).toContain("error[MOUNT_SOURCE]");
     }
@@ -306,52 +263,54 @@ RUN --mount=type=cache,id=x,target=/two --mount=type=cache,id=shared:y,target=/z
   test("a builder killed while it is made leaves all of the seed or nothing", async () => {
     const many = "i=0; while [ $i -lt 400 ]; do echo $i > /seed/$i; i=$((i+1)); done";
     const step = `${seedStage(many)}RUN --mount=type=cache,target=/c,from=seed,source=/seed ls /c | wc -l > /count\n`;
-    const clean = machineOf();
-    digestIn(await build(clean, step));
-    digestIn(await build(clean, step, { args: ["--no-cache"] }));
-    const { seconds } = await build(clean, step.replace("/c,", "/c,id=other,"), { args: ["--no-cache"] });
-    const machine = machineOf();
-    digestIn(await build(machine, seedStage(many)));
+    const clean = steps.newMachine();
+    digestIn(await steps.build(clean, step));
+    digestIn(await steps.build(clean, step, { args: ["--no-cache"] }));
+    const { seconds } = await steps.build(clean, step.replace("/c,", "/c,id=other,"), {
+      args: ["--no-cache"],
+    });
+    const machine = steps.newMachine();
+    digestIn(await steps.build(machine, seedStage(many)));
     const kills = 6;
     for (let round = 0; round < kills; round++) {
       const id = `round${round}`;
       const text = step.replace("/c,", `/c,id=${id},`).replace("/count", `/count${round}`);
       const afterMs = ((round + 0.5) / kills) * seconds * 1000;
-      await build(machine, text, {
+      await steps.build(machine, text, {
         onStart: (child) => void sleep(afterMs).then(() => child.kill("SIGKILL")),
       });
-      const left = (await list(machine)).find((mount) => mount.id === id);
+      const left = (await mountsOf(machine)).find((mount) => mount.id === id);
       if (left !== undefined) expect([0, 400]).toContain(readdirSync(left.folder).length);
-      const root = world.at(`killed-${round}`);
-      digestIn(await build(machine, text, { args: ["-o", `type=rootfs,dest=${root}`] }));
+      const root = steps.world.at(`killed-${round}`);
+      digestIn(await steps.build(machine, text, { args: ["-o", `type=rootfs,dest=${root}`] }));
       expect(readFileSync(join(root, `count${round}`), "utf8").trim()).toBe("400");
     }
   });
 
   test("a builder killed while its step writes lets go; the next has what was written, alone", async () => {
-    const machine = machineOf();
+    const machine = steps.newMachine();
     const writing = `FROM base
 RUN --mount=type=cache,target=/c,sharing=locked i=0; while [ $i -lt 100000 ]; do echo $i > /c/$i; i=$((i+1)); done
 `;
-    const ran = started(machine, writing);
+    const ran = steps.start(machine, writing);
     await eventually(async () => {
-      const [mount] = await list(machine);
+      const [mount] = await mountsOf(machine);
       return mount !== undefined && readdirSync(mount.folder).length > 10;
     });
     const child = await ran.child;
     child.kill("SIGKILL");
     await ran.ran;
-    const root = world.at("after-kill");
+    const root = steps.world.at("after-kill");
     const next = `FROM base\nRUN --mount=type=cache,target=/c,sharing=locked ls /c | wc -l > /before; sleep 0.3; ls /c | wc -l > /after\n`;
-    digestIn(await build(machine, next, { args: ["-o", `type=rootfs,dest=${root}`] }));
+    digestIn(await steps.build(machine, next, { args: ["-o", `type=rootfs,dest=${root}`] }));
     const [before, after] = ["before", "after"].map((name) => Number(readFileSync(join(root, name), "utf8")));
     expect(before).toBeGreaterThan(10);
     expect(after).toBe(before);
-    expect(await list(machine)).toMatchObject([{ isInUse: false, id: "/c" }]);
+    expect(await mountsOf(machine)).toMatchObject([{ isInUse: false, id: "/c" }]);
   });
 
   test("is listed with its size, pruned by id, age and size, and counted by cache du", async () => {
-    const machine = machineOf();
+    const machine = steps.newMachine();
     const write = (id: string, megabytes: number) =>
       `FROM base\nRUN --mount=type=cache,id=${id},target=/c dd if=/dev/zero of=/c/f bs=1M count=${megabytes}\n`;
     for (const [id, size] of [
@@ -359,8 +318,8 @@ RUN --mount=type=cache,target=/c,sharing=locked i=0; while [ $i -lt 100000 ]; do
       ["b", 2],
       ["c", 1],
     ] as const)
-      digestIn(await build(machine, write(id, size)));
-    const mounts = await list(machine);
+      digestIn(await steps.build(machine, write(id, size)));
+    const mounts = await mountsOf(machine);
     expect(mounts.map(({ id }) => id)).toEqual(["c", "b", "a"]);
     const sizes = mounts.map(({ sizeBytes }) => Math.floor(sizeBytes / 2 ** 20));
     expect(sizes).toEqual([1, 2, 3]);
@@ -368,7 +327,7 @@ RUN --mount=type=cache,target=/c,sharing=locked i=0; while [ $i -lt 100000 ]; do
     expect(usage.stdout).toMatch(/cache mounts +3 +6\.3 MB/);
     expect(usage.stdout).toMatch(/unpacked layers +\d+ /);
     expect((await machine.run(["cache", "prune", "--unused-for", "0m"])).exitCode).toBe(0);
-    expect(await list(machine)).toHaveLength(3);
+    expect(await mountsOf(machine)).toHaveLength(3);
     const prune = async (...args: string[]) => {
       const ran = await machine.run(["mount", "prune", "--json", ...args]);
       expect(ran.exitCode, ran.stderr).toBe(0);
@@ -379,45 +338,45 @@ RUN --mount=type=cache,target=/c,sharing=locked i=0; while [ $i -lt 100000 ]; do
     expect(await prune("--max-size", "4MB")).toEqual(["a"]);
     expect(await prune("--older-than", "1h")).toEqual([]);
     expect(await prune("--all")).toEqual(["c"]);
-    expect(await list(machine)).toEqual([]);
-    digestIn(await build(machine, write("a", 4)));
+    expect(await mountsOf(machine)).toEqual([]);
+    digestIn(await steps.build(machine, write("a", 4)));
   });
 
   test("a prune leaves what a running build uses", async () => {
-    const machine = machineOf();
-    const run = started(
+    const machine = steps.newMachine();
+    const run = steps.start(
       machine,
       `FROM base\nRUN --mount=type=cache,target=/s touch /s/a && ${awaitFile("go")} && touch /s/after\n`,
     );
     await eventually(() => hasFile(machine, "a"));
     const pruned = await machine.run(["mount", "prune", "--all"]);
     expect(pruned.stdout).toContain("removed 0 cache mounts");
-    const folder = await folderOf(machine, "/s");
+    const folder = await mountFolder(machine, "/s");
     writeFileSync(join(folder, "go"), "");
     digestIn(await run.ran);
     expect(readdirSync(folder).sort()).toEqual(["a", "after", "go"]);
   });
 
   test("all together stay below the cap over many builds, the least recently used going first", async () => {
-    const machine = machineOf();
+    const machine = steps.newMachine();
     const env = { CAMBIUM_MOUNTS_MAX: "7MB" };
     for (let round = 0; round < 6; round++) {
       const text = `FROM base\nRUN --mount=type=cache,id=m${round},target=/c dd if=/dev/zero of=/c/f bs=1M count=2 # ${round}\n`;
-      const ran = await build(machine, text, { env });
+      const ran = await steps.build(machine, text, { env });
       digestIn(ran);
-      const mounts = await list(machine);
+      const mounts = await mountsOf(machine);
       const totalBytes = mounts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
       expect(totalBytes).toBeLessThanOrEqual(7e6);
       expect(mounts[0]!.id).toBe(`m${round}`);
       if (round === 3) expect(ran.stderr).toContain("removed the cache mount m0");
     }
-    expect((await list(machine)).map(({ id }) => id)).toEqual(["m5", "m4", "m3"]);
+    expect((await mountsOf(machine)).map(({ id }) => id)).toEqual(["m5", "m4", "m3"]);
   });
 
   test("of another day is pruned by its age, records or none", async () => {
-    const machine = machineOf();
-    digestIn(await build(machine, "FROM base\nRUN --mount=type=cache,target=/c touch /c/x\n"));
-    const [mount] = await list(machine);
+    const machine = steps.newMachine();
+    digestIn(await steps.build(machine, "FROM base\nRUN --mount=type=cache,target=/c touch /c/x\n"));
+    const [mount] = await mountsOf(machine);
     const store = openStore(machine.store);
     store.records.delete("mount", mount!.name);
     store.close();
@@ -428,16 +387,7 @@ RUN --mount=type=cache,target=/c,sharing=locked i=0; while [ $i -lt 100000 ]; do
   });
 
   async function hasFile(machine: Machine, name: string): Promise<boolean> {
-    const mount = (await list(machine)).find(({ id }) => id === "/s");
+    const mount = (await mountsOf(machine)).find(({ id }) => id === "/s");
     return mount !== undefined && existsSync(join(mount.folder, name));
   }
 });
-
-/** At most half a minute. */
-async function eventually(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 300; attempt++) {
-    if (await isSo()) return;
-    await sleep(100);
-  }
-  throw new Error("it never came to that");
-}

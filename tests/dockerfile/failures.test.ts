@@ -2,30 +2,25 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { needs } from "../support/needs.ts";
-import { type BaseWorld, type Machine, startBaseWorld } from "../support/registry-bases.ts";
+import { type DebianWorld, startDebianWorld } from "./debian-world.ts";
 
 const SECRET = "correct-horse-battery-staple";
 
 describe.runIf(needs("docker-registry", "runc", "root"))("a Dockerfile", () => {
-  let world: BaseWorld;
-  let machine: Machine;
-  let base: string;
+  let debian: DebianWorld;
   let count = 0;
 
   beforeAll(async () => {
-    world = await startBaseWorld([]);
-    machine = world.machine("machine");
-    base = `${world.registry.address}/debian:1`;
-    const yaml = "debian: trixie\ncmd: [python3]\n";
-    await machine.build(world.project("debian", { "cambium.yaml": yaml }), "-t", base, "--push");
+    debian = await startDebianWorld();
   });
-  afterAll(async () => world?.[Symbol.asyncDispose]());
+  afterAll(async () => debian?.[Symbol.asyncDispose]());
 
   function build(dockerfile: string, args: readonly string[] = [], files: Record<string, string> = {}) {
     count += 1;
+    const { world, builder, base } = debian;
     const text = dockerfile.replaceAll(/^FROM debian\b/gm, `FROM ${base}`);
     const project = world.project(`case-${count}`, { ...files, Dockerfile: text });
-    return machine.run(["build", project, "--progress", "plain", "--platform", "linux/amd64", ...args]);
+    return builder.run(["build", project, "--progress", "plain", "--platform", "linux/amd64", ...args]);
   }
 
   test("whose step fails ends with its exit code and last words; what was finished is kept", async () => {
@@ -65,6 +60,7 @@ describe.runIf(needs("docker-registry", "runc", "root"))("a Dockerfile", () => {
   });
 
   test("reads a secret while it runs, and it is nowhere afterwards", async () => {
+    const { world, builder } = debian;
     const image = world.at("secret-image");
     const ran = await build(
       `FROM debian
@@ -80,14 +76,14 @@ RUN --mount=type=secret,id=token,env=TOKEN test \${#TOKEN} = ${SECRET.length} &&
     );
     expect(ran).toMatchObject({ exitCode: 0 });
     expect(readFileSync(`${image}/left`, "utf8")).not.toContain("secrets");
-    for (const place of [image, machine.store]) expect(filesWith(SECRET, place)).toEqual([]);
+    for (const place of [image, builder.store]) expect(filesWith(SECRET, place)).toEqual([]);
     expect(ran.stderr + ran.stdout).not.toContain(SECRET);
   });
 
   test("leaves nothing mounted and no process behind, whatever its steps leave", async () => {
     const ran = await build("FROM debian\nRUN sleep 987654 & sleep 987654 & true\n");
     expect(ran).toMatchObject({ exitCode: 0 });
-    expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(machine.store);
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(debian.builder.store);
     expect(execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })).not.toContain("sleep 987654");
   });
 });

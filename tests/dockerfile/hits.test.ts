@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Ran, RunOptions } from "../support/command.ts";
 import { needs } from "../support/needs.ts";
-import { type BaseWorld, type Machine, startBaseWorld } from "../support/registry-bases.ts";
+import { type DebianWorld, startDebianWorld } from "./debian-world.ts";
 
 /** A project that is built twice, and what happens to it between. */
 type HitCase = {
@@ -111,6 +111,15 @@ const hitCases: readonly HitCase[] = [
     missed: ["RUN |1 LATER=2"],
   },
   {
+    name: "an argument declared before the step, which does not use it",
+    dockerfile: "FROM debian\nRUN echo first > /first\nARG EARLY\nRUN echo two > /two\nRUN cat /two\n",
+    args: ["--build-arg", "EARLY=1"],
+    change: nothing,
+    changedArgs: ["--build-arg", "EARLY=2"],
+    // It is in their environment, as BuildKit has it.
+    missed: ["RUN |1 EARLY=2 /bin/sh -c echo two", "RUN |1 EARLY=2 /bin/sh -c cat"],
+  },
+  {
     name: "a secret's value",
     dockerfile: "FROM debian\nRUN --mount=type=secret,id=token,env=TOKEN echo run > /ran\n",
     args: ["--secret", "id=token,env=TOKEN"],
@@ -166,20 +175,15 @@ const hitCases: readonly HitCase[] = [
 ];
 
 describe.runIf(needs("docker-registry", "runc", "root"))("the second build, after a change of", () => {
-  let world: BaseWorld;
-  let machine: Machine;
-  let base: string;
+  let debian: DebianWorld;
 
   beforeAll(async () => {
-    world = await startBaseWorld([]);
-    machine = world.machine("machine");
-    base = `${world.registry.address}/debian:1`;
-    const yaml = "debian: trixie\ncmd: [python3]\n";
-    await machine.build(world.project("debian", { "cambium.yaml": yaml }), "-t", base, "--push");
+    debian = await startDebianWorld();
   });
-  afterAll(async () => world?.[Symbol.asyncDispose]());
+  afterAll(async () => debian?.[Symbol.asyncDispose]());
 
   test.for(hitCases)("$name", async (one) => {
+    const { world, builder, base } = debian;
     const number = hitCases.indexOf(one);
     const folder = world.at(`case-${number}`);
     mkdirSync(folder);
@@ -189,7 +193,7 @@ describe.runIf(needs("docker-registry", "runc", "root"))("the second build, afte
     const missed = async (args: readonly string[], options: Partial<RunOptions>) => {
       writeBase(folder, base, number);
       const flags = ["--progress", "json", "--platform", "linux/amd64"];
-      return missedIn(await machine.run(["build", folder, ...flags, ...args], options));
+      return missedIn(await builder.run(["build", folder, ...flags, ...args], options));
     };
     const first = await missed(one.args ?? [], one.env === undefined ? {} : { env: one.env });
     expect(first).not.toEqual([]);

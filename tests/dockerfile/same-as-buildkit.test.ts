@@ -5,8 +5,8 @@ import { createRegistryAccess, type RegistryAccess } from "../../src/registry/ac
 import { startBuildKit, type TestBuildKit } from "../support/buildkit.ts";
 import { type FoundImage, type SeenLayers, treeOfImage } from "../support/image-tree.ts";
 import { needs } from "../support/needs.ts";
-import { type BaseWorld, type Machine, startBaseWorld } from "../support/registry-bases.ts";
 import { cases, type DockerfileCase } from "./build-cases.ts";
+import { type DebianWorld, startDebianWorld } from "./debian-world.ts";
 
 /**
  * Paths that differ on purpose, each with its reason: BuildKit leaves mount points of its own where nothing was; we take
@@ -15,29 +15,24 @@ import { cases, type DockerfileCase } from "./build-cases.ts";
 const DIFFERENT: ReadonlySet<string> = new Set([]);
 
 describe.runIf(needs("docker-registry", "buildkitd", "runc", "root"))("a Dockerfile", () => {
-  let world: BaseWorld;
+  let debian: DebianWorld;
   let buildkit: TestBuildKit;
-  let machine: Machine;
   let access: RegistryAccess;
-  let base: string;
   const seen: SeenLayers = new Map();
 
   beforeAll(async () => {
-    world = await startBaseWorld([]);
+    debian = await startDebianWorld();
     buildkit = await startBuildKit();
-    machine = world.machine("machine");
-    base = `${world.registry.address}/debian:1`;
-    const yaml = "debian: trixie\ncmd: [python3]\nenv: { PATH: /usr/local/bin:/usr/bin:/bin }\n";
-    await machine.build(world.project("debian", { "cambium.yaml": yaml }), "-t", base, "--push");
     access = createRegistryAccess({ env: {}, emit: () => undefined });
   });
   afterAll(async () => {
     await access?.close();
     await buildkit?.[Symbol.asyncDispose]();
-    await world?.[Symbol.asyncDispose]();
+    await debian?.[Symbol.asyncDispose]();
   });
 
   test.for(cases)("with $name gives what BuildKit gives", async (one) => {
+    const { world, builder, base } = debian;
     const number = cases.indexOf(one);
     const folder = writeContext(world.at(`case-${number}`), one, base);
     const [theirs, ours] = ["theirs", "ours"].map((who) => `${world.registry.address}/${who}:${number}`);
@@ -47,7 +42,7 @@ describe.runIf(needs("docker-registry", "buildkitd", "runc", "root"))("a Dockerf
       ...args.flatMap(([name, value]) => ["--opt", `build-arg:${name}=${value}`]),
       ...(one.target === undefined ? [] : ["--opt", `target=${one.target}`]),
     ]);
-    const ran = await machine.run([
+    const ran = await builder.run([
       ...["build", folder, "-t", ours!, "--push", "--progress", "plain", "--platform", "linux/amd64"],
       ...args.flatMap(([name, value]) => ["--build-arg", `${name}=${value}`]),
       ...(one.target === undefined ? [] : ["--target", one.target]),

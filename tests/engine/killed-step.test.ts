@@ -1,11 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { mountsBelow } from "../support/engine-place.ts";
+import { cgroupsOf, processesMountedIn, processesWith, runsIn } from "../support/left-behind.ts";
 import { needs } from "../support/needs.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
@@ -25,23 +24,23 @@ test.runIf(isReady)(
     const want = await buildStep(clean.path);
     const usualMs = performance.now() - started;
     expect(want).toMatch(/sha256:[0-9a-f]{64}\n$/);
+    const ids = new Set<string>();
     for (let round = 0; round < kills; round++) {
       // From the very start to beyond the end, evenly.
       await buildStep(folder.path, ((round + 0.5) / kills) * usualMs * 1.1);
       // The kernel buries what it killed a moment later.
-      await eventually(() => mountedIn(folder.path).length === 0 && sleepers().length === 0);
+      for (const name of runsIn(folder.path)) ids.add(name.slice(0, 16));
+      await eventually(
+        () => processesMountedIn(folder.path).length === 0 && processesWith("4321").length === 0,
+      );
     }
     expect(mountsBelow(folder.path)).toEqual([]);
-    expect(mountedIn(folder.path)).toEqual([]);
-    expect(sleepers()).toEqual([]);
+    expect(processesMountedIn(folder.path)).toEqual([]);
+    expect(processesWith("4321")).toEqual([]);
     expect(await buildStep(folder.path)).toBe(want);
-    expect(readdirSync(join(folder.path, "runs-v1"))).toEqual([]);
-    const cgroups = ["/sys/fs/cgroup/cambium", "/sys/fs/cgroup/devices/cambium"].filter((path) =>
-      existsSync(path),
-    );
-    expect(
-      cgroups.flatMap((path) => readdirSync(path).filter((name) => /^[0-9a-f]{16}$/.test(name))),
-    ).toEqual([]);
+    expect(runsIn(folder.path)).toEqual([]);
+    expect(ids.size).toBeGreaterThan(0);
+    expect(cgroupsOf(ids)).toEqual([]);
   },
 );
 
@@ -63,25 +62,4 @@ async function buildStep(store: string, killAfterMs?: number): Promise<string> {
 
 async function eventually(isSo: () => boolean): Promise<void> {
   for (let attempt = 0; attempt < 100 && !isSo(); attempt++) await sleep(50);
-}
-
-/** Processes that have something mounted in a folder: mount namespaces live as long as they. */
-function mountedIn(folder: string): string[] {
-  return pids().filter((pid) => textOf(`/proc/${pid}/mountinfo`).includes(folder));
-}
-
-function sleepers(): string[] {
-  return pids().filter((pid) => textOf(`/proc/${pid}/cmdline`).split("\0").includes("4321"));
-}
-
-function pids(): string[] {
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
 }

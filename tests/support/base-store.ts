@@ -20,45 +20,75 @@ import { cambium } from "./command.ts";
 /** The smallest base with a Python; the same in all these tests, so that it is fetched once. */
 export const baseYaml = "debian: { suite: trixie, variant: distroless }\n";
 
+/** An image with a shell and Python, for steps that run in it. */
+export const debianYaml = "debian: trixie\ncmd: [python3]\nenv: { PATH: /usr/local/bin:/usr/bin:/bin }\n";
+
 const cache = join(root, ".cache", "test-store");
 const keepMs = 3_600_000;
 
+/** What a store that tests begin with has built. */
+type Kind = { readonly name: string; readonly files: Readonly<Record<string, string>> };
+
+// A spec with Python, though without any distribution: the suite depends on whether there is one.
+const withVenv: Kind = {
+  name: "base",
+  files: { "cambium.yaml": `${baseYaml}python: pylock.toml\n`, "pylock.toml": pylockText([]) },
+};
+const withShell: Kind = { name: "debian", files: { "cambium.yaml": debianYaml } };
+
 type Base = {
   readonly root: string;
+  /** Its image as a layout, for amd64. */
+  readonly layout: string;
   /** A `cambium.lock` that settles the base and leaves Python open. */
   readonly lock: string;
 };
 
-let opened: Promise<Base> | undefined;
+const opened = new Map<Kind, Promise<Base>>();
 
 /**
  * A store that holds the base, made once per state of the source and never built into. What it is made from comes
  * from the host's mirror of Debian once, and later from the one before: no network then.
  */
 export function baseStore(): Promise<Base> {
-  opened ??= open();
-  return opened;
+  return open(withVenv);
 }
 
-async function open(): Promise<Base> {
-  const folder = join(cache, `base-${sourceDigest()}`);
+/** The same of `debianYaml`. */
+export function debianStore(): Promise<Base> {
+  return open(withShell);
+}
+
+function open(kind: Kind): Promise<Base> {
+  const known = opened.get(kind) ?? openOnce(kind);
+  opened.set(kind, known);
+  return known;
+}
+
+async function openOnce(kind: Kind): Promise<Base> {
+  const folder = join(cache, `${kind.name}-${sourceDigest()}`);
   const locks = openStore(join(cache, "locks"));
   try {
-    await locks.exclusive("base", async () => {
-      if (!existsSync(folder)) await make(folder);
+    await locks.exclusive(kind.name, async () => {
+      if (!existsSync(folder)) await make(kind, folder);
     });
   } finally {
     locks.close();
   }
-  return { root: join(folder, "store"), lock: readFileSync(join(folder, "project", "cambium.lock"), "utf8") };
+  return {
+    root: join(folder, "store"),
+    layout: join(folder, "layout"),
+    lock: readFileSync(join(folder, "project", "cambium.lock"), "utf8"),
+  };
 }
 
-async function make(folder: string): Promise<void> {
+async function make(kind: Kind, folder: string): Promise<void> {
   mkdirSync(cache, { recursive: true });
-  const earlier = readdirSync(cache).filter((name) => name.startsWith("base-"));
+  const earlier = readdirSync(cache).filter((name) => name.startsWith(`${kind.name}-`));
   const seed = earlier.map((name) => join(cache, name)).at(-1);
   // A lock that an earlier source wrote may be none for this one.
-  const made = (await tryMake(seed)) ?? (seed === undefined ? undefined : await tryMake(undefined));
+  const made =
+    (await tryMake(kind, seed)) ?? (seed === undefined ? undefined : await tryMake(kind, undefined));
   if (made === undefined) throw new Error("no base for the tests");
   renameSync(made, folder);
   for (const name of earlier) {
@@ -69,19 +99,19 @@ async function make(folder: string): Promise<void> {
 }
 
 /** @returns a folder with project and store; undefined when the seed is of no use. */
-async function tryMake(seed: string | undefined): Promise<string | undefined> {
+async function tryMake({ files }: Kind, seed: string | undefined): Promise<string | undefined> {
   const folder = mkdtempSync(join(cache, ".new-"));
   const project = join(folder, "project");
   const store = join(folder, "store");
   mkdirSync(project);
-  // A spec with Python, though without any distribution: the suite depends on whether there is one.
-  writeFileSync(join(project, "cambium.yaml"), `${baseYaml}python: pylock.toml\n`);
-  writeFileSync(join(project, "pylock.toml"), pylockText([]));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(project, name), text);
   if (seed !== undefined) {
     copyFileSync(join(seed, "project", "cambium.lock"), join(project, "cambium.lock"));
     copyStore(join(seed, "store"), store, { isForgetful: true });
   }
-  for (const args of [...(seed === undefined ? [["lock", project]] : []), ["build", project, "--locked"]]) {
+  const output = ["--platform", "linux/amd64", "-o", `type=oci,dest=${join(folder, "layout")}`];
+  const build = ["build", project, "--locked", ...output];
+  for (const args of [...(seed === undefined ? [["lock", project]] : []), build]) {
     const ran = await cambium(args, { store });
     if (ran.exitCode === 0) continue;
     rmSync(folder, { recursive: true, force: true });
@@ -114,9 +144,8 @@ export async function copyOfBaseStore(target: string, options: CopyOptions = {})
   return target;
 }
 
-function copyStore(source: string, target: string, options: CopyOptions): void {
-  const wanted =
-    options.isForgetful === true ? /^blobs-v1/ : /^(blobs-v1|segments-v1|records-v1|compile-cache)/;
+export function copyStore(source: string, target: string, options: CopyOptions = {}): void {
+  const wanted = options.isForgetful === true ? /^blobs-v1/ : /^(blobs-v1|segments-v1|records-v1)/;
   for (const entry of readdirSync(source, { recursive: true, withFileTypes: true })) {
     const from = join(entry.parentPath, entry.name);
     const part = from.slice(source.length + 1);

@@ -5,6 +5,12 @@ import { realUv } from "./uv.ts";
 
 export const cambiumCommand = join(root, "bin", "cambium");
 
+/**
+ * Of all tests: a store of a test's own has no compiled code yet, and each process at it would strip and compile the
+ * whole source again.
+ */
+const compileCache = join(root, ".cache", "compile");
+
 export type Ran = {
   /** 128 + the signal's number when one ended it, as a shell tells it. */
   readonly exitCode: number;
@@ -34,6 +40,7 @@ export async function cambium(args: readonly string[], options: RunOptions): Pro
     PATH: `${dirname(uv.path)}:${process.env.PATH ?? "/usr/bin:/bin"}`,
     HOME: join(dirname(options.store), "home"),
     CAMBIUM_ROOT: options.store,
+    NODE_COMPILE_CACHE: compileCache,
     // As the machine has them: without, nothing outside can be reached on some.
     HTTP_PROXY: process.env.HTTP_PROXY,
     HTTPS_PROXY: process.env.HTTPS_PROXY,

@@ -14,6 +14,7 @@ import type {
 import { debUrls, type Mirrors, resolveMirrors } from "../../src/ecosystems/debian/mirror.ts";
 import type { PackageTable } from "../../src/ecosystems/debian/package-table.ts";
 import { resolveDebian } from "../../src/ecosystems/debian/resolve.ts";
+import type { ShippedDeb } from "../../src/ecosystems/debian/shipped.ts";
 import { transcodeDeb } from "../../src/ecosystems/debian/transcode.ts";
 import { createHttpClient, type HttpClient } from "../../src/fetch/client.ts";
 import { downloadBlob } from "../../src/fetch/download.ts";
@@ -107,10 +108,13 @@ export async function buildBase(
   const paths = await download(workshop, locked);
   const started = performance.now();
   const debs: { deb: LockedDeb; segment: Segment }[] = [];
+  const shipped = new Map<string, ShippedDeb>();
   for (const [index, deb] of locked.entries()) {
     const archivePath = paths[index] ?? "";
     const input = { archive: deb.sha256, archivePath, deb, keep: [] };
-    debs.push({ deb, segment: await transcodeDeb(input, store.blobs) });
+    const made = await transcodeDeb(input, store.blobs);
+    debs.push({ deb, segment: made.segment });
+    shipped.set(deb.name, made.shipped);
   }
   const transcodeMs = performance.now() - started;
   const readDebs = readerOf(
@@ -118,7 +122,7 @@ export async function buildBase(
     debs.map(({ segment }) => segment),
   );
   const generated = generateBase(
-    { debs, suite: lock.suite, architecture, users, readFile: readDebs },
+    { debs, suite: lock.suite, architecture, users, readFile: readDebs, keep: [], shipped },
     store.blobs,
   );
   const segments = [...debs.map(({ segment }) => segment), ...generated];

@@ -17,6 +17,8 @@ export type PythonIndexOptions = {
   readonly hasSizes?: boolean;
   /** Digests in links. Default true. */
   readonly hasHashes?: boolean;
+  /** Clients may keep files for good, and pages as long as an entity tag holds. Default false. */
+  readonly isCacheable?: boolean;
 };
 
 export type IndexRequest = {
@@ -159,6 +161,8 @@ function answer(
     response.writeHead(404).end("not here");
     return;
   }
+  if (options.isCacheable === true)
+    response.setHeader("cache-control", "public, max-age=31536000, immutable");
   body(request, response, filename![2] === undefined ? file.bytes : (file.metadata ?? Buffer.alloc(0)));
 }
 
@@ -208,6 +212,14 @@ function page(
     return `<a href="${link(file)}${hasHashes ? `#sha256=${file.sha256}` : ""}"${attributes}>${file.filename}</a><br/>`;
   });
   const html = `<!DOCTYPE html><html><body>\n${links.join("\n")}\n</body></html>\n`;
+  if (options.isCacheable === true) {
+    const tag = `"${createHash("sha256").update(html).digest("hex")}"`;
+    response.setHeader("etag", tag).setHeader("cache-control", "public, max-age=600");
+    if (request.headers["if-none-match"] === tag) {
+      response.writeHead(304).end();
+      return;
+    }
+  }
   response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(html);
 }
 

@@ -8,12 +8,13 @@ import type { Layer } from "../../src/layer/layer.ts";
 import type { Platform } from "../../src/platform.ts";
 import { createRegistryAccess } from "../../src/registry/access.ts";
 import { pushImage } from "../../src/registry/push.ts";
+import { baseStore } from "./base-store.ts";
 import { cambium, type Ran, type RunOptions } from "./command.ts";
 import type { DistributionFile } from "./distributions.ts";
 import { startDockerRegistry, type TestRegistry } from "./docker-registry.ts";
 import { type ElfFields, elfOf } from "./elf.ts";
 import { AMD64, imageOf } from "./images.ts";
-import { digestIn, pylockFiles, workplace, writeProject } from "./project.ts";
+import { digestIn, writeProject } from "./project.ts";
 import { type PythonIndex, startPythonIndex } from "./python-index.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 import { wheel, wheelFilename } from "./wheel.ts";
@@ -90,7 +91,7 @@ export async function startBaseWorld(wheels: readonly DistributionFile[]): Promi
       };
     },
     project: (name, files) => writeProject(folder.at(name), files),
-    debian: () => (debian ??= debianLayers(folder.at("debian"))),
+    debian: () => (debian ??= debianLayers()),
     pushBase: async (name, layers, settings = {}, platform = AMD64) => {
       const reference = `${registry.address}/${name}`;
       const set = imageSet([imageOf(layers, settings, platform)]);
@@ -121,13 +122,9 @@ export async function startBaseWorld(wheels: readonly DistributionFile[]): Promi
 }
 
 /** The tests' computed base; the environment, its last layer, is no part of it. */
-async function debianLayers(target: string): Promise<DebianImage> {
-  using place = await workplace();
-  const { "app.py": _, ...files } = await pylockFiles([]);
-  const yaml = (files["cambium.yaml"] ?? "").replace(/^copy: .*\n/m, "");
-  const project = place.project("app", { ...files, "cambium.yaml": yaml });
-  digestIn(await place.build(project, ["--platform", "linux/amd64", "-o", `type=oci,dest=${target}`]));
-  const { layers } = await loadImage(await openLayoutFolder(target), AMD64);
+async function debianLayers(): Promise<DebianImage> {
+  const { layout } = await baseStore();
+  const { layers } = await loadImage(await openLayoutFolder(layout), AMD64);
   return { layers: layers.slice(0, -1) };
 }
 

@@ -78,7 +78,8 @@ export function stageBench(registries?: RegistryAccess): StageBench {
         return { name, platform: AMD64, base: base ?? { kind: "scratch" }, steps: steps ?? [], config };
       });
       const graph: StageGraph = { stages, target: stages.length - 1, proxies: [] };
-      const lent = { secrets: new Map(), sshSockets: new Map(), env: {}, project: "test" };
+      const none = { secrets: new Map(), sshSockets: new Map(), env: {}, aptSources: () => [] };
+      const lent = { ...none, project: "test" };
       const settings = {
         ...{ context: { root: context.path }, contexts: new Map(), lent },
         ...({ network: "none", allowsInsecure: false } as const),

@@ -7,6 +7,9 @@ import { xzDecompress } from "./xz.ts";
 /** The control archive: its files by name (`control`, `md5sums`, `postinst`, …). */
 export type ControlArchive = ReadonlyMap<string, string>;
 
+/** A file of a control archive as it is there. */
+export type ControlFile = { readonly name: string; readonly mode: number; readonly content: Uint8Array };
+
 /** A binary package's two members, still compressed. `where` is its name in messages. */
 export type DebArchive = {
   readonly where: string;
@@ -58,17 +61,28 @@ export function parseDeb(bytes: Uint8Array, where: string): DebArchive {
   return { where, control, data };
 }
 
-/** Reads the control archive as a whole. @throws CambiumError as `readTar`; `DEB_INVALID` without a control file. */
+/** The files of the control archive as text. @throws CambiumError as `readControlFiles`. */
 export async function readControl(deb: DebArchive): Promise<ControlArchive> {
-  const files = new Map<string, string>();
+  return controlTexts(await readControlFiles(deb));
+}
+
+export function controlTexts(files: readonly ControlFile[]): ControlArchive {
+  return new Map(files.map(({ name, content }) => [name, Buffer.from(content).toString("utf8")]));
+}
+
+/** Reads the control archive as a whole. @throws CambiumError as `readTar`; `DEB_INVALID` without a control file. */
+export async function readControlFiles(deb: DebArchive): Promise<ControlFile[]> {
+  const files = new Map<string, ControlFile>();
   const where = `${deb.where}: ${deb.control.name}`;
   const tar = await decompressed(deb.control, MAX_CONTROL_BYTES, where);
   for await (const entry of readTar(once(tar), where, { maxTotalBytes: MAX_CONTROL_BYTES })) {
     if (entry.type !== "file") continue;
-    files.set(entry.path, Buffer.from(await contentOf(entry)).toString("utf8"));
+    // A copy: the tar need not live as long as one of its files.
+    const content = Buffer.from(await contentOf(entry));
+    files.set(entry.path, { name: entry.path, mode: entry.mode, content });
   }
   if (!files.has("control")) throw invalid(deb.where, "its control archive has no control file");
-  return files;
+  return [...files.values()];
 }
 
 /** The tar inside the data archive, whole. */

@@ -33,7 +33,16 @@ function generate(
   const { segment, readFile } = segmentOf(sketches);
   const blobs = memoryBlobs();
   const debs = [{ deb: lockedDeb(new Uint8Array(0)), segment }];
-  const segments = generateBase({ debs, suite, architecture: "amd64", users, readFile }, blobs);
+  const input = {
+    debs,
+    suite,
+    architecture: "amd64",
+    users,
+    readFile,
+    keep: [],
+    shipped: new Map(),
+  } as const;
+  const segments = generateBase(input, blobs);
   const read = fileReader(segments, blobs.stored);
   const entries = new Map<string, SegmentEntry>(
     segments.flatMap((one) => one.entries.map((entry) => [entry.path, entry])),

@@ -9,6 +9,7 @@ import { accounts } from "./generate/accounts.ts";
 import { alternatives } from "./generate/alternatives.ts";
 import { baseFiles } from "./generate/base-files.ts";
 import { certificates } from "./generate/certificates.ts";
+import { type DpkgInput, dpkgDatabase } from "./generate/dpkg-database.ts";
 import { symlink } from "./generate/entries.ts";
 import { ldSoCache } from "./generate/ld-so-cache.ts";
 import { network } from "./generate/network.ts";
@@ -17,25 +18,26 @@ import { readline } from "./generate/readline.ts";
 import { rootLinks } from "./generate/root-links.ts";
 import { shells } from "./generate/shells.ts";
 import { timeZone } from "./generate/time-zone.ts";
-import type { Architecture, LockedDeb, Suite } from "./lock.ts";
+import type { LockedDeb } from "./lock.ts";
 import { openTree } from "./tree.ts";
 
+/** The segment with dpkg's database. */
+export const DPKG_SEGMENT = "debian-dpkg";
+
 /**
- * What maintainer scripts would have made, computed from the packages: one segment each for the system's own files,
- * the accounts, the certificates and the loader's cache, since these change for different reasons. A segment that
- * would be empty is left out; equal files give equal segments.
+ * What maintainer scripts and dpkg would have made, computed from the packages: one segment each for the system's own
+ * files, the accounts, the certificates, the loader's cache and dpkg's database, since these change for different reasons.
+ * A segment that would be empty is left out; equal files give equal segments.
  * @param input.debs all packages of the target with their segments
  * @param input.readFile content of a file of those segments by path, undefined if there is none
- * @throws CambiumError `USER_INVALID`, `CERTIFICATE_INVALID`, `SEGMENT_DUPLICATE`
+ * @throws CambiumError `USER_INVALID`, `CERTIFICATE_INVALID`, `SEGMENT_DUPLICATE`, `DEBIAN_CONTROL_SYNTAX`
  */
 export function generateBase(
   input: {
     readonly debs: readonly { readonly deb: LockedDeb; readonly segment: Segment }[];
-    readonly suite: Suite;
-    readonly architecture: Architecture;
     readonly users: readonly UserOp[];
     readonly readFile: (path: string) => Uint8Array | undefined;
-  },
+  } & Omit<DpkgInput, "debs">,
   blobs: BlobWriter,
 ): Segment[] {
   const { suite, architecture } = input;
@@ -57,6 +59,7 @@ export function generateBase(
     ["debian-accounts", accounts(tree, input.users)],
     ["debian-certificates", certificates(tree)],
     ["debian-ld-cache", ldSoCache(tree, suite, architecture)],
+    [DPKG_SEGMENT, dpkgDatabase(tree, input)],
   ];
   return parts
     .filter(([, entries]) => entries.length > 0)
@@ -71,7 +74,7 @@ function generatedSegment(name: string, entries: readonly SourceEntry[], blobs: 
   const source = digestOf(canonicalJson(described));
   const recipe = {
     ecosystem: "generated",
-    layoutVersion: LAYOUT_VERSIONS.base,
+    layoutVersion: name === DPKG_SEGMENT ? LAYOUT_VERSIONS.dpkg : LAYOUT_VERSIONS.base,
     source,
     options: { name },
   } as const;

@@ -30,19 +30,21 @@ export function wantedStatus(path: string): WantedFile | undefined {
 
 /**
  * The installed packages of an image for its own architecture, sorted by name; packages of a foreign architecture and
- * those removed but for their configuration do not count.
+ * those removed but for their configuration do not count. Where dpkg is installed its database alone tells: the files
+ * beside it, which layers of packages have for scanners, stay when dpkg removes or upgrades a package.
  * @throws CambiumError `DEBIAN_CONTROL_SYNTAX`; `where` names the image.
  */
 export function installedDebs(tree: ImageTree, architecture: Architecture, where: string): InstalledDeb[] {
-  const folder = tree.list(STATUS_FOLDER).map((name) => `${STATUS_FOLDER}/${name}`);
   const found = new Map<string, InstalledDeb>();
-  for (const path of [STATUS, ...folder]) {
+  const read = (path: string): void => {
     const text = wantedStatus(path) === undefined ? undefined : tree.text(path);
     for (const stanza of text === undefined ? [] : parseStanzas(text, `${where}: ${path}`)) {
       const deb = installedDeb(stanza, architecture, path === STATUS);
       if (deb !== undefined && !found.has(deb.name)) found.set(deb.name, deb);
     }
-  }
+  };
+  read(STATUS);
+  if (!found.has("dpkg")) for (const name of tree.list(STATUS_FOLDER)) read(`${STATUS_FOLDER}/${name}`);
   return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

@@ -1,6 +1,13 @@
 import { expect, test } from "vitest";
 import { packageStanza } from "../../../tests/support/debian-mirror.ts";
-import { condenseIndex, namesIn, openTable, packagesNamed, providersOf } from "./package-table.ts";
+import {
+  condenseIndex,
+  essentialIn,
+  namesIn,
+  openTable,
+  packagesNamed,
+  providersOf,
+} from "./package-table.ts";
 
 function tableOf(...stanzas: string[]) {
   return openTable("debian", condenseIndex(Buffer.from(stanzas.join(""), "latin1")));
@@ -89,4 +96,14 @@ test("a name counts as provided only where a package provides it, and only as a 
   );
   expect([...providersOf(table, "awk")].sort()).toEqual(["gawk", "mawk", "original-awk"]);
   expect([...providersOf(table, "nothing")]).toEqual([]);
+});
+
+test("tells the packages that every system has", () => {
+  const table = tableOf(
+    packageStanza({ Package: "bash", Essential: "yes" }),
+    packageStanza({ Package: "tricky", Breaks: "yes" }),
+    packageStanza({ Package: "no", Essential: "no" }),
+    packageStanza({ Package: "dash", Essential: "yes" }),
+  );
+  expect([...essentialIn(table)]).toEqual(["bash", "dash"]);
 });

@@ -24,7 +24,7 @@ export type PackageTable = {
 };
 
 /** Changes when `condenseIndex` writes something else. */
-export const TABLE_VERSION = 2;
+export const TABLE_VERSION = 3;
 
 const FIELDS = [
   "Package",
@@ -39,6 +39,8 @@ const FIELDS = [
   "Provides",
   "Conflicts",
   "Breaks",
+  // The last, for `essentialIn`.
+  "Essential",
 ] as const;
 const COLUMN: ReadonlyMap<string, number> = new Map(FIELDS.map((name, index) => [name, index]));
 const PROVIDES = FIELDS.indexOf("Provides");
@@ -151,6 +153,16 @@ export function providersOf(table: PackageTable, name: string): Set<string> {
     hit = bytes.indexOf(name, end, "latin1");
   }
   return providers;
+}
+
+/** Names of the packages that every system has, so that no package says that it needs them. (Debian Policy §3.8) */
+export function essentialIn({ bytes }: PackageTable): Set<string> {
+  const names = new Set<string>();
+  for (let hit = bytes.indexOf("\tyes\n"); hit >= 0; hit = bytes.indexOf("\tyes\n", hit + 1)) {
+    const start = bytes.lastIndexOf(NEWLINE, hit) + 1;
+    names.add(bytes.toString("latin1", start, bytes.indexOf(TAB, start)));
+  }
+  return names;
 }
 
 /** By bytes, as far as the tab behind each. */

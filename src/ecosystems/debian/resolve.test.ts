@@ -101,6 +101,25 @@ describe("resolving", () => {
     });
   });
 
+  test("apt brings every essential package, and says that /usr is merged instead of merging it", async () => {
+    const added = [
+      { Package: "apt" },
+      { Package: "perl-base", Essential: "yes" },
+      { Package: "init-system-helpers", Essential: "yes", Depends: "usrmerge | usr-is-merged" },
+      { Package: "usrmerge" },
+      { Package: "usr-is-merged" },
+      { Package: "front", Depends: "apt" },
+    ];
+    const texts = { ...indexes, bookworm: indexes.bookworm + added.map(packageStanza).join("") };
+    const client = documentsAt(await mirrorDocuments(texts));
+    const names = async (packages: string[]) =>
+      (await resolve(client, { packages })).targets.amd64?.map(({ name }) => name);
+    const base = [...seedPackages("standard"), "init-system-helpers", "perl-base", "usr-is-merged", "apt"];
+    expect(await names(["apt"])).toEqual(base.sort());
+    expect(await names(["front"])).toEqual([...base, "front"].sort());
+    expect(await names(["libgomp1"])).toEqual([...seedPackages("standard"), "libgomp1"].sort());
+  });
+
   test("with a lock that answers the request asks no server", async () => {
     const lock = await resolve(documentsAt(await mirrorDocuments()), { packages: ["libgomp1"] });
     const client = documentsAt(new Map());

@@ -8,11 +8,12 @@ import {
   type DebianLock,
   type DebianRequest,
   type LockedDeb,
+  type Variant,
 } from "./lock.ts";
 import type { Mirrors } from "./mirror.ts";
 import { parsePackageName } from "./name.ts";
-import { scriptOnlyDependencies, seedPackages } from "./seed.ts";
-import { openUniverse } from "./universe.ts";
+import { mergedInstead, packagesForApt, scriptOnlyDependencies, seedPackages } from "./seed.ts";
+import { openUniverse, type Universe } from "./universe.ts";
 
 export type ResolveDebianRequest = DebianRequest & {
   readonly mirrors: Mirrors;
@@ -48,12 +49,30 @@ export async function resolveDebian(request: ResolveDebianRequest, tools: Debian
     const universe = openUniverse(tables.get(architecture) ?? [], kept);
     const where = `debian ${suite} ${architecture}`;
     const present = request.present?.get(architecture)?.map(presentPackage);
-    const roots = present === undefined ? [...seedPackages(variant), ...packages] : packages;
-    const ignored = present === undefined ? scriptOnlyDependencies(variant) : new Set<string>();
-    targets[architecture] = closureOf(roots, universe, ignored, where, present);
+    targets[architecture] =
+      present === undefined
+        ? computedBase([...seedPackages(variant), ...packages], universe, variant, where)
+        : closureOf(packages, universe, new Set(), where, present);
   }
   for (const { bytes } of [...tables.values()].flat()) freeMemory(bytes.buffer);
   return { suite, variant, packages, targets };
+}
+
+/** Where apt is among the packages, they are those that a system with apt has. */
+function computedBase(
+  roots: readonly string[],
+  universe: Universe,
+  variant: Variant,
+  where: string,
+): LockedDeb[] {
+  const debs = closureOf(roots, universe, scriptOnlyDependencies(variant), where);
+  const essential = packagesForApt(debs, universe);
+  if (essential.length === 0) return debs;
+  const all = closureOf([...essential, ...roots], universe, new Set(), where);
+  const merged = mergedInstead(all, universe);
+  return merged.length === 0
+    ? all
+    : closureOf([...merged, ...essential, ...roots], universe, new Set(), where);
 }
 
 function keptChoices(

@@ -1,4 +1,5 @@
-import type { Variant } from "./lock.ts";
+import type { LockedDeb, Variant } from "./lock.ts";
+import type { Universe } from "./universe.ts";
 
 /**
  * What a Python program needs below it: interpreter, C and C++ runtime, accounts, names, time zones, certificates.
@@ -43,4 +44,21 @@ export function seedPackages(variant: Variant): readonly string[] {
  */
 export function scriptOnlyDependencies(variant: Variant): ReadonlySet<string> {
   return new Set(variant === "distroless" ? ["dpkg", "debconf", "debconf-2.0", "awk"] : []);
+}
+
+/**
+ * What a base with apt needs besides: packages that are installed later count on every essential one without saying so
+ * (Debian Policy §3.5), and so do their maintainer scripts.
+ */
+export function packagesForApt(debs: readonly LockedDeb[], universe: Universe): string[] {
+  return debs.some(({ name }) => name === "apt") ? universe.essential() : [];
+}
+
+/**
+ * Of the two ways to say that /usr is merged, the package that only says so, since every computed base is: the other, which
+ * bookworm's init-system-helpers names first, merges it and brings all of Perl.
+ */
+export function mergedInstead(debs: readonly LockedDeb[], universe: Universe): string[] {
+  const isChosen = debs.some(({ name }) => name === "usrmerge");
+  return isChosen && universe.candidate("usr-is-merged") !== undefined ? ["usr-is-merged"] : [];
 }

@@ -21,7 +21,7 @@ async function transcode(bytes: Uint8Array, keep: readonly KeptPart[] = []): Pro
     return digest;
   };
   const deb = lockedDeb(bytes);
-  const segment = await transcodeDeb({ archive: deb.sha256, archivePath, deb, keep }, { put });
+  const { segment } = await transcodeDeb({ archive: deb.sha256, archivePath, deb, keep }, { put });
   return {
     segment,
     text(path) {

@@ -6,10 +6,19 @@ import { type SourceEntry, type SourceFile, segmentFromFiles } from "../../layer
 import type { TarEntry } from "../../layer/read-tar.ts";
 import type { BlobWriter, Recipe, Segment } from "../../layer/segment.ts";
 import { LAYOUT_VERSIONS } from "../../layout-versions.ts";
-import { contentOf, DEB_HINT, dataTar, openDeb, readControl, readData } from "./archive.ts";
+import {
+  contentOf,
+  controlTexts,
+  DEB_HINT,
+  dataTar,
+  openDeb,
+  readControlFiles,
+  readData,
+} from "./archive.ts";
 import { fieldOf, parseStanzas } from "./control.ts";
 import type { LockedDeb } from "./lock.ts";
 import { isKeptPath, type KeptPart, mergedPath } from "./paths.ts";
+import { type ShippedDeb, type ShippedPath, shippedPath } from "./shipped.ts";
 import { statusEntries } from "./status.ts";
 
 /**
@@ -29,6 +38,7 @@ export function debRecipe(deb: LockedDeb, keep: readonly KeptPart[]): Recipe {
  * A .deb becomes a segment without dpkg: its data archive under merged /usr, modes and owners as packed, times
  * constant, `status.d` for scanners. No maintainer script runs. The whole package passes through memory.
  * @param input.archivePath where the verified .deb is; `input.archive` is its digest
+ * @returns with the segment what dpkg's database would need, which would take as long to read once more
  * @throws CambiumError `DEB_INVALID`, `DEB_MEMBER`, `XZ_INVALID`, `ARCHIVE_*` of the tar reader, `DIGEST_INVALID`
  */
 export async function transcodeDeb(
@@ -39,18 +49,23 @@ export async function transcodeDeb(
     readonly keep: readonly KeptPart[];
   },
   blobs: BlobWriter,
-): Promise<Segment> {
+): Promise<{ readonly segment: Segment; readonly shipped: ShippedDeb }> {
   const { deb } = input;
   const where = `${deb.name} ${deb.version}`;
   if (input.archive !== deb.sha256) {
     throw new CambiumError("DIGEST_INVALID", `${where}: want ${deb.sha256}, got ${input.archive}`);
   }
   const archive = openDeb(input.archivePath, where);
-  const control = await readControl(archive);
+  const controlFiles = await readControlFiles(archive);
+  const control = controlTexts(controlFiles);
   assertIdentity(control.get("control") ?? "", deb, where);
   const collected = new Map<string, SourceEntry>();
   const tar = await dataTar(archive);
-  for await (const entry of readData(archive, tar)) await collect(entry, collected, where);
+  const paths: ShippedPath[] = [];
+  for await (const entry of readData(archive, tar)) {
+    paths.push(shippedPath(entry));
+    await collect(entry, collected, where);
+  }
 
   const keep = new Set(input.keep);
   const kept = linkedInOrder(collected, (path, isDirectory) => isKeptPath(path, isDirectory, keep), where);
@@ -66,7 +81,7 @@ export async function transcodeDeb(
     blobs,
   );
   freeBytes(tar);
-  return segment;
+  return { segment, shipped: { control: controlFiles, paths } };
 }
 
 /** The lock's digest says which bytes, the control file what they are: both must mean one package. */

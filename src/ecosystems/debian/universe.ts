@@ -3,6 +3,7 @@ import type { LockedDeb } from "./lock.ts";
 import type { Dependency } from "./name.ts";
 import { providesFor } from "./package.ts";
 import {
+  essentialIn,
   type IndexedPackage,
   namesIn,
   type PackageTable,
@@ -17,6 +18,8 @@ export type Universe = {
   candidate(name: string): IndexedPackage | undefined;
   /** Packages whose `Provides` fulfils a dependency, the more important first, then by name. */
   providers(dependency: Dependency): IndexedPackage[];
+  /** Names of the packages that every system has, sorted. */
+  essential(): string[];
   /** Up to three known names, nearest first. */
   nearest(name: string): string[];
 };
@@ -48,6 +51,7 @@ export function openUniverse(
         .filter((one) => one !== undefined)
         .sort((a, b) => rankOf(a) - rankOf(b));
     },
+    essential: () => [...new Set(tables.flatMap((table) => [...essentialIn(table)]))].sort(),
     nearest(name) {
       const scored: { name: string; score: number }[] = [];
       const limit = Math.max(2, Math.floor(name.length / 3));

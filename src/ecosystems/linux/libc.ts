@@ -12,7 +12,7 @@ export type Libc = {
 type Architecture = Platform["architecture"];
 
 /** The dynamic loaders' paths, which are written into every program (glibc's and musl's ABI). */
-const GLIBC_LOADERS: Readonly<Record<Architecture, string>> = {
+export const GLIBC_LOADERS: Readonly<Record<Architecture, string>> = {
   amd64: "lib64/ld-linux-x86-64.so.2",
   arm64: "lib/ld-linux-aarch64.so.1",
 };

@@ -18,6 +18,7 @@ import {
   textInside,
 } from "./inside.ts";
 import { lendBundle, takeBackBundle } from "./lent-bundle.ts";
+import { type AptSources, lendSources } from "./lent-sources.ts";
 import { LineSplitter } from "./lines.ts";
 import { type ExtraHost, hostsText } from "./network-files.ts";
 import { overlayMount } from "./overlay.ts";
@@ -48,6 +49,8 @@ export type StepRequest = {
   readonly shmBytes?: number;
   /** PEM of the host's certificates, lent where the image has its own in one file; it enters no layer. */
   readonly caBundle?: Uint8Array;
+  /** Mounted where the image has apt and no sources, and the step a network; they enter no layer. */
+  readonly aptSources?: AptSources;
 };
 
 /** A line of output, without its end. Lines of more than 16 KiB come in pieces. */
@@ -91,7 +94,8 @@ export async function runStep(
     isRootless: host.mappings !== undefined,
     emptyTree: host.emptyTree,
   };
-  const mounts = sorted(request.mounts).map((mount, index) => prepareMount(mount, index, place));
+  const wanted = sorted([...request.mounts, ...sourcesFor(folder, request)]);
+  const mounts = wanted.map((mount, index) => prepareMount(mount, index, place));
   for (const { folders, copy } of mounts) {
     for (const name of folders) mkdirSync(join(folder.path, name));
     if (copy !== undefined) copyFileSync(copy.from, join(folder.path, copy.to));
@@ -117,6 +121,19 @@ export async function runStep(
     takeBackBundle(upper, lent.paths, request.caBundle ?? new Uint8Array());
     return end;
   });
+}
+
+/** A mount of the step's own goes before what is lent. */
+function sourcesFor(
+  folder: RunFolder,
+  { aptSources, mounts, network, trees }: StepRequest,
+): readonly EngineMount[] {
+  if (aptSources === undefined || network === "none") return [];
+  const folders = trees.map((name) => join(folder.trees, name));
+  const targets = mounts.map(({ target }) => target);
+  return ifOpen(() => lendSources(layeredView(folders), folders, aptSources), []).filter(
+    ({ target }) => !targets.some((own) => `${target}/`.startsWith(`${own}/`)),
+  );
 }
 
 /** A layer for this step alone, with what the host lends. */
@@ -156,7 +173,8 @@ async function runInside(
   const made = missing(request.cwd);
   const isMounted = targets.some((target) => `${request.cwd}/`.startsWith(`${target}/`));
   const cwdFolders = isMounted ? [] : made;
-  assertDirectory(root, request.cwd, cwdFolders);
+  // What is mounted there cannot be seen from here.
+  if (!isMounted) assertDirectory(root, request.cwd, cwdFolders);
   const kept = new Set(cwdFolders);
   const stubs = [...new Set(targets.flatMap(missing))];
   const members = [

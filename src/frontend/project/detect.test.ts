@@ -260,6 +260,16 @@ describe("[tool.cambium]", () => {
     });
   });
 
+  test("asks for bytecode, which is no source; a flag comes before it", async () => {
+    const asking = tree("python = { bytecode = true }\n");
+    const { definition } = await detected(asking);
+    expect(definition.python).toMatchObject({ source: { kind: "pyproject" }, bytecode: true });
+    const refused = await detected(asking, { bytecode: false });
+    expect(refused.definition.python).not.toHaveProperty("bytecode");
+    const plain = await detected(tree(""), { bytecode: true });
+    expect(plain.definition.python).toEqual(definition.python);
+  });
+
   test("a mistake names the line", async () => {
     await expect(detected(tree('cmd = "x"\napt-get = ["curl"]\n'))).rejects.toMatchObject({
       code: "SPEC_UNKNOWN_KEY",

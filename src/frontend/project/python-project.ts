@@ -118,7 +118,7 @@ function environments(files: ProjectFiles): string[] {
 /** A source that `[tool.cambium] python` names itself, beyond extras and groups. */
 function sourceFromSettings({ python }: ToolSettings): FoundSource | undefined {
   if (python === undefined) return undefined;
-  const { extras: _, groups: __, ...sources } = typeof python === "string" ? {} : python;
+  const { extras: _, groups: __, bytecode: ___, ...sources } = typeof python === "string" ? {} : python;
   if (typeof python !== "string" && Object.keys(sources).length === 0) return undefined;
   const { source } = pythonInstall(python, "pyproject.toml: [tool.cambium]");
   return {
@@ -167,6 +167,7 @@ function pythonOf(found: FoundSource, settings: ToolSettings, options: DetectOpt
     source: found.source ?? { kind: "specifiers", specifiers: [] },
     extras: [...new Set([...(own.extras ?? []), ...(options.extras ?? [])])].sort(),
     groups: [...new Set([...(own.groups ?? []), ...(options.groups ?? [])])].sort(),
+    ...((options.bytecode ?? own.bytecode) === true && { bytecode: true }),
   };
 }
 

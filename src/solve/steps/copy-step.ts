@@ -1,4 +1,4 @@
-import { parseChmod } from "../../context/chmod.ts";
+import { type Chmod, parseChmod } from "../../context/chmod.ts";
 import type { ContentSource } from "../../context/content-source.ts";
 import {
   type CopySelection,
@@ -10,7 +10,13 @@ import {
 import { sourceTree } from "../../context/source-tree.ts";
 import { TargetTree } from "../../context/target-tree.ts";
 import { unpackInto } from "../../context/unpack-into.ts";
-import type { CopySourceOp, CopyStep, FileSource, StepPlace } from "../../graph/stages.ts";
+import {
+  type CopySourceOp,
+  type CopyStep,
+  type FileSource,
+  type StepPlace,
+  whereOf,
+} from "../../graph/stages.ts";
 import type { ImageTree } from "../../image/image-tree.ts";
 import type { Segment } from "../../layer/segment.ts";
 import { filesSegment } from "../files.ts";
@@ -36,7 +42,8 @@ export type CopyInput = {
   readonly slot?: string;
 };
 
-export type CopyBench = Pick<Workbench, "store" | "client" | "lease" | "signal" | "env">;
+export type CopyBench = Pick<Workbench, "store" | "client" | "lease" | "signal" | "env"> &
+  Partial<Pick<Workbench, "pool">>;
 
 /** passwd and group of a tree whose listings were read for `BASE_FILES`. */
 export function accountsOf(tree: ImageTree | undefined): AccountFiles {
@@ -54,12 +61,12 @@ export async function copyStep(
   input: CopyInput,
   bench: CopyBench,
 ): Promise<Segment> {
-  const where = `line ${step.line}`;
+  const where = whereOf(step);
   const target = new TargetTree(standsAlone(step) ? undefined : input.below);
   const to: CopyTarget = {
     destination: step.destination,
     ...(step.owner !== undefined && { owner: chownOwner(step.owner, input.accounts, where) }),
-    ...(step.chmod !== undefined && { chmod: parseChmod(step.chmod, where) }),
+    ...(step.chmod !== undefined && { chmod: chmodOf(step.chmod, step.opensDirectories, where) }),
   };
   for (const op of step.sources) await takeSource(op, { target, to, step }, input, bench);
   const label = {
@@ -67,6 +74,16 @@ export async function copyStep(
     ...(input.slot !== undefined && { slot: `${input.slot} ${step.text}` }),
   };
   return filesSegment(label, target.entries(), bench);
+}
+
+function chmodOf(text: string, opensDirectories: boolean | undefined, where: string): Chmod {
+  const { apply, parentMode } = parseChmod(text, where);
+  if (opensDirectories !== true || !/^[0-7]+$/.test(text)) return { apply, parentMode };
+  const opened = (mode: number) => mode | ((mode & 0o444) >> 2);
+  return {
+    apply: (mode, isDirectory) => (isDirectory ? opened(apply(mode, true)) : apply(mode, false)),
+    parentMode: opened(parentMode),
+  };
 }
 
 /** Into a layer that knows nothing of what is below. With `--chmod` BuildKit copies as if there were no `--link`. */

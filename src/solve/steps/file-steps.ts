@@ -1,5 +1,13 @@
 import { canonicalJson } from "../../canonical-json.ts";
-import type { CopyStep, FileSource, Stage, StepPlace, WorkdirStep } from "../../graph/stages.ts";
+import { isCommit } from "../../graph/defined-stages.ts";
+import type {
+  CopySourceOp,
+  CopyStep,
+  FileSource,
+  Stage,
+  StepPlace,
+  WorkdirStep,
+} from "../../graph/stages.ts";
 import { type Digest, digestOf } from "../../layer/digest.ts";
 import { LAYOUT_VERSIONS } from "../../layout-versions.ts";
 import { compositionBlobs } from "../../store/stored-layer.ts";
@@ -71,7 +79,8 @@ export class FileSteps {
     const found: string[] = [];
     for (const source of one.sources) {
       if (source.kind === "inline") continue;
-      const identity = source.kind === "files" ? await this.#files.identity(source.from) : undefined;
+      const identity =
+        source.kind === "files" ? await this.#files.identity(source.from) : pinnedIdentity(source);
       if (identity === undefined) return undefined;
       found.push(identity);
     }
@@ -87,7 +96,7 @@ export class FileSteps {
   ): Promise<StageLayer | undefined> {
     if (identities === undefined) return work();
     const { store } = this.#bench;
-    const { line: _, text: __, ...step } = one;
+    const { line: _, text: __, where: ___, ...step } = one;
     const document = {
       ...{ version: 1, layoutVersions: LAYOUT_VERSIONS, step, sources: identities },
       ...{ below: contentsOf(at), mtimeSec: this.#mtimeSec },
@@ -111,6 +120,12 @@ export class FileSteps {
   #inputOf(below: LayersSource | undefined) {
     return { below: below?.tree, accounts: accountsOf(below?.tree), mtimeSec: this.#mtimeSec };
   }
+}
+
+/** Of a file whose digest, or a commit whose id is written: neither can change. */
+function pinnedIdentity(source: Extract<CopySourceOp, { kind: "http" | "git" }>): string | undefined {
+  if (source.kind === "http") return source.checksum;
+  return source.ref !== undefined && isCommit(source.ref) ? source.ref : undefined;
 }
 
 /** Everything below `source` of a context, at its own paths. */

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { canonicalJson } from "../../canonical-json.ts";
+import type { AptSources } from "../../engine/embedded/lent-sources.ts";
 import type { EngineMount } from "../../engine/embedded/step-mounts.ts";
 import { usageError } from "../../errors.ts";
 import type { CacheMount, RunStep, StepMount } from "../../graph/stages.ts";
@@ -20,6 +21,8 @@ export type Lent = {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Keeps the cache mounts of one project apart from those of others; the same on every machine. */
   readonly project: string;
+  /** Where an image's apt finds packages, if it says nothing itself. */
+  readonly aptSources: AptSources;
 };
 
 /** A file tree that a mount shows, as layers. */

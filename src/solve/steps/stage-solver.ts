@@ -7,9 +7,13 @@ import { FileSteps } from "./file-steps.ts";
 import { type MergedStage, mergeStep } from "./merge-step.ts";
 import { type RunSettings, RunSteps } from "./run-steps.ts";
 import { type ContextFolders, StageFiles } from "./stage-files.ts";
-import type { StageLayer, StageLayers } from "./stage-layers.ts";
+import { type StackBase, type StageLayer, type StageLayers, stepName } from "./stage-layers.ts";
 
-export type StageSettings = ContextFolders & RunSettings;
+export type StageSettings = ContextFolders &
+  RunSettings & {
+    /** Gives the packages that a stage stands on, asked once for each stage that does. Absent: no stage does. */
+    readonly packages?: (set: string) => Promise<StackBase>;
+  };
 
 /**
  * Solves the stages that the target needs, each once, as far beside one another as they allow.
@@ -54,12 +58,14 @@ class StageSolver {
   readonly #mtimeSec: number;
   readonly #fileSteps: FileSteps;
   readonly #runSteps: RunSteps;
+  readonly #packages: StageSettings["packages"];
   readonly #stages = new Map<number, Promise<StageLayers>>();
 
   constructor(graph: StageGraph, settings: StageSettings, engine: Engine, bench: Workbench) {
     const { proxies } = graph;
     this.#graph = graph;
     this.#bench = bench;
+    this.#packages = settings.packages;
     this.#files = new StageFiles(graph, settings, (index) => this.#stage(index), bench);
     this.#mtimeSec = settings.sourceDateEpoch ?? CONSTANT_MTIME;
     this.#fileSteps = new FileSteps(this.#files, this.#mtimeSec, bench);
@@ -103,6 +109,11 @@ class StageSolver {
 
   async #base({ name, base, platform }: Stage): Promise<StageLayers> {
     if (base.kind === "context") return this.#fileSteps.whole({ kind: "context", name: base.name });
+    if (base.kind === "packages") {
+      const found = await this.#packages?.(base.set);
+      if (found === undefined) throw new TypeError(`nobody knows the packages ${base.set}`);
+      return { base: found, steps: [] };
+    }
     if (base.kind !== "diff") return this.#files.stack(base, platform);
     const [lower, upper] = [await this.#stage(base.lower), await this.#stage(base.upper)];
     return diffStage({ name: `${name}: diff`, lower, upper }, this.#files, this.#mtimeSec, this.#bench);
@@ -128,7 +139,7 @@ class StageSolver {
   }
 
   #named(one: StepPlace, stage: Stage, work: () => Promise<StageLayer>): Promise<StageLayer> {
-    return step(this.#bench, `${stage.name} ${one.line}: ${one.text}`, async () => {
+    return step(this.#bench, stepName(stage, one), async () => {
       const value = await work();
       return { value, outcome: value.isReused ? "hit" : "done" };
     });

@@ -66,6 +66,7 @@ export function rememberCaptured(store: Store, content: string, layer: LayerReco
   store.records.put("captured", content, layer);
 }
 
-function isHad(store: Store, { descriptor: { digest } }: LayerRecord): boolean {
+/** Whether the bytes of a layer are here, can be composed, or are known to be elsewhere. */
+export function isHad(store: Store, { descriptor: { digest } }: LayerRecord): boolean {
   return store.blobs.has(digest) || hasOrigin(store, digest) || isComposable(store, digest);
 }

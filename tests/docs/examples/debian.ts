@@ -1,10 +1,14 @@
 import { canonicalJson } from "../../../src/canonical-json.ts";
+import { dpkgRecord } from "../../../src/ecosystems/debian/generate/dpkg-info.ts";
 import { isKeptPath, type KeptPart, mergedPath } from "../../../src/ecosystems/debian/paths.ts";
 import { scriptOnlyDependencies, seedPackages } from "../../../src/ecosystems/debian/seed.ts";
+import { shippedPath } from "../../../src/ecosystems/debian/shipped.ts";
 import { statusEntries } from "../../../src/ecosystems/debian/status.ts";
 import { debRecipe } from "../../../src/ecosystems/debian/transcode.ts";
+import { openTree } from "../../../src/ecosystems/debian/tree.ts";
 import { segmentId } from "../../../src/layer/segment-id.ts";
 import { lockedDeb } from "../../support/deb.ts";
+import { segmentOf } from "../../support/debian-segment.ts";
 import { columns, type Example } from "./example.ts";
 
 const MERGED: readonly (readonly [path: string, isSymlink: boolean])[] = [
@@ -70,6 +74,7 @@ export function debianExamples(): Example[] {
         `met anyway  (distroless) ${[...scriptOnlyDependencies("distroless")].join(" ")}`,
       ].join("\n"),
     },
+    { name: "dpkg-record", text: dpkgRecordText() },
     {
       name: "status",
       text: status
@@ -81,4 +86,36 @@ export function debianExamples(): Example[] {
         .trimEnd(),
     },
   ];
+}
+
+function dpkgRecordText(): string {
+  const { segment, readFile } = segmentOf([{ type: "file", path: "etc/demo.conf", content: "on\n" }]);
+  const control = {
+    control:
+      "Package: demo\nVersion: 1.0-1\nArchitecture: all\nDescription: a demo\nHomepage: about:demo\nDepends: dash\n",
+    conffiles: "/etc/demo.conf\n",
+    md5sums: `${"0".repeat(32)}  bin/demo\n${"1".repeat(32)}  usr/share/man/man1/demo.1.gz\n`,
+  };
+  const paths = ["bin", "bin/demo", "etc", "etc/demo.conf", "usr", "usr/share", "usr/share/man"];
+  const record = dpkgRecord(
+    {
+      control: Object.entries(control).map(([name, text]) => ({
+        name,
+        mode: 0o644,
+        content: Buffer.from(text),
+      })),
+      paths: [
+        ...paths.map((path) => shippedPath({ path, type: /demo/.test(path) ? "file" : "directory" })),
+        shippedPath({ path: "usr/share/man/man1/demo.1.gz", type: "file" }),
+      ],
+    },
+    openTree([segment], new Map(), readFile),
+    "amd64",
+    new Set(),
+    "demo",
+  );
+  const files = record.info.map(
+    (entry) => `# /${entry.path}\n${"content" in entry ? Buffer.from(entry.content).toString("utf8") : ""}`,
+  );
+  return `# /var/lib/dpkg/status\n${record.paragraph}${files.join("")}`.trimEnd();
 }

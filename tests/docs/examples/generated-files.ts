@@ -1,5 +1,6 @@
 import { generateBase } from "../../../src/ecosystems/debian/generate-base.ts";
 import type { Suite } from "../../../src/ecosystems/debian/lock.ts";
+import type { ShippedDeb } from "../../../src/ecosystems/debian/shipped.ts";
 import type { SegmentEntry } from "../../../src/layer/segment.ts";
 import { lockedDeb } from "../../support/deb.ts";
 import { type EntrySketch, memoryBlobs, segmentOf } from "../../support/debian-segment.ts";
@@ -36,6 +37,7 @@ const PACKAGES: readonly EntrySketch[] = [
   file("usr/bin/python3.11"),
   file("usr/bin/python3.13"),
   file("usr/share/base-passwd/passwd.master", "root:*:0:0:root:/root:/bin/bash\n"),
+  file("usr/bin/dash"),
   file("usr/share/base-passwd/group.master", "root:*:0:\n"),
   file("usr/share/ca-certificates/mozilla/A.crt", CERTIFICATE),
   file(`${TUPLE}/libz.so.1`, elfOf({ soname: "libz.so.1" })),
@@ -46,6 +48,19 @@ const PACKAGES: readonly EntrySketch[] = [
   { type: "directory", path: "usr/lib64" },
 ];
 
+const member = (name: string, text: string, mode = 0o644) => ({ name, mode, content: Buffer.from(text) });
+
+/** What dpkg's package has for its own database. */
+const DPKG: ShippedDeb = {
+  control: [
+    member("control", "Package: dpkg\nVersion: 1.0-1\nArchitecture: all\nDescription: a sample\n"),
+    member("md5sums", ""),
+    member("postinst", "#!/bin/sh\n", 0o755),
+    member("triggers", "interest-noawait /usr/share/demo\ninterest ldconfig\n"),
+  ],
+  paths: [],
+};
+
 /** Entries that are generated over packages that call for every generator. */
 export function generatedEntries(suite: Suite): readonly SegmentEntry[] {
   const links: readonly EntrySketch[] =
@@ -55,11 +70,13 @@ export function generatedEntries(suite: Suite): readonly SegmentEntry[] {
   const { segment, readFile } = segmentOf([...PACKAGES, ...links]);
   const segments = generateBase(
     {
-      debs: [{ deb: lockedDeb(new Uint8Array(0)), segment }],
+      debs: [{ deb: lockedDeb(new Uint8Array(0), "dpkg"), segment }],
       suite,
       architecture: "amd64",
       users: [{ name: "app" }],
       readFile,
+      keep: [],
+      shipped: new Map([["dpkg", DPKG]]),
     },
     memoryBlobs(),
   );

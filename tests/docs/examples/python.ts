@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { canonicalJson } from "../../../src/canonical-json.ts";
+import { bytecodeRecipe } from "../../../src/ecosystems/python/bytecode/bytecode.ts";
 import { parseWheelFilename } from "../../../src/ecosystems/python/standards/wheel-filename.ts";
 import { ContentInspector, planWheelFile, wheelSegment } from "../../../src/ecosystems/python/transcode.ts";
 import { directUrlJson } from "../../../src/ecosystems/python/wheel/direct-url.ts";
@@ -13,6 +14,7 @@ import { digestOf } from "../../../src/layer/digest.ts";
 import { MemoryBlobs } from "../../../src/layer/memory-blobs.ts";
 import { readSegmentFile } from "../../../src/layer/read-file.ts";
 import type { BlobReader, Segment, SegmentFile } from "../../../src/layer/segment.ts";
+import { segmentId } from "../../../src/layer/segment-id.ts";
 import { elfOf } from "../../support/elf.ts";
 import { zip } from "../../support/zip.ts";
 import { columns, type Example, octal } from "./example.ts";
@@ -84,6 +86,7 @@ export async function pythonExamples(): Promise<Example[]> {
   };
   const { sharedObjects = [] } = (await segmentOf(wheelOf([...CONTENTS, ...SHARED_OBJECTS]))).segment;
   const wheelDigest = segment.recipe.source;
+  const bytecode = bytecodeRecipe(wheelDigest, "3.11.2");
   const library = "opt/venv/lib/python3/site-packages";
   for (const { path, payload, size } of files) {
     const content = text(path);
@@ -91,6 +94,7 @@ export async function pythonExamples(): Promise<Example[]> {
       throw new Error(path);
   }
   return [
+    { name: "bytecode-recipe", text: `${canonicalJson(bytecode)}\nid ${segmentId(bytecode)}` },
     { name: "wheel-recipe", text: `${canonicalJson(segment.recipe)}\nid ${segment.id}` },
     {
       name: "wheel-segment",

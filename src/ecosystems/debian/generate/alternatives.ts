@@ -85,12 +85,11 @@ const SPELLED: ReadonlyMap<string, string> = new Map([["usr/bin/more", "/bin/mor
 
 /**
  * The links of update-alternatives in automatic mode. A follower is made only if its own target is there, as
- * update-alternatives does; its state files belong to dpkg's database and are left out.
+ * update-alternatives does; its state files are part of dpkg's database.
  */
 export function alternatives(tree: Tree): SourceEntry[] {
   const best = new Map<string, Choice>();
-  for (const choice of CHOICES) {
-    if (tree.resolve(choice.path) === undefined) continue;
+  for (const choice of presentChoices(tree)) {
     const other = best.get(choice.name);
     if (other === undefined || choice.priority > other.priority) best.set(choice.name, choice);
   }
@@ -98,9 +97,42 @@ export function alternatives(tree: Tree): SourceEntry[] {
   for (const choice of best.values()) {
     for (const { link, name, path } of [choice, ...choice.followers]) {
       if (tree.resolve(path) === undefined || tree.entry(link) !== undefined) continue;
-      entries.push(symlink(`etc/alternatives/${name}`, SPELLED.get(path) ?? `/${path}`));
+      entries.push(symlink(`etc/alternatives/${name}`, spelled(path)));
       entries.push(symlink(link, `/etc/alternatives/${name}`));
     }
   }
   return entries;
+}
+
+/**
+ * The state that update-alternatives keeps per group, `[name, text]`: how it is chosen, the link, the followers by name;
+ * then, by path, each choice with its priority and what it has for each follower, whether that is there or not.
+ */
+export function alternativesDatabase(tree: Tree): [name: string, text: string][] {
+  const groups = Map.groupBy(presentChoices(tree), ({ name }) => name);
+  return [...groups].map(([name, choices]) => {
+    const followers = new Map(
+      choices.flatMap((choice) => choice.followers.map((one) => [one.name, one.link])),
+    );
+    const names = [...followers.keys()].sort();
+    const lines = [
+      "auto",
+      `/${choices[0]?.link}`,
+      ...names.flatMap((one) => [one, `/${followers.get(one)}`]),
+      "",
+    ];
+    for (const choice of choices.toSorted((a, b) => (a.path < b.path ? -1 : 1))) {
+      const own = new Map(choice.followers.map((one) => [one.name, spelled(one.path)]));
+      lines.push(spelled(choice.path), `${choice.priority}`, ...names.map((one) => own.get(one) ?? ""));
+    }
+    return [name, `${lines.join("\n")}\n\n`];
+  });
+}
+
+function presentChoices(tree: Tree): Choice[] {
+  return CHOICES.filter(({ path }) => tree.resolve(path) !== undefined);
+}
+
+function spelled(path: string): string {
+  return SPELLED.get(path) ?? `/${path}`;
 }

@@ -1,0 +1,53 @@
+import { sourceOfBytecode } from "../../ecosystems/python/bytecode/bytecode.ts";
+import type { ArrangedSegment, ArrangedTier } from "../../layer/arrange.ts";
+import type { Segment, SegmentEntry } from "../../layer/segment.ts";
+
+/**
+ * Leaves out bytecode whose source is not in the image: another package has that path, or the user's files do. Python
+ * would run it unchecked in place of what is there.
+ */
+export function withoutStaleBytecode(tiers: readonly ArrangedTier[]): readonly ArrangedTier[] {
+  const all = tiers.flatMap(({ segments }) => segments);
+  if (!all.some(({ segment }) => isBytecode(segment))) return tiers;
+  const sources = new Map<string, SegmentEntry>();
+  const wheels = new Map<string, ArrangedSegment>();
+  for (const arranged of all) {
+    const { segment, renamed, omitted } = arranged;
+    if (isBytecode(segment)) continue;
+    if (segment.recipe.ecosystem === "python") wheels.set(segment.recipe.source, arranged);
+    for (const entry of segment.entries) {
+      // What a package keeps after others took its place is the last to stand at a path, tier by tier.
+      if (entry.path.endsWith(".py") && !omitted.has(entry.path))
+        sources.set(renamed.get(entry.path) ?? entry.path, entry);
+    }
+  }
+  return tiers.map((tier) => ({
+    ...tier,
+    segments: tier.segments.map((arranged) => {
+      if (!isBytecode(arranged.segment)) return arranged;
+      const stale = staleFiles(arranged.segment, wheels.get(arranged.segment.recipe.source), sources);
+      return stale.length === 0
+        ? arranged
+        : { ...arranged, omitted: new Set([...arranged.omitted, ...stale]) };
+    }),
+  }));
+}
+
+function staleFiles(
+  bytecode: Segment,
+  wheel: ArrangedSegment | undefined,
+  sources: ReadonlyMap<string, SegmentEntry>,
+): string[] {
+  const own = new Map(wheel?.segment.entries.map((entry) => [entry.path, entry]));
+  return bytecode.entries.flatMap(({ path }) => {
+    const source = sourceOfBytecode(path);
+    const mine = own.get(source ?? "");
+    const there = sources.get(wheel?.renamed.get(source ?? "") ?? source ?? "");
+    const isSame = mine?.type === "file" && there?.type === "file" && mine.digest === there.digest;
+    return isSame ? [] : [path];
+  });
+}
+
+function isBytecode({ recipe }: Segment): boolean {
+  return recipe.ecosystem === "bytecode";
+}

@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { mountsBelow } from "../support/engine-place.ts";
+import { cgroupsOf, processesMountedIn, processesWith, runsIn } from "../support/left-behind.ts";
+import { digestIn } from "../support/project.ts";
+import type { Machine } from "../support/registry-bases.ts";
+import { illnessesOf } from "../support/store-health.ts";
+import type { StepWorld } from "./step-world.ts";
+
+export type StepKills = {
+  readonly kills: number;
+  /** After so many kills, each of work that is new, the last build is let through and compared. */
+  readonly compareEvery: number;
+  /** From 0 to 1. */
+  readonly random: () => number;
+};
+
+export type StepKillReport = {
+  /** Builders that ended by our signal, not before it. */
+  readonly killed: number;
+  readonly faults: readonly string[];
+};
+
+/** A store sees so many kills; then a new one is taken, which has to take the base from the registry again. */
+const KILLS_OF_A_STORE = 20;
+/** How long a daemon that a step leaves would sleep; no other test's has this. */
+const DAEMON_SECONDS = "4320";
+
+/** Stages beside one another, a cache mount, a daemon, files removed and moved. */
+const dockerfile = (number: number) => `FROM base AS one
+RUN --mount=type=cache,target=/c,sharing=locked echo ${number} >> /c/log; mkdir /many; i=0; while [ $i -lt 100 ]; do echo ${number} $i > /many/$i; i=$((i+1)); done
+FROM base
+RUN (sleep ${DAEMON_SECONDS} &); rm /data/one && mv /data/deep /moved && echo ${number} > /two
+COPY --from=one /many /many
+`;
+
+/**
+ * Builders of Dockerfiles that are killed at random moments. After each kill everything of the build must be dead and
+ * unmounted; a build that is let through must give the image of a store that saw no kill, and leave nothing.
+ */
+export async function killStepBuilds(steps: StepWorld, options: StepKills): Promise<StepKillReport> {
+  const { kills, compareEvery, random } = options;
+  const faults: string[] = [];
+  const clean = steps.newMachine();
+  await build(steps, clean, -1);
+  /** Kills fall evenly into the time that such a build takes here when it has the base. */
+  let usualMs = (await build(steps, clean, -2)).seconds * 1000;
+  const wanted = new Map<number, string>();
+  let machine = clean;
+  let killed = 0;
+  for (let round = 0; killed < kills && round < 3 * kills; round++) {
+    const number = round % KILLS_OF_A_STORE;
+    if (number === 0) machine = steps.newMachine();
+    const { store } = machine;
+    const fault = (text: string) => faults.push(`round ${round}: ${text}`);
+    const ran = await build(steps, machine, number, random() * usualMs);
+    if (ran.exitCode === 137) killed++;
+    else if (ran.exitCode !== 0) fault(`exit code ${ran.exitCode}: ${ran.stderr}`);
+    if (!(await isBuried(store))) fault("something of it is alive or mounted");
+    for (const line of mountsBelow(store)) fault(`mounted: ${line}`);
+    if (round % compareEvery !== compareEvery - 1) continue;
+    const ids = new Set(runsIn(store).map((name) => name.slice(0, 16)));
+    const whole = await build(steps, machine, number);
+    usualMs = whole.seconds * 1000;
+    const got = whole.exitCode === 0 ? digestIn(whole) : `exit code ${whole.exitCode}: ${whole.stderr}`;
+    const want = wanted.get(number) ?? digestIn(await build(steps, clean, number));
+    wanted.set(number, want);
+    if (got !== want) fault(`want ${want}, got ${got}`);
+    if (/warning/i.test(whole.stderr)) fault(whole.stderr);
+    for (const name of [...runsIn(store), ...cgroupsOf(ids)]) fault(`left: ${name}`);
+    for (const text of illnessesOf(store, { wasKilled: true })) fault(text);
+  }
+  return { killed, faults };
+}
+
+/** With a time of its own, so that the same files are the same layers whenever they were written. */
+function build(steps: StepWorld, machine: Machine, number: number, killAfterMs?: number) {
+  return steps.build(machine, dockerfile(number), {
+    env: { SOURCE_DATE_EPOCH: "1" },
+    ...(killAfterMs !== undefined && {
+      onStart: (child) => void sleep(killAfterMs).then(() => child.kill("SIGKILL")),
+    }),
+  });
+}
+
+/** The kernel ends what a killed builder had started a moment later. */
+async function isBuried(store: string): Promise<boolean> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    if (processesMountedIn(store).length + processesWith(DAEMON_SECONDS).length === 0) return true;
+    await sleep(50);
+  }
+  return false;
+}
