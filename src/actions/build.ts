@@ -6,12 +6,12 @@ import type { Workbench } from "../solve/workbench.ts";
 import { buildImage } from "./build-image.ts";
 import { imageKey } from "./image-key.ts";
 import { prepare } from "./prepare.ts";
-import type { Project } from "./project.ts";
+import { loadProject, type Project } from "./project.ts";
 import { projectSegments } from "./project-segments.ts";
 import type { Built } from "./publish-record.ts";
 import type { RecordedBuild } from "./recorded-build.ts";
 import type { BuildResult, ImageResult } from "./results.ts";
-import { withSession } from "./session.ts";
+import { type Session, withSession } from "./session.ts";
 import type { BuildSettings } from "./settings.ts";
 import { keepTags, parseTags } from "./tags.ts";
 
@@ -24,7 +24,9 @@ export async function build(settings: BuildSettings): Promise<BuildResult> {
     const { bench } = session;
     const dockerfile = findDockerfile(settings.contextDir, settings.file);
     if (dockerfile !== undefined) return buildDockerfile(dockerfile, settings, bench);
-    const prepared = await prepare(settings, session, (project) => recordedFor(settings, project, bench));
+    const loaded = await loadProject(settings);
+    if (loaded.loaded.stages !== undefined) return buildStages(loaded, settings, session);
+    const prepared = await prepare(settings, loaded, session, (its) => recordedFor(settings, its, bench));
     const { project, locked, recorded } = prepared;
     const { definition } = project.loaded;
     const tags = tagsOf(settings, project);
@@ -91,6 +93,16 @@ async function buildDockerfile(
   const created = createdAt(settings.sourceDateEpoch);
   const images = await dockerfileImages(file, platforms, settings, created, bench);
   return finished({ images }, settings, parseTags(settings.tags), bench);
+}
+
+async function buildStages(
+  project: Project,
+  settings: BuildSettings,
+  session: Session,
+): Promise<BuildResult> {
+  const { stagedImages } = await import("./build-stages.ts");
+  const images = await stagedImages(project, settings, createdAt(settings.sourceDateEpoch), session);
+  return finished({ images }, settings, tagsOf(settings, project), session.bench);
 }
 
 function tagsOf(settings: BuildSettings, project: Project): Reference[] {

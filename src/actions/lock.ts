@@ -4,8 +4,10 @@ import { environmentError, messageOf } from "../errors.ts";
 import { parsePlatform } from "../platform.ts";
 import { obtainLock } from "../solve/lock.ts";
 import { assertPython, lockRequest, withOpenProject } from "./prepare.ts";
+import { lockOfStages, prepareStages, stagesOf } from "./prepare-stages.ts";
+import { loadProject, type Project } from "./project.ts";
 import type { LockChange, LockResult } from "./results.ts";
-import { withSession } from "./session.ts";
+import { type Session, withSession } from "./session.ts";
 import type { LockSettings } from "./settings.ts";
 
 const EVERYWHERE = ["linux/amd64", "linux/arm64"].map((text) => parsePlatform(text, "lock"));
@@ -16,13 +18,11 @@ const EVERYWHERE = ["linux/amd64", "linux/arm64"].map((text) => parsePlatform(te
  */
 export async function lock(settings: LockSettings): Promise<LockResult> {
   return withSession(settings, async (session) => {
-    const { path, made } = await withOpenProject(settings, session, async (its, opened) => {
-      const request = { ...lockRequest({ ...its, locked: false }, opened), optionalPlatforms: EVERYWHERE };
-      const lockPath = settings.output ?? request.lockPath;
-      const { lock } = await obtainLock({ ...request, lockPath }, opened.index, session.bench);
-      assertPython(opened.project, lock);
-      return { path: lockPath, made: lock };
-    });
+    const project = await loadProject(settings);
+    const { path, made } =
+      project.loaded.stages === undefined
+        ? await lockedProject(settings, project, session)
+        : await lockedStages(settings, project, session);
     const before = existsSync(path) ? readFileSync(path, "utf8") : undefined;
     const text = writeCambiumLock(made, { urls: settings.urls });
     const result = {
@@ -37,6 +37,27 @@ export async function lock(settings: LockSettings): Promise<LockResult> {
     writeWhole(path, text);
     return { ...result, state: "written" };
   });
+}
+
+type Locked = { readonly path: string; readonly made: CambiumLock };
+
+function lockedProject(settings: LockSettings, project: Project, session: Session): Promise<Locked> {
+  return withOpenProject(settings, project, session, async (its, opened) => {
+    const request = { ...lockRequest({ ...its, locked: false }, opened), optionalPlatforms: EVERYWHERE };
+    const lockPath = settings.output ?? request.lockPath;
+    const { lock } = await obtainLock({ ...request, lockPath }, opened.index, session.bench);
+    assertPython(opened.project, lock);
+    return { path: lockPath, made: lock };
+  });
+}
+
+/** All stages, whichever the image needs: the file is for every `--target`. */
+async function lockedStages(settings: LockSettings, project: Project, session: Session): Promise<Locked> {
+  const path = settings.output ?? project.lockPath;
+  const all = stagesOf(project).stages.map((_, index) => index);
+  const its = { ...settings, locked: false };
+  const prepared = await prepareStages(its, { ...project, lockPath: path }, all, session, EVERYWHERE);
+  return { path, made: lockOfStages(prepared) };
 }
 
 function writeWhole(path: string, text: string): void {

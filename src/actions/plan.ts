@@ -13,6 +13,7 @@ import type { Workbench } from "../solve/workbench.ts";
 import { knownLayer } from "../store/stored-layer.ts";
 import { packageResults } from "./layer-results.ts";
 import { prepare } from "./prepare.ts";
+import { loadProject } from "./project.ts";
 import { projectSegments } from "./project-segments.ts";
 import type { PlannedImage, PlannedLayer, PlanResult } from "./results.ts";
 import { withSession } from "./session.ts";
@@ -28,7 +29,8 @@ const EXPANSION = 3;
 export async function plan(settings: PlanSettings): Promise<PlanResult> {
   return withSession(settings, async (session) => {
     const { bench } = session;
-    const prepared = await prepare(settings, session);
+    const project = await loadProject(settings);
+    const prepared = await prepare(settings, project, session);
     const { definition, explanation } = prepared.project.loaded;
     const files = await projectSegments(prepared, settings, bench);
     const images: PlannedImage[] = [];

@@ -22,6 +22,17 @@ type Bench = Pick<Workbench, "store" | "lease" | "signal" | "env">;
 /** The checkout is new: each of its files is read once. */
 const NO_CACHE: DigestCache = { get: () => undefined, put: () => undefined };
 
+/** The commit that a branch or tag is now. @throws CambiumError as `resolveCommit`. */
+export async function commitNow(wanted: Pick<GitOp, "url" | "ref">, bench: Bench): Promise<string> {
+  const folder = bench.store.blobs.temporary();
+  try {
+    const { commit } = await resolveCommit({ kind: "git", keepsGitFolder: false, ...wanted }, folder, bench);
+    return commit;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 /**
  * A commit of a repository. Its files are kept by the commit's id, so that a commit that was copied before is not
  * fetched again, and one that is written out in full is not even asked for.
