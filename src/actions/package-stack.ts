@@ -42,7 +42,6 @@ export async function packageStack(
   const { composeImage } = await import("./compose-image.ts");
   const request = { definition, lock, platform, key, files: [], created, locateDebs };
   const result = await composeImage({ ...request, choose: () => choose(platform) }, quiet);
-  bench.store.records.put("image", key, result);
   const stack = stackOf(result, bench);
   if (stack === undefined) throw new TypeError("the store lost the packages that were just composed");
   return stack;

@@ -64,7 +64,7 @@ export async function publishRecord(
   }
 }
 
-/** Undefined when an image was built before records were kept: its next change brings one. */
+/** Undefined when an image was built before records were kept, whose next change brings one, or is not whole. */
 function buildRecord(
   { definition, lock, images }: Built,
   store: Store,
@@ -74,7 +74,7 @@ function buildRecord(
   const recorded: RecordedImage[] = [];
   for (const image of images) {
     const record = imageRecord(store, image.digest);
-    if (record === undefined) return undefined;
+    if (record === undefined || record.isPartial === true) return undefined;
     const layers = record.layers.map(({ key, descriptor, diffId, segments }) => {
       const listing = listingBlob(store, descriptor.digest, () => encodedSegments(store, segments));
       if (listing === undefined) return undefined;

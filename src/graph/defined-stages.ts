@@ -79,8 +79,7 @@ export function neededStages({ stages }: Pick<DefinedStages, "stages">, target: 
 
 /** What a stage stands on and takes files from. */
 function referredStages({ base, steps }: Pick<DefinedStage, "base" | "steps">): number[] {
-  const below =
-    base.kind === "stage" ? [base.stage] : base.kind === "diff" ? [base.lower, base.upper] : [];
+  const below = base.kind === "stage" ? [base.stage] : base.kind === "diff" ? [base.lower, base.upper] : [];
   return [
     ...below,
     ...steps.flatMap((step) => (step.op === "merge" ? step.stages : [])),

@@ -98,7 +98,8 @@ export function isImage(value: unknown): value is ImageBuilder {
 
 function builderOf(told: Told): ImageBuilder {
   const { spec } = told;
-  const next = (change: Spec, call: string) => builderOf(checked({ ...told, spec: { ...spec, ...change } }, call));
+  const next = (change: Spec, call: string) =>
+    builderOf(checked({ ...told, spec: { ...spec, ...change } }, call));
   const add = (call: string, images: readonly ImageBuilder[], step: (first: number) => StepSpec) =>
     builderOf(
       checked(
@@ -123,12 +124,21 @@ function builderOf(told: Told): ImageBuilder {
     run: (command, options = {}) => {
       const { mounts = [], ...rest } = options;
       const stages = mounts.filter(({ stage }) => stage !== undefined);
-      return add(".run(…)", imagesOf(stages.map(({ stage }) => stage), ".run(…)"), (first) => {
-        const named = mounts.map(({ stage, ...mount }, i) =>
-          stage === undefined ? mount : { ...mount, stage: referenceTo(first + stages.indexOf(mounts[i]!)) },
-        );
-        return { run: { ...rest, command, ...(mounts.length > 0 && { mounts: named }) } } as StepSpec;
-      });
+      return add(
+        ".run(…)",
+        imagesOf(
+          stages.map(({ stage }) => stage),
+          ".run(…)",
+        ),
+        (first) => {
+          const named = mounts.map(({ stage, ...mount }, i) =>
+            stage === undefined
+              ? mount
+              : { ...mount, stage: referenceTo(first + stages.indexOf(mounts[i]!)) },
+          );
+          return { run: { ...rest, command, ...(mounts.length > 0 && { mounts: named }) } } as StepSpec;
+        },
+      );
     },
     http: (url, to, options = {}) =>
       add(".http(…)", [], () => ({ http: { ...options, url, ...(to !== undefined && { to }) } })),
@@ -162,7 +172,11 @@ function builderOf(told: Told): ImageBuilder {
 function imagesOf(values: readonly (ImageBuilder | undefined)[], call: string): ImageBuilder[] {
   return values.flatMap((value) => {
     if (value === undefined || isImage(value)) return value ?? [];
-    throw usageError("SPEC_INVALID", `${call}: expected an image that image(…) gave`, "Write image(debian(…)).");
+    throw usageError(
+      "SPEC_INVALID",
+      `${call}: expected an image that image(…) gave`,
+      "Write image(debian(…)).",
+    );
   });
 }
 
@@ -172,7 +186,14 @@ function whereCalled(...path: readonly PropertyKey[]): string {
 }
 
 function checked(told: Told, call: string): Told {
-  const { steps: _, copy: __, ...spec } = checkCall(specOf(told, (index) => `image-${index + 1}`), call);
+  const {
+    steps: _,
+    copy: __,
+    ...spec
+  } = checkCall(
+    specOf(told, (index) => `image-${index + 1}`),
+    call,
+  );
   return { ...told, spec };
 }
 

@@ -25,7 +25,9 @@ export function isStaged(spec: Spec): boolean {
   const { run, steps, stages, stage, diff, from, copy } = spec;
   const isFromElsewhere = copiesOf(copy).some((one) => one.stage !== undefined || one.image !== undefined);
   return (
-    [run, steps, stages, stage, diff].some((word) => word !== undefined) || from === NO_BASE || isFromElsewhere
+    [run, steps, stages, stage, diff].some((word) => word !== undefined) ||
+    from === NO_BASE ||
+    isFromElsewhere
   );
 }
 
