@@ -10,5 +10,5 @@ export type * from "./actions/settings.ts";
 export { validate } from "./actions/validate.ts";
 export { CambiumError } from "./errors.ts";
 export type { BuildEvent, Emit } from "./events.ts";
-export { type Base, debian, from, type ImageBuilder, image } from "./frontend/spec/builder.ts";
+export { type Base, debian, diff, from, type ImageBuilder, image } from "./frontend/spec/builder.ts";
 export { formatPlatform, type Platform, parsePlatform } from "./platform.ts";

@@ -1,5 +1,10 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { type CambiumLock, readCambiumLock, writeCambiumLock } from "../ecosystems/cambium-lock.ts";
+import {
+  type CambiumLock,
+  type LockedPackages,
+  readCambiumLock,
+  writeCambiumLock,
+} from "../ecosystems/cambium-lock.ts";
 import { environmentError, messageOf } from "../errors.ts";
 import { parsePlatform } from "../platform.ts";
 import { obtainLock } from "../solve/lock.ts";
@@ -27,9 +32,12 @@ export async function lock(settings: LockSettings): Promise<LockResult> {
     const text = writeCambiumLock(made, { urls: settings.urls });
     const result = {
       path,
-      distributions: made.python?.distributions.length ?? 0,
-      debs: new Set(Object.values(made.debian?.targets ?? {}).flatMap((debs) => debs.map(({ name }) => name)))
-        .size,
+      distributions: partsOf(made).reduce((sum, { python }) => sum + (python?.distributions.length ?? 0), 0),
+      debs: new Set(
+        partsOf(made)
+          .flatMap(debsOf)
+          .map(({ name }) => name),
+      ).size,
       changes: changesBetween(before === undefined ? undefined : readCambiumLock(before, path), made),
     };
     if (text === before) return { ...result, state: "unchanged" };
@@ -94,6 +102,15 @@ function changesBetween(before: CambiumLock | undefined, after: CambiumLock): Lo
   return changes;
 }
 
+/** The image's packages, and those of each stage. */
+function partsOf(lock: CambiumLock | undefined): LockedPackages[] {
+  return lock === undefined ? [] : [lock, ...Object.values(lock.stages ?? {})];
+}
+
+function debsOf({ debian }: LockedPackages) {
+  return Object.values(debian?.targets ?? {}).flat();
+}
+
 /** Several versions of one name (per marker or architecture) are told as one. */
 function versionsOf(lock: CambiumLock | undefined): Versions {
   const found = new Map<string, Set<string>>();
@@ -101,10 +118,10 @@ function versionsOf(lock: CambiumLock | undefined): Versions {
     const key = `${ecosystem} ${name}`;
     found.set(key, (found.get(key) ?? new Set()).add(version));
   };
-  for (const debs of Object.values(lock?.debian?.targets ?? {})) {
-    for (const { name, version } of debs) add("debian", name, version);
+  for (const part of partsOf(lock)) {
+    for (const { name, version } of debsOf(part)) add("debian", name, version);
+    for (const { name, version } of part.python?.distributions ?? []) add("python", name, version);
   }
-  for (const { name, version } of lock?.python?.distributions ?? []) add("python", name, version);
   return new Map(
     [...found].map(([key, versions]) => {
       const [ecosystem = "", name = ""] = key.split(" ");

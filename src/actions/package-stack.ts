@@ -3,12 +3,13 @@ import { configSchema } from "../image/documents.ts";
 import type { Annotations } from "../image/manifest.ts";
 import type { Digest } from "../layer/digest.ts";
 import type { Platform } from "../platform.ts";
+import { baseDocuments } from "../solve/base-documents.ts";
 import { packageContents, type StackBase } from "../solve/steps/stage-layers.ts";
 import { isHad } from "../solve/steps/step-memory.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import { loadImageSet } from "../store/stored-image.ts";
+import { compositionIds } from "../store/stored-layer.ts";
 import { imageKey } from "./image-key.ts";
-import { imageRecord } from "./image-record.ts";
 import type { LockedSet } from "./prepare-stages.ts";
 import type { ImageResult, LayerResult } from "./results.ts";
 
@@ -37,39 +38,54 @@ export async function packageStack(
       if (event.type !== "layer") bench.emit(event);
     },
   };
-  const known = bench.isForgetful ? undefined : knownStack(key, bench);
+  const baseCount = await baseLayerCount(lock, platform, bench);
+  const known = bench.isForgetful ? undefined : knownStack(key, baseCount, bench);
   if (known !== undefined) return known;
   const { composeImage } = await import("./compose-image.ts");
   const request = { definition, lock, platform, key, files: [], created, locateDebs };
   const result = await composeImage({ ...request, choose: () => choose(platform) }, quiet);
-  const stack = stackOf(result, bench);
+  const stack = stackOf(result, baseCount, bench);
   if (stack === undefined) throw new TypeError("the store lost the packages that were just composed");
   return stack;
 }
 
 /** Undefined when a layer of it is not to be had any more. */
-function knownStack(key: Digest, bench: Workbench): PackageStack | undefined {
+function knownStack(key: Digest, baseCount: number, bench: Workbench): PackageStack | undefined {
   const result = bench.store.records.get("image", key) as ImageResult | undefined;
-  const stack = result && stackOf(result, bench);
+  const stack = result && stackOf(result, baseCount, bench);
   if (stack === undefined || !stack.layers.every((layer) => isHad(bench.store, layer))) return undefined;
   return { ...stack, results: stack.results.map((layer) => ({ ...layer, isReused: true })) };
 }
 
-function stackOf({ digest, layers: results }: ImageResult, { store }: Workbench): PackageStack | undefined {
+async function baseLayerCount(
+  { base }: LockedSet["lock"],
+  platform: Platform,
+  bench: Workbench,
+): Promise<number> {
+  const digest = base?.targets[platform.architecture]?.digest;
+  if (base === undefined || digest === undefined) return 0;
+  return (await baseDocuments(base.reference, digest, platform, bench)).layers.length;
+}
+
+/** @param baseCount how many of the layers are those of an image of a registry */
+function stackOf(
+  { digest, layers: results }: ImageResult,
+  baseCount: number,
+  { store }: Workbench,
+): PackageStack | undefined {
   const [image] = loadImageSet(store, digest)?.images ?? [];
-  const record = imageRecord(store, digest);
-  if (image === undefined || record === undefined) return undefined;
+  if (image === undefined) return undefined;
+  const layers = image.layers.map(({ descriptor, diffId }) => ({ descriptor, diffId }));
+  const composed = layers.slice(baseCount).map((layer) => compositionIds(store, layer.descriptor.digest));
+  if (!composed.every((ids) => ids !== undefined)) return undefined;
   const config: ConfigDocument = configSchema.parse(
     JSON.parse(Buffer.from(image.config.bytes).toString("utf8")),
   );
-  const layers = image.layers.map(({ descriptor, diffId }) => ({ descriptor, diffId }));
-  const below = layers.slice(0, layers.length - record.layers.length);
-  const segments = record.layers.flatMap((layer) => layer.segments);
   const { annotations } = JSON.parse(Buffer.from(image.manifest.bytes).toString("utf8")) as {
     annotations?: Annotations;
   };
   return {
-    ...{ config, layers, results, contents: packageContents(below, segments) },
+    ...{ config, layers, results, contents: packageContents(layers.slice(0, baseCount), composed.flat()) },
     ...(annotations !== undefined && { annotations }),
   };
 }

@@ -1,4 +1,5 @@
 import { hasDpkg } from "../ecosystems/debian/generate/dpkg-database.ts";
+import { type DefinedStage, neededStages } from "../graph/defined-stages.ts";
 import type { Base } from "../graph/definition.ts";
 import type { Segment } from "../layer/segment.ts";
 import { DEBIAN_BUDGET, groupPackages, PYTHON_BUDGET } from "../plan/group.ts";
@@ -14,10 +15,11 @@ import type { Workbench } from "../solve/workbench.ts";
 import { knownLayer } from "../store/stored-layer.ts";
 import { packageResults } from "./layer-results.ts";
 import { prepare } from "./prepare.ts";
-import { loadProject } from "./project.ts";
+import { prepareStages, stageBench, stagesOf } from "./prepare-stages.ts";
+import { loadProject, type Project } from "./project.ts";
 import { projectSegments } from "./project-segments.ts";
-import type { PlannedImage, PlannedLayer, PlanResult } from "./results.ts";
-import { withSession } from "./session.ts";
+import type { PlannedImage, PlannedLayer, PlannedStep, PlanResult } from "./results.ts";
+import { type Session, withSession } from "./session.ts";
 import type { PlanSettings } from "./settings.ts";
 
 /** A wheel or .deb unpacks to about this much more than it is; only for packages that were never seen. */
@@ -31,6 +33,7 @@ export async function plan(settings: PlanSettings): Promise<PlanResult> {
   return withSession(settings, async (session) => {
     const { bench } = session;
     const project = await loadProject(settings);
+    if (project.loaded.stages !== undefined) return planStages(settings, project, session);
     const prepared = await prepare(settings, project, session);
     const { definition, explanation } = prepared.project.loaded;
     const files = await projectSegments(prepared, settings, bench);
@@ -43,6 +46,41 @@ export async function plan(settings: PlanSettings): Promise<PlanResult> {
     }
     return { source: explanation, base: baseName(definition.base), images };
   });
+}
+
+/** The packages of every stage that the image needs, and the steps above them. */
+async function planStages(settings: PlanSettings, project: Project, session: Session): Promise<PlanResult> {
+  const { bench } = session;
+  const { stages, target } = stagesOf(project);
+  const needed = neededStages({ stages }, target);
+  const { sets } = await prepareStages(settings, project, needed, session);
+  const root = rootOf(stages, target);
+  const steps = needed.flatMap((index) =>
+    stages[index]!.steps.map(({ text }): PlannedStep => ({ stage: stages[index]!.name, text })),
+  );
+  const images: PlannedImage[] = [];
+  for (const platform of project.platforms) {
+    const planned = new Map<number, PlannedImage>();
+    for (const [index, { definition, lock, choose, locateDebs }] of sets) {
+      const request = { definition, lock, platform, ...(await choose(platform)), locateDebs };
+      planned.set(index, await planImage(request, [], stageBench(stages[index]!, bench)));
+    }
+    images.push({
+      platform,
+      layers: planned.get(root)?.layers ?? [],
+      steps,
+      downloadBytes: [...planned.values()].reduce((sum, { downloadBytes }) => sum + downloadBytes, 0),
+    });
+  }
+  const definition = sets.get(root)?.definition;
+  const base = definition === undefined ? stages[root]!.base.kind : baseName(definition.base);
+  return { source: project.loaded.explanation, base, images };
+}
+
+/** The stage whose base is none. */
+function rootOf(stages: readonly DefinedStage[], index: number): number {
+  const { base } = stages[index]!;
+  return base.kind === "stage" ? rootOf(stages, base.stage) : index;
 }
 
 function baseName(base: Base): string {

@@ -61,9 +61,19 @@ export type PlannedLayer = {
   readonly isReused: boolean;
 };
 
+/** A step above the packages: what it makes, and whether that is known, shows when it is its turn. */
+export type PlannedStep = {
+  /** `image`, or the name of a stage that the image needs. */
+  readonly stage: string;
+  readonly text: string;
+};
+
 export type PlannedImage = {
   readonly platform: Platform;
+  /** Of an image in stages those of the packages that it stands on. */
   readonly layers: readonly PlannedLayer[];
+  /** In order; absent where an image is composed of packages and files alone. */
+  readonly steps?: readonly PlannedStep[];
   /** Bytes of archives that are not in the store yet. */
   readonly downloadBytes: number;
 };

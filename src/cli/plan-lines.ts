@@ -22,6 +22,9 @@ function imagePlanLines(image: PlannedImage, style: Style): string[] {
   return [
     style.bold(formatPlatform(image.platform)),
     ...image.layers.flatMap((layer, at) => layerPlanLines(layer, at, style)),
+    ...(image.steps ?? []).map(
+      ({ stage, text }) => `       ${style.dim(pad(printable(stage), 12))} ${printable(text)}`,
+    ),
     `  ${layers}, ${formatBytes(total)}: ${reused} reused, ${image.layers.length - reused} new; ${download} to download`,
   ];
 }

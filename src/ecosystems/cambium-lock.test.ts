@@ -150,6 +150,35 @@ test("what is written is read back, and written again it is the same text", () =
   );
 });
 
+test("packages of stages and what steps take from elsewhere stand beside the image's own", () => {
+  const { version: _, ...packages } = example;
+  const written: CambiumLock = {
+    ...example,
+    stages: { "with.dot": packages, build: { inputs: digestOf("build") } },
+    sources: {
+      images: [{ reference: "docker.io/library/a:1", platform: "linux/amd64", digest: digestOf("a") }],
+      files: [{ url: "https://files.example/x", digest: digestOf("x") }],
+      repositories: [{ url: "https://git.example/r", commit: "0".repeat(40) }],
+    },
+  };
+  const text = writeCambiumLock(written, { urls: true });
+  expect(text).toMatch(/^\[stages\.build\]$/m);
+  expect(text).toMatch(/^\[\[stages\."with\.dot"\.python\.distributions\]\]$/m);
+  const read = readCambiumLock(text, "cambium.lock");
+  expect(writeCambiumLock(read, { urls: true })).toBe(text);
+  expect(Object.keys(read.stages ?? {})).toEqual(["build", "with.dot"]);
+  const { version: __, ...alone } = readCambiumLock(writeCambiumLock(example, { urls: true }), "x");
+  expect(read.stages?.["with.dot"]).toEqual(alone);
+  expect(read.sources).toEqual(written.sources);
+});
+
+test("a mistake in a stage's part names its place", () => {
+  const text = `version = 1\ninputs = "${digestOf("x")}"\n[stages.build]\ninputs = "none"\n`;
+  expect(() => readCambiumLock(text, "cambium.lock")).toThrow(
+    expect.objectContaining({ code: "LOCK_FIELD", message: expect.stringContaining("stages.build.inputs") }),
+  );
+});
+
 test("the order of what is locked leaves no trace", () => {
   fc.assert(
     fc.property(lock, (written) => {

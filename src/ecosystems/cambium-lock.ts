@@ -6,7 +6,7 @@ import { type LockedBase, lockedBaseLines, lockedBaseSchema, readLockedBase } fr
 import {
   type LockedSources,
   lockedSourcesLines,
-  lockedSourcesShape,
+  lockedSourcesSchema,
   readLockedSources,
 } from "./locked-sources.ts";
 import type { UniversalDistribution, UniversalLock } from "./python/choice/universal-lock.ts";
@@ -23,6 +23,7 @@ export type CambiumLock = LockedPackages & {
   readonly version: 1;
   /** Packages of stages that have their own, by the stage's name. */
   readonly stages?: Readonly<Record<string, LockedPackages>>;
+  /** What steps take from elsewhere, where the project does not say it itself. */
   readonly sources?: LockedSources;
 };
 
@@ -96,7 +97,7 @@ const PACKAGES = z.strictObject({
 const LOCK = z.strictObject({
   version: z.literal(1),
   ...PACKAGES.shape,
-  ...lockedSourcesShape,
+  sources: lockedSourcesSchema.optional(),
   stages: z.record(z.string().regex(/^[A-Za-z][\w.-]*$/, "not a stage's name"), PACKAGES).optional(),
 });
 
@@ -117,18 +118,27 @@ export function readCambiumLock(text: string, where: string): CambiumLock {
     );
   }
   const lock = checkShape(file, LOCK, HINT);
-  const sources = readLockedSources(lock, where);
   const stages = Object.entries(lock.stages ?? {});
   return {
     version: 1,
     ...readPackages(lock, file, []),
-    ...(sources !== undefined && { sources }),
+    ...(lock.sources === undefined ? {} : { sources: readSources(lock.sources, where) }),
     ...(stages.length > 0 && {
       stages: Object.fromEntries(
         stages.map(([name, part]) => [name, readPackages(part, file, ["stages", name])]),
       ),
     }),
   };
+}
+
+function readSources(part: z.output<typeof lockedSourcesSchema>, where: string): LockedSources {
+  const sources = readLockedSources(part, where);
+  assertPlainUrls(sources, where);
+  return sources;
+}
+
+function assertPlainUrls({ files, repositories }: LockedSources, where: string): void {
+  for (const { url } of [...files, ...repositories]) assertNoCredentials(url, where);
 }
 
 /** @param above where the part stands in the file */
@@ -266,7 +276,10 @@ export function writeCambiumLock(lock: CambiumLock, options: { readonly urls: bo
     const table = `stages.${/^[\w-]+$/.test(name) ? name : toml(name)}`;
     lines.push("", `[${table}]`, ...packagesLines(part, `${table}.`, options.urls));
   }
-  if (lock.sources !== undefined) lines.push(...lockedSourcesLines(lock.sources, toml));
+  if (lock.sources !== undefined) {
+    assertPlainUrls(lock.sources, "sources");
+    lines.push(...lockedSourcesLines(lock.sources, toml));
+  }
   return `${lines.join("\n")}\n`;
 }
 

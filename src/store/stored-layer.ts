@@ -81,6 +81,12 @@ export function compositionSegments(store: Store, digest: Digest): Segment[] | u
   return segments?.every((segment) => segment !== undefined) ? (segments as Segment[]) : undefined;
 }
 
+/** Which segments a layer was composed of; undefined for one that was not composed here. */
+export function compositionIds(store: Store, digest: Digest): SegmentId[] | undefined {
+  const composition = store.records.get("composition", digest) as Composition | undefined;
+  return composition?.segments.map(({ id }) => id);
+}
+
 /** Blobs that the composition of a layer points into; none for a layer that was not composed here. */
 export function compositionBlobs(store: Store, digest: Digest): Digest[] {
   const composition = store.records.get("composition", digest) as Composition | undefined;

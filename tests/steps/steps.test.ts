@@ -2,28 +2,20 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { root } from "../../scripts/paths.ts";
 import { errorIn } from "../support/command.ts";
 import { needs } from "../support/needs.ts";
 import { NO_NETWORK, type StepsWorld, startStepsWorld } from "./steps-world.ts";
 
 const C_PROGRAM = '#include <stdio.h>\nint main(void) { puts("hello from C"); return 0; }\n';
-const COMPILED = `
-debian: { suite: bookworm, variant: distroless }
-stages:
-  build:
-    debian: bookworm
-    apt: [gcc, libc6-dev]
-    workdir: /src
-    copy: app.c
-    run: [cc -o /app app.c, echo built > /built]
-  test:
-    stage: build
-    run: exit 3
-copy:
-  - { from: /app, to: /usr/local/bin/, stage: build }
-  - notes.txt:/notes.txt
-cmd: [/usr/local/bin/app]
-`;
+/** An example of the guide by its name. */
+function exampleOf(name: string): string {
+  const guide = readFileSync(join(root, "docs/guide/steps.md"), "utf8");
+  const text = new RegExp(`<!-- example: ${name} -->\n\`\`\`\\w+\n([\\s\\S]*?)\n\`\`\``).exec(guide)?.[1];
+  if (text === undefined) throw new Error(`the guide has no example ${name}`);
+  return text;
+}
+const COMPILED = exampleOf("stages");
 
 describe.runIf(needs("docker-registry", "runc", "root"))("a project with commands", () => {
   let steps: StepsWorld;
@@ -61,7 +53,9 @@ describe.runIf(needs("docker-registry", "runc", "root"))("a project with command
     expect(commented.digest).toBe(noted.digest);
 
     const failed = await steps.run(["build", project, "--target", "test", "--progress", "plain"]);
-    expect(errorIn(failed)).toMatch(/error\[STEP_FAILED\]: test, step 1: RUN \/bin\/sh -c exit 3: exit code 3/);
+    expect(errorIn(failed)).toMatch(
+      /error\[STEP_FAILED\]: test, step 1: RUN \/bin\/sh -c exit 3: exit code 3/,
+    );
     const unknown = await steps.run(["build", project, "--target", "biuld", "--progress", "plain"]);
     expect(errorIn(unknown)).toMatch(/STAGE_UNKNOWN[\s\S]*Did you mean build\?/);
   });
@@ -77,9 +71,12 @@ steps:
     const project = steps.project("cutoff", { "cambium.yaml": yaml, "a.txt": "one\n" });
     await steps.build(project);
     // The file is in its own layer still, so only what stands on equal files is spared: a bind mount is not below.
-    const bound = yaml.replace(/ {2}- copy: .*\n {2}- run: .*/, `  - run:
+    const bound = yaml.replace(
+      / {2}- copy: .*\n {2}- run: .*/,
+      `  - run:
       command: cat /in > /dev/null; echo same > /same
-      mounts: [{ type: bind, target: /in, source: a.txt }]`);
+      mounts: [{ type: bind, target: /in, source: a.txt }]`,
+    );
     writeFileSync(join(project, "cambium.yaml"), bound);
     await steps.build(project);
     writeFileSync(join(project, "a.txt"), "two\n");
@@ -192,19 +189,7 @@ steps:
   test("the builder gives the image that the YAML gives", async () => {
     const files = { "app.c": C_PROGRAM, "notes.txt": "one\n" };
     const yaml = await steps.build(steps.project("as-yaml", { ...files, "cambium.yaml": COMPILED }));
-    const code = `
-import { debian, image } from "cambium";
-const build = image(debian("bookworm"))
-  .apt("gcc", "libc6-dev")
-  .workdir("/src")
-  .copy("app.c")
-  .run("cc -o /app app.c")
-  .run("echo built > /built");
-export default image(debian("bookworm", { variant: "distroless" }))
-  .copy("/app", "/usr/local/bin/", { stage: build })
-  .copy("notes.txt", "/notes.txt")
-  .cmd("/usr/local/bin/app");
-`;
+    const code = exampleOf("builder");
     const built = await steps.build(steps.project("as-code", { ...files, "cambium.ts": code }));
     expect(built.digest).toBe(yaml.digest);
     expect(built.missed).toEqual([]);
@@ -250,7 +235,9 @@ copy: { from: /tool, to: /tool, stage: tool }
     const { address } = steps.world.registry;
     const lender = steps.project("lender", { "cambium.yaml": "debian: bookworm\nrun: echo lent > /lent\n" });
     const name = `${address}/lender:1`;
-    expect((await steps.run(["build", lender, "-t", name, "--push", "--platform", "linux/amd64"])).exitCode).toBe(0);
+    expect(
+      (await steps.run(["build", lender, "-t", name, "--push", "--platform", "linux/amd64"])).exitCode,
+    ).toBe(0);
     const yaml = `
 from: ${name}
 steps:

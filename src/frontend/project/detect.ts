@@ -121,15 +121,15 @@ function fromSpec(
     notices: chosen?.notices ?? [],
     pythonStatements: main.stated,
     ...(chosen?.python !== undefined && { python: chosen.python }),
-    explanation: `${file}; ${chosen?.explanation ?? explained(base, loadedStages)}`,
+    explanation: `${file}; ${explained(base, chosen?.explanation, loadedStages)}`,
   };
 }
 
-function explained(base: Base, stages: DefinedStages | undefined): string {
+function explained(base: Base, chosen: string | undefined, stages: DefinedStages | undefined): string {
   const own = stages?.stages[stages.target]?.base;
   if (own?.kind === "stage") return `stage ${stages?.stages[own.stage]?.name}`;
   if (own !== undefined && own.kind !== "packages") return own.kind;
-  return base.kind === "debian" ? `Debian ${base.suite}` : base.reference;
+  return chosen ?? (base.kind === "debian" ? `Debian ${base.suite}` : base.reference);
 }
 
 /** A base that was left open follows the project's Python. */

@@ -170,7 +170,7 @@ function runStep(run: RunItem, at: string, around: Surroundings): Bare {
   const mounts: DefinedMount[] = [];
   for (const mount of it.mounts ?? []) {
     const agents = mounts.filter(({ type }) => type === "ssh").length;
-    mounts.push(mountOf(mount, `${at}: mount`, cwd, agents, around));
+    mounts.push(mountOf(mount, `${at}: run: mount`, cwd, agents, around));
   }
   const agent = mounts.find((mount) => mount.type === "ssh");
   const env = envOf(it.env ?? {}, `${at}: run`);

@@ -14,7 +14,7 @@ import type { SegmentId } from "../../layer/segment.ts";
 import { filesSegment } from "../files.ts";
 import { wholeSegment } from "../segments.ts";
 import type { Workbench } from "../workbench.ts";
-import { checkOut, type GitOp, resolveCommit } from "./git-checkout.ts";
+import { checkOut, type GitOp, type ResolvedCommit, resolveCommit } from "./git-checkout.ts";
 import { segmentSource } from "./made-sources.ts";
 
 type Bench = Pick<Workbench, "store" | "lease" | "signal" | "env">;
@@ -23,11 +23,10 @@ type Bench = Pick<Workbench, "store" | "lease" | "signal" | "env">;
 const NO_CACHE: DigestCache = { get: () => undefined, put: () => undefined };
 
 /** The commit that a branch or tag is now. @throws CambiumError as `resolveCommit`. */
-export async function commitNow(wanted: Pick<GitOp, "url" | "ref">, bench: Bench): Promise<string> {
+export async function commitNow(wanted: Pick<GitOp, "url" | "ref">, bench: Bench): Promise<ResolvedCommit> {
   const folder = bench.store.blobs.temporary();
   try {
-    const { commit } = await resolveCommit({ kind: "git", keepsGitFolder: false, ...wanted }, folder, bench);
-    return commit;
+    return await resolveCommit({ kind: "git", keepsGitFolder: false, ...wanted }, folder, bench);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
