@@ -32,7 +32,7 @@ export async function dockerfileImages(
   created: string,
   bench: Workbench,
 ): Promise<ImageResult[]> {
-  const { dockerfile, env, pull } = settings;
+  const { dockerfile, env, pull, noCache } = settings;
   const text = readText(file);
   const engine = createEngine({ store: bench.store, searchPath: env.PATH ?? "" });
   try {
@@ -43,6 +43,7 @@ export async function dockerfileImages(
         ...(dockerfile.target !== undefined && { target: dockerfile.target }),
         platform,
         buildPlatform: machinePlatform(),
+        ...(typeof noCache === "object" && { forgotten: noCache }),
         contexts: dockerfile.buildContexts,
         loadBase: async (reference, of) => {
           const { digest, config } = await pinnedBase(reference, of, pull, bench);

@@ -1,4 +1,5 @@
-import { findDockerfile } from "../frontend/project/detect.ts";
+import { findForm } from "../frontend/project/detect.ts";
+import { assertFlagsFit } from "../frontend/project/flags.ts";
 import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import { CONSTANT_MTIME } from "../layer/entry.ts";
 import { machinePlatform } from "../platform.ts";
@@ -20,10 +21,11 @@ import { keepTags, parseTags } from "./tags.ts";
  * @throws CambiumError of whatever step fails; what was finished before stays in the store.
  */
 export async function build(settings: BuildSettings): Promise<BuildResult> {
+  const found = findForm(settings.contextDir, settings.file);
+  assertFlagsFit(settings.flags ?? [], found.form);
   return withSession(settings, async (session) => {
     const { bench } = session;
-    const dockerfile = findDockerfile(settings.contextDir, settings.file);
-    if (dockerfile !== undefined) return buildDockerfile(dockerfile, settings, bench);
+    if (found.form === "dockerfile") return buildDockerfile(found.file, settings, bench);
     const prepared = await prepare(settings, session, (project) => recordedFor(settings, project, bench));
     const { project, locked, recorded } = prepared;
     const { definition } = project.loaded;

@@ -32,6 +32,8 @@ export type SessionSettings = {
 
 /** What `build`, `plan`, `lock` and a `run` that builds have in common: which definition, for what, from where. */
 export type ProjectSettings = SessionSettings & {
+  /** The flags that say the rest, as written (`--target`): those that the project cannot follow are refused. */
+  readonly flags?: readonly string[];
   /** The build context: a folder, or one PEP 723 script. */
   readonly contextDir: string;
   /** `-f`: the definition or requirements file; absent: found by the project frontend. */
@@ -55,8 +57,8 @@ export type ProjectSettings = SessionSettings & {
   readonly locked: boolean;
   /** True: forget all earlier choices; names: forget those. */
   readonly upgrade: boolean | readonly string[];
-  /** Recompute everything; downloads that are verified by digest are still used. */
-  readonly noCache: boolean;
+  /** Recompute everything, or the steps of these stages; downloads that are verified by digest are still used. */
+  readonly noCache: boolean | readonly string[];
   /** Seconds since 1970. */
   readonly sourceDateEpoch?: number;
 };

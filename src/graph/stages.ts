@@ -14,10 +14,12 @@ export type StageGraph = {
    * arguments. They are of the machine that builds and belong into no key.
    */
   readonly proxies: readonly (readonly [name: string, value: string])[];
+  /** Stages whose steps count as never done (`--no-cache=STAGE`), by their place; in no key. */
+  readonly forgotten?: readonly number[];
 };
 
 export type Stage = {
-  /** Its name, else its number: for messages and `--no-cache=STAGE`. */
+  /** Its name, else its number: for messages. */
   readonly name: string;
   readonly platform: Platform;
   readonly base: StageBase;

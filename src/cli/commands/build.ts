@@ -8,6 +8,7 @@ import {
   addLoadOption,
   addProjectOptions,
   addSessionOptions,
+  addStageCacheOption,
   addUpgradeOption,
   type ProjectOptions,
   projectSettings,
@@ -35,7 +36,7 @@ export function defineBuild(command: Command, act: Act): void {
         "stdout when that is not a terminal.",
     )
     .argument("[path]", "the project's folder, or one script", ".");
-  addProjectOptions(command)
+  addStageCacheOption(addProjectOptions(command))
     .addOption(repeatable("-t, --tag <name>", "name for the image; repeatable"))
     .addOption(repeatable("-o, --output <spec>", "type=oci|docker|tar|rootfs,dest=PATH; repeatable"));
   addLoadOption(command)
@@ -57,6 +58,7 @@ Examples:
   $ cambium build -o type=oci,dest=image                an image layout in a folder
   $ cambium build --platform linux/amd64,linux/arm64 -t registry.example/app:1 --push
   $ cambium build -f Dockerfile --build-arg VERSION=2 --target prod
+  $ cambium build --no-cache=test                       a Dockerfile's stage anew, the others as they are
   $ cambium build --locked                              only what cambium.lock says
 `,
     )

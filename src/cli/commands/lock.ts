@@ -6,6 +6,7 @@ import { lockLines } from "../lock-lines.ts";
 import {
   addProjectOptions,
   addSessionOptions,
+  addStageCacheOption,
   addUpgradeOption,
   type ProjectOptions,
   projectSettings,
@@ -27,7 +28,7 @@ export function defineLock(command: Command, act: Act): void {
         "build --locked gives the same image anywhere. Earlier choices are kept unless --upgrade is given.",
     )
     .argument("[path]", "the project's folder, or one script", ".");
-  addProjectOptions(command)
+  addStageCacheOption(addProjectOptions(command))
     .option("-o, --output <file>", "where to write (default: cambium.lock in PATH)")
     .option("--no-urls", "leave out where each file came from, so that the lock serves any mirror")
     .option("--check", "write nothing; exit with 1 when the lock would change")

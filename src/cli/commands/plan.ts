@@ -5,6 +5,7 @@ import { planLines } from "../plan-lines.ts";
 import {
   addProjectOptions,
   addSessionOptions,
+  addStageCacheOption,
   addUpgradeOption,
   type ProjectOptions,
   projectSettings,
@@ -18,7 +19,7 @@ export function definePlan(command: Command, act: Act): void {
       "Resolves and groups as build does, and shows each layer: its packages, its size, new or reused.",
     )
     .argument("[path]", "the project's folder, or one script", ".");
-  addProjectOptions(command).option("--json", "print JSON");
+  addStageCacheOption(addProjectOptions(command)).option("--json", "print JSON");
   addUpgradeOption(command);
   addSessionOptions(command)
     .addHelpText(

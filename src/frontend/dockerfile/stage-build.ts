@@ -42,6 +42,8 @@ export type BuildInput = {
   readonly globalArgs: ReadonlyMap<string, string>;
   readonly warnings: Warnings;
   readonly ignoreRules: readonly IgnoreRule[];
+  /** Stages whose steps count as never done. */
+  readonly forgotten: ReadonlySet<number>;
 } & BuildOptions;
 
 /** The graph of what a target needs. */
@@ -82,7 +84,12 @@ class StageBuild {
       for (const instruction of this.#instructionsOf(plan)) apply(state, instruction, surroundings);
       stages.push(state.toStage(plan.name, this.#baseOf(plan, places)));
     }
-    return { stages, target: places.get(target)!, proxies: proxyVariables(this.#input.buildArgs) };
+    const { buildArgs } = this.#input;
+    const forgotten = needed.flatMap((index, place) => (this.#input.forgotten.has(index) ? [place] : []));
+    return {
+      ...{ stages, target: places.get(target)!, proxies: proxyVariables(buildArgs) },
+      ...(forgotten.length > 0 && { forgotten }),
+    };
   }
 
   /**

@@ -33,6 +33,9 @@ export async function solveStages(
   }
 }
 
+/** What does the steps of a stage. */
+type Doers = { readonly files: FileSteps; readonly runs: RunSteps };
+
 /**
  * What this machine lacks is said before any work. One that once had all is asked again when a step must run: that starts
  * three programs, which a build that changes nothing need not wait for.
@@ -48,8 +51,9 @@ class StageSolver {
   readonly #graph: StageGraph;
   readonly #bench: Workbench;
   readonly #files: StageFiles;
-  readonly #fileSteps: FileSteps;
-  readonly #runSteps: RunSteps;
+  readonly #doers: Doers;
+  /** Of stages that `--no-cache` names. */
+  readonly #forgetful: Doers;
   readonly #stages = new Map<number, Promise<StageLayers>>();
 
   constructor(graph: StageGraph, settings: StageSettings, engine: Engine, bench: Workbench) {
@@ -57,8 +61,12 @@ class StageSolver {
     this.#graph = graph;
     this.#bench = bench;
     this.#files = new StageFiles(graph, settings, (index) => this.#stage(index), bench);
-    this.#fileSteps = new FileSteps(this.#files, settings.sourceDateEpoch ?? CONSTANT_MTIME, bench);
-    this.#runSteps = new RunSteps(this.#files, this.#fileSteps, { ...settings, proxies }, engine, bench);
+    const doers = (its: Workbench): Doers => {
+      const files = new FileSteps(this.#files, settings.sourceDateEpoch ?? CONSTANT_MTIME, its);
+      return { files, runs: new RunSteps(this.#files, files, { ...settings, proxies }, engine, its) };
+    };
+    this.#doers = doers(bench);
+    this.#forgetful = doers({ ...bench, isForgetful: true });
   }
 
   async target(): Promise<StageLayers> {
@@ -73,12 +81,14 @@ class StageSolver {
   }
 
   #stage(index: number): Promise<StageLayers> {
-    const known = this.#stages.get(index) ?? this.#solve(this.#graph.stages[index]!);
+    const known = this.#stages.get(index) ?? this.#solve(index);
     this.#stages.set(index, known);
     return known;
   }
 
-  async #solve(stage: Stage): Promise<StageLayers> {
+  async #solve(index: number): Promise<StageLayers> {
+    const stage = this.#graph.stages[index]!;
+    const doers = this.#graph.forgotten?.includes(index) === true ? this.#forgetful : this.#doers;
     // What steps will need begins at once; a failure is met where it is waited for.
     for (const other of neededBy(stage)) this.#stage(other).catch(() => undefined);
     let at = await this.#base(stage);
@@ -89,25 +99,25 @@ class StageSolver {
     for (const [place, one] of stage.steps.entries()) {
       for (const { beforeStep, text } of emptyHistory) if (beforeStep === place) add({ text });
       this.#bench.signal.throwIfAborted();
-      add((await this.#step(one, at, stage)) ?? { text: one.text });
+      add((await this.#step(one, at, stage, doers)) ?? { text: one.text });
     }
     for (const { beforeStep, text } of emptyHistory) if (beforeStep >= stage.steps.length) add({ text });
     return at;
   }
 
   async #base({ base, platform }: Stage): Promise<StageLayers> {
-    if (base.kind === "context") return this.#fileSteps.whole({ kind: "context", name: base.name });
+    if (base.kind === "context") return this.#doers.files.whole({ kind: "context", name: base.name });
     return this.#files.stack(base, platform);
   }
 
-  #step(one: Step, at: StageLayers, stage: Stage): Promise<StageLayer | undefined> {
+  #step(one: Step, at: StageLayers, stage: Stage, { files, runs }: Doers): Promise<StageLayer | undefined> {
     switch (one.op) {
       case "run":
-        return this.#runSteps.run(one, at, stage);
+        return runs.run(one, at, stage);
       case "copy":
-        return this.#named(one, stage, () => this.#fileSteps.copy(one, at));
+        return this.#named(one, stage, () => files.copy(one, at));
       case "workdir":
-        return this.#fileSteps.workdir(one, at);
+        return files.workdir(one, at);
     }
   }
 
