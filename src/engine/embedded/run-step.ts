@@ -48,6 +48,8 @@ export type StepRequest = {
   readonly shmBytes?: number;
   /** PEM of the host's certificates, lent where the image has its own in one file; it enters no layer. */
   readonly caBundle?: Uint8Array;
+  /** Runs on our terminal: stdin and stderr are one. No line is told then. */
+  readonly hasTerminal?: boolean;
 };
 
 /** A line of output, without its end. Lines of more than 16 KiB come in pieces. */
@@ -110,6 +112,7 @@ export async function runStep(
     ],
     unpackInto: near("."),
     command: [...runtimeCommand(host, bundle), folder.id],
+    hasTerminal: request.hasTerminal === true,
   });
   return inSandbox(sandbox, signal, async () => {
     const end = await runInside(host, folder, request, mounts, sandbox, onLine);
@@ -220,7 +223,7 @@ function specOf(
     env: hasHome ? request.env : [...request.env, `HOME=${user.home}`],
     cwd: request.cwd,
     user,
-    hasTerminal: false,
+    hasTerminal: request.hasTerminal === true,
     hasCgroup: host.hasCgroup,
     network: request.network,
     isInUserNamespace: isRootless,

@@ -20,6 +20,8 @@ export type Lent = {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Keeps the cache mounts of one project apart from those of others; the same on every machine. */
   readonly project: string;
+  /** PEM of certificates for steps whose image has its own in one file. */
+  readonly caBundle?: Uint8Array;
 };
 
 /** A file tree that a mount shows, as layers. */
