@@ -1,28 +1,27 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { type CambiumLock, readCambiumLock, writeCambiumLock } from "../ecosystems/cambium-lock.ts";
 import { environmentError, messageOf } from "../errors.ts";
-import { parsePlatform } from "../platform.ts";
-import { obtainLock } from "../solve/lock.ts";
+import { findForm } from "../frontend/project/detect.ts";
+import { assertFlagsFit } from "../frontend/project/flags.ts";
+import { KNOWN_PLATFORMS } from "../platform.ts";
+import { obtainLock, readLockFile } from "../solve/lock.ts";
 import { assertPython, lockRequest, withOpenProject } from "./prepare.ts";
 import type { LockChange, LockResult } from "./results.ts";
-import { withSession } from "./session.ts";
-import type { LockSettings } from "./settings.ts";
-
-const EVERYWHERE = ["linux/amd64", "linux/arm64"].map((text) => parsePlatform(text, "lock"));
+import { type Session, withSession } from "./session.ts";
+import { type LockSettings, NO_DOCKERFILE_SETTINGS } from "./settings.ts";
 
 /**
  * Settles the project for every platform that Cambium knows and writes `cambium.lock`. Earlier choices stay unless
  * `upgrade` names them. @throws CambiumError as `obtainLock`; `LOCK_UNWRITABLE`.
  */
 export async function lock(settings: LockSettings): Promise<LockResult> {
+  const found = findForm(settings.contextDir, settings.file);
+  assertFlagsFit(settings.flags ?? [], found.form);
   return withSession(settings, async (session) => {
-    const { path, made } = await withOpenProject(settings, session, async (its, opened) => {
-      const request = { ...lockRequest({ ...its, locked: false }, opened), optionalPlatforms: EVERYWHERE };
-      const lockPath = settings.output ?? request.lockPath;
-      const { lock } = await obtainLock({ ...request, lockPath }, opened.index, session.bench);
-      assertPython(opened.project, lock);
-      return { path: lockPath, made: lock };
-    });
+    const { path, made } =
+      found.form === "dockerfile"
+        ? await dockerfileLock(found.file, settings, session)
+        : await packageLock(settings, session);
     const before = existsSync(path) ? readFileSync(path, "utf8") : undefined;
     const text = writeCambiumLock(made, { urls: settings.urls });
     const result = {
@@ -30,6 +29,7 @@ export async function lock(settings: LockSettings): Promise<LockResult> {
       distributions: made.python?.distributions.length ?? 0,
       debs: new Set(Object.values(made.debian?.targets ?? {}).flatMap((debs) => debs.map(({ name }) => name)))
         .size,
+      sources: sourcesOf(made).length,
       changes: changesBetween(before === undefined ? undefined : readCambiumLock(before, path), made),
     };
     if (text === before) return { ...result, state: "unchanged" };
@@ -37,6 +37,26 @@ export async function lock(settings: LockSettings): Promise<LockResult> {
     writeWhole(path, text);
     return { ...result, state: "written" };
   });
+}
+
+async function packageLock(settings: LockSettings, session: Session) {
+  return withOpenProject(settings, session, async (its, opened) => {
+    const request = { ...lockRequest({ ...its, locked: false }, opened), optionalPlatforms: KNOWN_PLATFORMS };
+    const path = settings.output ?? request.lockPath;
+    const { lock } = await obtainLock({ ...request, lockPath: path }, opened.index, session.bench);
+    assertPython(opened.project, lock);
+    // Of a Dockerfile beside it.
+    const sources = (await readLockFile(path, session.bench))?.sources;
+    return { path, made: { ...lock, ...(sources !== undefined && { sources }) } };
+  });
+}
+
+async function dockerfileLock(file: string, settings: LockSettings, { bench }: Session) {
+  const { lockDockerfile } = await import("./lock-dockerfile.ts");
+  const { lockPathOf } = await import("./read-stages.ts");
+  const path = settings.output ?? lockPathOf(settings);
+  const stages = { ...settings, dockerfile: settings.dockerfile ?? NO_DOCKERFILE_SETTINGS };
+  return { path, made: await lockDockerfile(file, stages, await readLockFile(path, bench), bench) };
 }
 
 function writeWhole(path: string, text: string): void {
@@ -73,6 +93,25 @@ function changesBetween(before: CambiumLock | undefined, after: CambiumLock): Lo
   return changes;
 }
 
+/** A source as people know it; the digest of an image, file or commit stands for a version. */
+function sourcesOf({ sources }: CambiumLock) {
+  if (sources === undefined) return [];
+  const { images, files, repositories } = sources;
+  return [
+    ...images.map(({ reference, digest }) => ({
+      kind: "image",
+      name: reference,
+      version: digest.slice(7, 19),
+    })),
+    ...files.map(({ url, digest }) => ({ kind: "file", name: url, version: digest.slice(7, 19) })),
+    ...repositories.map(({ url, ref, commit }) => ({
+      kind: "git",
+      name: ref === undefined ? url : `${url}#${ref}`,
+      version: commit.slice(0, 12),
+    })),
+  ];
+}
+
 /** Several versions of one name (per marker or architecture) are told as one. */
 function versionsOf(lock: CambiumLock | undefined): Versions {
   const found = new Map<string, Set<string>>();
@@ -84,6 +123,7 @@ function versionsOf(lock: CambiumLock | undefined): Versions {
     for (const { name, version } of debs) add("debian", name, version);
   }
   for (const { name, version } of lock?.python?.distributions ?? []) add("python", name, version);
+  for (const { kind, name, version } of lock === undefined ? [] : sourcesOf(lock)) add(kind, name, version);
   return new Map(
     [...found].map(([key, versions]) => {
       const [ecosystem = "", name = ""] = key.split(" ");

@@ -1,3 +1,5 @@
+import { findForm } from "../frontend/project/detect.ts";
+import { assertFlagsFit } from "../frontend/project/flags.ts";
 import type { Base } from "../graph/definition.ts";
 import type { Segment } from "../layer/segment.ts";
 import { DEBIAN_BUDGET, groupPackages, PYTHON_BUDGET } from "../plan/group.ts";
@@ -25,8 +27,14 @@ const EXPANSION = 3;
  * has to, but fetches no package.
  */
 export async function plan(settings: PlanSettings): Promise<PlanResult> {
+  const found = findForm(settings.contextDir, settings.file);
+  assertFlagsFit(settings.flags ?? [], found.form);
   return withSession(settings, async (session) => {
     const { bench } = session;
+    if (found.form === "dockerfile") {
+      const { planDockerfile } = await import("./plan-dockerfile.ts");
+      return planDockerfile(found.file, settings, bench);
+    }
     const prepared = await prepare(settings, session);
     const { definition, explanation } = prepared.project.loaded;
     const files = await projectSegments(prepared, settings, bench);

@@ -61,8 +61,28 @@ export type PlannedLayer = {
   readonly isReused: boolean;
 };
 
+/** `open`: it depends on what a step before it leaves, or on what others have just now. */
+export type PlannedStep = {
+  /** Where it stands in the Dockerfile. */
+  readonly line: number;
+  readonly text: string;
+  readonly state: "hit" | "miss" | "open";
+};
+
+export type PlannedStage = {
+  /** Its name, else its number. */
+  readonly name: string;
+  /** What it stands on, as a line to print. */
+  readonly base: string;
+  readonly steps: readonly PlannedStep[];
+};
+
 export type PlannedImage = {
   readonly platform: Platform;
+  /** Of a Dockerfile, whose layers are not known before its steps ran. */
+  readonly stages?: readonly PlannedStage[];
+  /** Of a Dockerfile: names of stages that are not built. */
+  readonly unneededStages?: readonly string[];
   readonly layers: readonly PlannedLayer[];
   /** Bytes of archives that are not in the store yet. */
   readonly downloadBytes: number;
@@ -91,6 +111,8 @@ export type LockResult = {
   readonly state: "written" | "unchanged" | "stale";
   readonly distributions: number;
   readonly debs: number;
+  /** Images, files and repositories that a Dockerfile takes. */
+  readonly sources: number;
   readonly changes: readonly LockChange[];
 };
 

@@ -89,6 +89,10 @@ export type DockerfileSettings = {
   /** Of steps that name none. */
   readonly network: "host" | "none";
   readonly allowsInsecure: boolean;
+  /** PEM file of certificates that steps are lent; absolute. */
+  readonly caBundle?: string;
+  /** A step that fails shows a shell on our terminal, which is stdin and stderr. Absent: it ends the build. */
+  readonly onError?: "shell";
   /** `CAMBIUM_PROJECT`: whose cache mounts are used. Absent: found by git, tag or folder. */
   readonly project?: string;
   /** `CAMBIUM_MOUNTS_MAX`: what all cache mounts of the store may take. Absent: a default. */
@@ -122,9 +126,12 @@ export type RebaseSettings = SessionSettings & {
   readonly cwd: string;
 };
 
-export type PlanSettings = ProjectSettings;
+export type PlanSettings = ProjectSettings & {
+  readonly dockerfile?: DockerfileSettings;
+};
 
 export type LockSettings = ProjectSettings & {
+  readonly dockerfile?: DockerfileSettings;
   /** Write each archive's URL (without credentials) into the lock. */
   readonly urls: boolean;
   /** Where the lock goes; absent: `cambium.lock` in the context. */

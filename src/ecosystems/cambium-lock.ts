@@ -3,6 +3,12 @@ import { usageError } from "../errors.ts";
 import { type Digest, parseDigest } from "../layer/digest.ts";
 import type { DebianLock, LockedDeb } from "./debian/lock.ts";
 import { type LockedBase, lockedBaseLines, lockedBaseSchema, readLockedBase } from "./locked-base.ts";
+import {
+  type LockedSources,
+  lockedSourcesLines,
+  lockedSourcesSchema,
+  readLockedSources,
+} from "./locked-sources.ts";
 import type { UniversalDistribution, UniversalLock } from "./python/choice/universal-lock.ts";
 import type { DirectUrl, LockedArchive, PythonLock } from "./python/lock.ts";
 import { withoutCredentials } from "./python/locks/archive.ts";
@@ -21,6 +27,8 @@ export type CambiumLock = {
   readonly base?: LockedBase;
   readonly debian?: DebianLock;
   readonly python?: Omit<UniversalLock, "notices">;
+  /** Of a Dockerfile. */
+  readonly sources?: LockedSources;
 };
 
 const HINT = "Run `cambium lock` to write the file anew.";
@@ -79,6 +87,7 @@ const LOCK = z.strictObject({
       distributions: z.array(DISTRIBUTION).optional(),
     })
     .optional(),
+  sources: lockedSourcesSchema.optional(),
 });
 
 /**
@@ -104,7 +113,18 @@ export function readCambiumLock(text: string, where: string): CambiumLock {
     ...(lock.base === undefined ? {} : { base: readLockedBase(lock.base, `${where}: base`) }),
     ...(lock.debian === undefined ? {} : { debian: readDebian(lock.debian, file) }),
     ...(lock.python === undefined ? {} : { python: readPython(lock.python, file) }),
+    ...(lock.sources === undefined ? {} : { sources: readSources(lock.sources, where) }),
   };
+}
+
+function readSources(part: z.output<typeof lockedSourcesSchema>, where: string): LockedSources {
+  const sources = readLockedSources(part, where);
+  assertPlainUrls(sources, where);
+  return sources;
+}
+
+function assertPlainUrls({ files, repositories }: LockedSources, where: string): void {
+  for (const { url } of [...files, ...repositories]) assertNoCredentials(url, where);
 }
 
 function readDebian(part: NonNullable<z.output<typeof LOCK>["debian"]>, file: TomlFile): DebianLock {
@@ -217,6 +237,10 @@ export function writeCambiumLock(lock: CambiumLock, options: { readonly urls: bo
   if (lock.base !== undefined) lines.push(...lockedBaseLines(lock.base, toml));
   if (lock.debian !== undefined) writeDebian(lock.debian, lines);
   if (lock.python !== undefined) writePython(lock.python, lines, options.urls);
+  if (lock.sources !== undefined) {
+    assertPlainUrls(lock.sources, "sources");
+    lines.push(...lockedSourcesLines(lock.sources, toml));
+  }
   return `${lines.join("\n")}\n`;
 }
 

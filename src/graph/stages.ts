@@ -163,6 +163,8 @@ export type CopySourceOp =
       readonly skipsSubmodules?: boolean;
       /** `checksum` is the commit to take, and nobody asks what `ref` is now. */
       readonly fetchesByCommit?: boolean;
+      /** What a lock says that `ref` is, so that nobody is asked. `refName` as in `refs/heads/main`. */
+      readonly resolved?: { readonly commit: string; readonly refName?: string };
     };
 
 /** Makes a directory if nothing is there, owned by the stage's user as WORKDIR has it. */

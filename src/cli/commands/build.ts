@@ -2,7 +2,12 @@ import type { Command } from "commander";
 import type { BuildSettings, LoadSettings } from "../../actions/settings.ts";
 import { usageError } from "../../errors.ts";
 import type { Act } from "../action.ts";
-import { addDockerfileOptions, type DockerfileOptions, dockerfileSettings } from "../dockerfile-options.ts";
+import {
+  addStageOptions,
+  addStepOptions,
+  type DockerfileOptions,
+  dockerfileSettings,
+} from "../dockerfile-options.ts";
 import { assertOutputsApart, parseOutput } from "../output-flag.ts";
 import {
   addLoadOption,
@@ -45,7 +50,7 @@ export function defineBuild(command: Command, act: Act): void {
       repeatable("--cache-from <image>", "image whose build record tells what is known already; repeatable"),
     )
     .addOption(repeatable("--cache-to <image>", "push image and build record there too; repeatable"));
-  addDockerfileOptions(command);
+  addStepOptions(addStageOptions(command));
   addUpgradeOption(command);
   addSessionOptions(command)
     .addHelpText(

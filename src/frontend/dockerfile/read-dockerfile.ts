@@ -27,6 +27,8 @@ export type DockerfileOptions = BuildOptions & {
 
 export type ReadDockerfile = {
   readonly graph: StageGraph;
+  /** Names, or numbers, of stages that the target does not need. */
+  readonly unneeded: readonly string[];
   readonly warnings: readonly Warning[];
 };
 
@@ -64,9 +66,10 @@ export async function readDockerfile(
   const target = findTarget(plans, options.target);
   const { ignoreRules = [] } = options;
   const forgotten = new Set((options.forgotten ?? []).map((stage) => findStage(plans, stage, "--no-cache")));
-  const graph = await buildStages(
+  const { graph, needed } = await buildStages(
     { ...options, plans, contexts, escapeMark, globalArgs, warnings, ignoreRules, forgotten },
     target,
   );
-  return { graph, warnings: warnings.all() };
+  const unneeded = plans.filter(({ index }) => !needed.includes(index)).map(({ name: of }) => of);
+  return { graph, unneeded, warnings: warnings.all() };
 }

@@ -20,7 +20,7 @@ const OWN_FILES = [...BUILDER_FILES, ...SPEC_FILES, ...DOCKERFILES];
 /**
  * Reads what is to be built from a project's folder, or from one script with inline metadata. In this order:
  * `cambium.ts`, `cambium.yaml`, a Dockerfile, Python files. Nothing of the project runs but a `cambium.ts`.
- * @throws CambiumError `CONTEXT_MISSING`, `DOCKERFILE_UNLOCKED`, `PROJECT_UNKNOWN`, `PROJECT_UNSUPPORTED`,
+ * @throws CambiumError `CONTEXT_MISSING`, `PROJECT_UNKNOWN`, `PROJECT_UNSUPPORTED`,
  * `PROJECT_AMBIGUOUS`, `PROJECT_NOT_STATIC`, `PYTHON_UNAVAILABLE`, `TOML_SYNTAX`, `SPEC_*`, `BUILDER_*`.
  */
 export async function detectProject(path: string, options: DetectOptions = {}): Promise<LoadedProject> {
@@ -78,7 +78,7 @@ function relativeTo(root: string, file: string): string {
 
 async function fromFile(files: ProjectFiles, file: string, options: DetectOptions): Promise<LoadedProject> {
   const name = basename(file);
-  if (isDockerfile(name)) throw dockerfileUnlocked(file);
+  if (isDockerfile(name)) throw notPackages(file);
   if (isBuilderFile(name)) {
     const { loadBuilderFile } = await import("../spec/load-builder.ts");
     return fromSpec(
@@ -162,10 +162,10 @@ function pathsOf({ source }: PythonInstall): readonly string[] {
   return source.kind === "requirements" ? source.paths : [source.path];
 }
 
-function dockerfileUnlocked(file: string): Error {
+function notPackages(file: string): Error {
   return usageError(
-    "DOCKERFILE_UNLOCKED",
-    `${file}: a Dockerfile can be built, and neither planned nor locked yet`,
+    "PROJECT_UNSUPPORTED",
+    `${file}: a Dockerfile is no list of packages`,
     "Name the Python project behind it, as in -f requirements.txt or -f pyproject.toml.",
   );
 }

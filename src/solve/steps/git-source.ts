@@ -14,13 +14,23 @@ import type { SegmentId } from "../../layer/segment.ts";
 import { filesSegment } from "../files.ts";
 import { wholeSegment } from "../segments.ts";
 import type { Workbench } from "../workbench.ts";
-import { checkOut, type GitOp, resolveCommit } from "./git-checkout.ts";
+import { checkOut, type GitOp, type ResolvedCommit, resolveCommit } from "./git-checkout.ts";
 import { segmentSource } from "./made-sources.ts";
 
 type Bench = Pick<Workbench, "store" | "lease" | "signal" | "env">;
 
 /** The checkout is new: each of its files is read once. */
 const NO_CACHE: DigestCache = { get: () => undefined, put: () => undefined };
+
+/** The commit that a source means now. @throws CambiumError as `resolveCommit`. */
+export async function commitOf(op: GitOp, bench: Bench): Promise<ResolvedCommit> {
+  const folder = bench.store.blobs.temporary();
+  try {
+    return await resolveCommit(op, folder, bench);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
 
 /**
  * A commit of a repository. Its files are kept by the commit's id, so that a commit that was copied before is not
