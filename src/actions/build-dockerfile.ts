@@ -3,18 +3,23 @@ import { createEngine } from "../engine/embedded/engine.ts";
 import type { StageConfig, StageGraph } from "../graph/stages.ts";
 import type { ImageSettings } from "../image/config.ts";
 import { assembleImage, type Image, imageSize } from "../image/image.ts";
+import type { Digest } from "../layer/digest.ts";
 import { formatPlatform, type Platform } from "../platform.ts";
 import { lazyLayer } from "../solve/lazy-layers.ts";
 import { pinnedGraph } from "../solve/steps/pinned-sources.ts";
 import type { StageLayers } from "../solve/steps/stage-layers.ts";
 import { solveStages } from "../solve/steps/stage-solver.ts";
+import type { KnownStep, StepRecords } from "../solve/steps/step-memory.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import { rememberImage } from "../store/stored-image.ts";
 import { baseLayerResults } from "./layer-results.ts";
 import { keepMountsBelow } from "./mounts.ts";
 import { pinsFor, readStages, stageSettings, tellMissing } from "./read-stages.ts";
+import type { RecordedStages } from "./recorded-stages.ts";
 import type { ImageResult } from "./results.ts";
 import type { BuildSettings } from "./settings.ts";
+import { stagesKey } from "./stages-key.ts";
+import { imagesIn, rememberStages } from "./stages-memory.ts";
 
 /**
  * The images of a Dockerfile, one per platform, in the store.
@@ -25,9 +30,11 @@ export async function dockerfileImages(
   platforms: readonly Platform[],
   settings: BuildSettings,
   created: string,
+  recorded: RecordedStages | undefined,
   bench: Workbench,
 ): Promise<ImageResult[]> {
-  const { dockerfile, env } = settings;
+  const { dockerfile, env, noCache } = settings;
+  const isPublished = settings.push || settings.cacheTo.length > 0;
   const stages = stageSettings(file, settings);
   const pins = await pinsFor(settings, bench);
   const engine = createEngine({ store: bench.store, searchPath: env.PATH ?? "" });
@@ -40,8 +47,28 @@ export async function dockerfileImages(
       }
       const graph = pinnedGraph(open, pins);
       tellMissing(pins, bench);
-      const solved = await solveStages(graph, stages, engine, bench);
-      images.push(keepImage(graph, solved, platform, created, bench));
+      const key =
+        recorded !== undefined || isPublished ? await stagesKey(graph, stages, created, bench) : undefined;
+      const isAsked = recorded !== undefined && key !== undefined && noCache === false;
+      const known = isAsked ? await recorded.image(key, platform) : undefined;
+      if (known !== undefined) {
+        tellImage(known, bench);
+        images.push(known);
+        continue;
+      }
+      await recorded?.adoptListings();
+      const notes = new Map<Digest, KnownStep>();
+      const records: StepRecords = {
+        find: async (step) => recorded?.step(step),
+        note: (step, result) => notes.set(step, result),
+      };
+      const solved = await solveStages(graph, { ...stages, records }, engine, bench);
+      const image = keepImage(graph, solved, platform, created, bench);
+      images.push(image);
+      if (isPublished && key !== undefined) {
+        const steps = [...notes].map(([step, result]) => ({ key: step, result }));
+        rememberStages(bench.store, image.digest, { key, steps, bases: imagesIn(graph) });
+      }
     }
     return images;
   } finally {

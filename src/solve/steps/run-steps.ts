@@ -20,6 +20,7 @@ import {
   knownStep,
   rememberCaptured,
   rememberStep,
+  type StepRecords,
 } from "./step-memory.ts";
 
 export type RunSettings = {
@@ -31,6 +32,8 @@ export type RunSettings = {
   readonly allowsInsecure: boolean;
   /** `--on-error shell`: the first step that fails takes it, and then the terminal. */
   readonly shell?: { isTaken: boolean };
+  /** Of other machines. */
+  readonly records?: StepRecords;
 };
 
 type Run = RunStep & StepPlace;
@@ -67,24 +70,39 @@ export class RunSteps {
     const document = this.#keyDocument(one, at, stage, bound);
     const key = keyOf(document);
     const { store, signal } = this.#bench;
+    const { records } = this.#settings;
     const name = `${stage.name} ${one.line}: ${one.text}`;
     return step(this.#bench, name, async () => {
-      const before = this.#known(key);
-      if (before !== undefined) return { value: layerFrom(one, before, true), outcome: "hit" };
+      const before = this.#known(key) ?? (await this.#recorded(key, document));
+      if (before !== undefined) {
+        records?.note(key, before);
+        return { value: layerFrom(one, before, true), outcome: "hit" };
+      }
       const seeds = await this.#seeds(one, stage);
       // Two builds of the same step wait for one another: the second finds what the first made.
       return store.exclusive(
         `step ${key}`,
         async () => {
           const meanwhile = this.#known(key);
+          const result = meanwhile ?? (await this.#execute(one, at, bound, seeds, name));
+          records?.note(key, result);
           if (meanwhile !== undefined) return { value: layerFrom(one, meanwhile, true), outcome: "hit" };
-          const result = await this.#execute(one, at, bound, seeds, name);
           rememberStep(store, key, document, result);
           return { value: layerFrom(one, result, false), outcome: "done" };
         },
         { signal },
       );
     });
+  }
+
+  /** What another machine says that the step comes to. */
+  async #recorded(key: Digest, document: unknown): Promise<KnownStep | undefined> {
+    const { store, isForgetful } = this.#bench;
+    const found = isForgetful ? undefined : await this.#settings.records?.find(key);
+    if (found === undefined) return undefined;
+    rememberStep(store, key, document, found);
+    if (found.layer !== undefined) rememberCaptured(store, found.content!, found.layer);
+    return this.#known(key);
   }
 
   /** What the step came to before, if it is known. */
