@@ -11,9 +11,6 @@ import { httpSource } from "../solve/steps/http-source.ts";
 import { type ContextFolders, StageFiles } from "../solve/steps/stage-files.ts";
 import type { Workbench } from "../solve/workbench.ts";
 
-/** Where things are called, and what belongs to the machine; the rest of a graph decides the image. */
-const WITHOUT: ReadonlySet<string> = new Set(["line", "reference", "proxies", "forgotten"]);
-
 /**
  * Definition key of an image that is built in stages: the graph with its sources resolved, and every file that its steps
  * take from build contexts. A hit needs no step and no layer.
@@ -40,15 +37,29 @@ export async function stagesKey(
     }
     // What was computed of the files serves the build that follows.
     await files.save();
-    const stripped: unknown = JSON.parse(
-      JSON.stringify(graph, (name, value: unknown) => (WITHOUT.has(name) ? undefined : value)),
+    return digestOf(
+      canonicalJson({ layoutVersions: LAYOUT_VERSIONS, created, graph: stripped(graph), taken }),
     );
-    return digestOf(canonicalJson({ layoutVersions: LAYOUT_VERSIONS, created, graph: stripped, taken }));
   } catch (error) {
     bench.signal.throwIfAborted();
     if (error instanceof CambiumError) return undefined;
     throw error;
   }
+}
+
+/** Of bases and steps; what people name as they like, such as labels, is in neither. */
+const OF_THE_MACHINE: ReadonlySet<string> = new Set(["line", "reference"]);
+
+/** Without where things are called and where they stand, and without what belongs to the machine. */
+function stripped({ stages, target }: StageGraph): unknown {
+  const strip = (part: object): object =>
+    JSON.parse(
+      JSON.stringify(part, (name, value: unknown) => (OF_THE_MACHINE.has(name) ? undefined : value)),
+    );
+  return {
+    stages: stages.map(({ base, steps, ...stage }) => ({ ...stage, ...strip({ base, steps }) })),
+    target,
+  };
 }
 
 async function takenByBase(base: StageBase, files: StageFiles): Promise<unknown> {

@@ -150,6 +150,58 @@ test("what is written is read back, and written again it is the same text", () =
   );
 });
 
+const sources: NonNullable<CambiumLock["sources"]> = {
+  images: [
+    { reference: "docker.io/library/debian:12", platform: "linux/arm64", digest: digestOf("arm64") },
+    { reference: "docker.io/library/debian:12", platform: "linux/amd64", digest: digestOf("amd64") },
+  ],
+  files: [{ url: "https://example.org/a.txt", digest: digestOf("a") }],
+  repositories: [
+    { url: "https://example.org/b.git", ref: "main", commit: "b".repeat(40), refName: "refs/heads/main" },
+    { url: "https://example.org/b.git", commit: "c".repeat(40) },
+  ],
+};
+
+test("sources are a line each, beside whatever else is locked", () => {
+  const text = writeCambiumLock({ ...example, sources }, { urls: false });
+  const at = text.indexOf("[sources]");
+  expect(text.slice(at).split("\n")).toEqual([
+    "[sources]",
+    "images = [",
+    expect.stringContaining("linux/amd64"),
+    expect.stringContaining("linux/arm64"),
+    "]",
+    "files = [",
+    `  { url = "https://example.org/a.txt", sha256 = "${digestOf("a").slice(7)}" },`,
+    "]",
+    "repositories = [",
+    `  { url = "https://example.org/b.git", commit = "${"c".repeat(40)}" },`,
+    `  { url = "https://example.org/b.git", ref = "main", commit = "${"b".repeat(40)}", name = "refs/heads/main" },`,
+    "]",
+    "",
+  ]);
+  const read = readCambiumLock(text, "cambium.lock");
+  expect(writeCambiumLock(read, { urls: false })).toBe(text);
+  expect(read.sources?.files).toEqual(sources.files);
+  expect(read.python?.distributions).toHaveLength(1);
+});
+
+test.each([
+  ["credentials", 'files = [{ url = "https://a:b@example.org/x", sha256 = "SHA" }]', "LOCK_CREDENTIALS"],
+  ["a short digest", 'files = [{ url = "https://example.org/x", sha256 = "ab" }]', "LOCK_FIELD"],
+  [
+    "no commit",
+    'files = []\nrepositories = [{ url = "https://example.org/x", commit = "main" }]',
+    "LOCK_FIELD",
+  ],
+])("sources with %s are refused", (_, line, code) => {
+  const rest = line.includes("repositories") ? "" : "\nrepositories = []";
+  const text = `version = 1\ninputs = "${digestOf("x")}"\n[sources]\nimages = []\n${line}${rest}\n`;
+  expect(() => readCambiumLock(text.replace("SHA", "a".repeat(64)), "cambium.lock")).toThrow(
+    expect.objectContaining({ code }),
+  );
+});
+
 test("the order of what is locked leaves no trace", () => {
   fc.assert(
     fc.property(lock, (written) => {

@@ -26,9 +26,9 @@ export function defineLock(command: Command, act: Act): void {
   command
     .summary("write cambium.lock")
     .description(
-      "Resolves for the platforms asked for, and for the others where it can, and writes cambium.lock: each package's version, file and digest, so that\n" +
-        "build --locked gives the same image anywhere. Of a Dockerfile: the digest of each base, and of what ADD takes\n" +
-        "from the web and git. Earlier choices are kept unless --upgrade is given.",
+      "Resolves for the platforms asked for, and for the others where it can, and writes cambium.lock: each package's\n" +
+        "version, file and digest, so that build --locked gives the same image anywhere. Of a Dockerfile: the digest of\n" +
+        "each base, and of what ADD takes from the web and git. Earlier choices are kept unless --upgrade is given.",
     )
     .argument("[path]", "the project's folder, or one script", ".");
   addStageCacheOption(addProjectOptions(command))

@@ -17,8 +17,8 @@ export function definePlan(command: Command, act: Act): void {
   command
     .summary("show what a build would make, layer by layer")
     .description(
-      "Resolves and groups as build does, and shows each layer: its packages, its size, new or reused. Of a Dockerfile,\n" +
-        "each step that is needed: known (hit), to run (miss), or open, where that depends on what runs before it.",
+      "Resolves and groups as build does, and shows each layer: its packages, its size, new or reused.\n" +
+        "Of a Dockerfile, each step that is needed: known (hit), to run (miss), or open, where what runs before decides.",
     )
     .argument("[path]", "the project's folder, or one script", ".");
   addStageCacheOption(addProjectOptions(command)).option("--json", "print JSON");
