@@ -4,7 +4,16 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const leaves = ["errors", "events", "canonical-json", "platform", "layout-versions", "nearest", "csv"];
+const leaves = [
+  "errors",
+  "events",
+  "canonical-json",
+  "platform",
+  "layout-versions",
+  "nearest",
+  "csv",
+  "byte-size",
+];
 
 /**
  * What each room of `src` may import, besides itself. Imports go down only; a room that is not here may not exist.
@@ -17,6 +26,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   platform: ["errors"],
   "layout-versions": [],
   nearest: [],
+  "byte-size": [],
   csv: ["errors"],
   // The nouns.
   layer: leaves,

@@ -1,5 +1,5 @@
 import { findForm } from "../frontend/project/detect.ts";
-import { assertFlagsFit } from "../frontend/project/flags.ts";
+import { assertFlagsFit, formOf } from "../frontend/project/flags.ts";
 import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import { CONSTANT_MTIME } from "../layer/entry.ts";
 import { machinePlatform } from "../platform.ts";
@@ -7,12 +7,12 @@ import type { Workbench } from "../solve/workbench.ts";
 import { buildImage } from "./build-image.ts";
 import { imageKey } from "./image-key.ts";
 import { prepare } from "./prepare.ts";
-import type { Project } from "./project.ts";
+import { loadProject, type Project } from "./project.ts";
 import { projectSegments } from "./project-segments.ts";
 import type { Built } from "./publish-record.ts";
 import type { RecordedBuild } from "./recorded-build.ts";
 import type { BuildResult, ImageResult } from "./results.ts";
-import { withSession } from "./session.ts";
+import { type Session, withSession } from "./session.ts";
 import type { BuildSettings } from "./settings.ts";
 import { keepTags, parseTags } from "./tags.ts";
 
@@ -22,11 +22,14 @@ import { keepTags, parseTags } from "./tags.ts";
  */
 export async function build(settings: BuildSettings): Promise<BuildResult> {
   const found = findForm(settings.contextDir, settings.file);
-  assertFlagsFit(settings.flags ?? [], found.form);
+  if (found.form !== "spec") assertFlagsFit(settings.flags ?? [], found.form);
   return withSession(settings, async (session) => {
     const { bench } = session;
     if (found.form === "dockerfile") return buildDockerfile(found.file, settings, bench);
-    const prepared = await prepare(settings, session, (project) => recordedFor(settings, project, bench));
+    const loaded = await loadProject(settings);
+    assertFlagsFit(settings.flags ?? [], formOf(found.form, loaded.loaded));
+    if (loaded.loaded.stages !== undefined) return buildStages(loaded, settings, session);
+    const prepared = await prepare(settings, loaded, session, (its) => recordedFor(settings, its, bench));
     const { project, locked, recorded } = prepared;
     const { definition } = project.loaded;
     const tags = tagsOf(settings, project);
@@ -102,6 +105,16 @@ async function buildDockerfile(
   const images = await dockerfileImages(file, platforms, settings, created, recorded, bench);
   bench.store.records.put("dockerfile-built", file, true);
   return finished({ images }, settings, tags, bench);
+}
+
+async function buildStages(
+  project: Project,
+  settings: BuildSettings,
+  session: Session,
+): Promise<BuildResult> {
+  const { stagedImages } = await import("./build-stages.ts");
+  const images = await stagedImages(project, settings, createdAt(settings.sourceDateEpoch), session);
+  return finished({ images }, settings, tagsOf(settings, project), session.bench);
 }
 
 function tagsOf(settings: BuildSettings, project: Project): Reference[] {

@@ -1,17 +1,12 @@
 import { canonicalJson } from "../canonical-json.ts";
 import type { CambiumLock } from "../ecosystems/cambium-lock.ts";
-import type {
-  LockedFile,
-  LockedImage,
-  LockedRepository,
-  LockedSources,
-} from "../ecosystems/locked-sources.ts";
+import type { LockedSources } from "../ecosystems/locked-sources.ts";
 import { CambiumError, usageError } from "../errors.ts";
 import type { StageGraph } from "../graph/stages.ts";
-import { digestOf } from "../layer/digest.ts";
+import { type Digest, digestOf } from "../layer/digest.ts";
 import { formatPlatform, KNOWN_PLATFORMS, machinePlatform, type Platform } from "../platform.ts";
 import { commitOf } from "../solve/steps/git-source.ts";
-import { httpSource } from "../solve/steps/http-source.ts";
+import { fetchedDigest, fileNameOf } from "../solve/steps/http-source.ts";
 import {
   isNamed,
   type OpenSource,
@@ -20,12 +15,18 @@ import {
   sourceName,
 } from "../solve/steps/pinned-sources.ts";
 import type { Workbench } from "../solve/workbench.ts";
-import { isForgotten, type ReadStages, readStages, type StagesSettings } from "./read-stages.ts";
+import {
+  type FoundImage,
+  isForgotten,
+  type ReadStages,
+  readStages,
+  type StagesSettings,
+} from "./read-stages.ts";
 
 /**
  * What the target of a Dockerfile takes from elsewhere, pinned: for the platforms asked for, and for the others where its
  * images have them. Earlier choices stay unless `upgrade` or `pull` is given; other parts of an earlier lock stay.
- * @throws CambiumError `UPGRADE_UNKNOWN`, and as `readStages`, `httpSource` and `resolveCommit`.
+ * @throws CambiumError `UPGRADE_UNKNOWN`, and as `readStages`, `fetchedDigest` and `resolveCommit`.
  */
 export async function lockDockerfile(
   file: string,
@@ -43,7 +44,7 @@ export async function lockDockerfile(
     if (optional !== undefined) read.push(optional);
   }
   const sources = {
-    images: unique(read.flatMap(({ images }) => images.map(lockedImage))),
+    images: lockedImages(read.flatMap(({ images }) => images)),
     ...(await lockedSources(
       read.map(({ graph }) => graph),
       pins,
@@ -51,13 +52,17 @@ export async function lockDockerfile(
     )),
   };
   assertNamesKnown(settings, sources);
-  const { base, debian, python } = before ?? {};
-  const isShared = base !== undefined || debian !== undefined || python !== undefined;
+  const { base, debian, python, stages } = before ?? {};
+  const isShared = [base, debian, python, stages].some((part) => part !== undefined);
   return isShared ? { ...before!, sources } : { version: 1, inputs: inputsOf(sources), sources };
 }
 
-function lockedImage({ reference, platform, digest }: ReadStages["images"][number]): LockedImage {
-  return { reference, platform: formatPlatform(platform), digest };
+function lockedImages(found: readonly FoundImage[]): LockedSources["images"] {
+  const targets = new Map<string, Record<string, Digest>>();
+  for (const { reference, platform, digest } of found) {
+    targets.set(reference, { ...targets.get(reference), [platform.architecture]: digest });
+  }
+  return [...targets].map(([reference, of]) => ({ reference, targets: of }));
 }
 
 /** Undefined where an image is not for the platform. */
@@ -81,51 +86,42 @@ async function lockedSources(
   pins: SourcePins,
   bench: Workbench,
 ): Promise<Omit<LockedSources, "images">> {
-  const files: LockedFile[] = [];
-  const repositories: LockedRepository[] = [];
+  const http: Locked<"http">[] = [];
+  const git: Locked<"git">[] = [];
   const seen = new Set<string>();
   for (const source of graphs.flatMap(openSources)) {
-    const key = canonicalJson([source.url, source.kind === "git" ? source.ref : undefined]);
+    const { url } = source;
+    const key = canonicalJson([url, source.kind === "git" ? source.ref : undefined]);
     if (seen.has(key)) continue;
     seen.add(key);
-    if (source.kind === "git") repositories.push(await lockedRepository(source, pins, bench));
-    else
-      files.push({
-        url: sourceName(source.url),
-        digest: pins.file(source.url) ?? (await fetched(source, bench)),
-      });
+    if (source.kind === "git") git.push(await lockedCommit(source, pins, bench));
+    else {
+      const digest = pins.file(url) ?? (await fetchedDigest(url, fileNameOf(url), bench));
+      http.push({ url: sourceName(url), digest });
+    }
   }
-  return { files, repositories };
+  return { http, git };
 }
 
-async function fetched(source: Extract<OpenSource, { kind: "http" }>, bench: Workbench) {
-  const content = await httpSource(source, bench);
-  const [file] = content.entries;
-  if (file?.type !== "file") throw new TypeError(`no file: ${content.where}`);
-  return content.digest(file);
-}
+type Locked<Kind extends keyof LockedSources> = LockedSources[Kind][number];
 
-async function lockedRepository(
+async function lockedCommit(
   source: Extract<OpenSource, { kind: "git" }>,
   pins: SourcePins,
   bench: Workbench,
-): Promise<LockedRepository> {
+): Promise<Locked<"git">> {
   const { url, ref } = source;
   const known = pins.commit(url, ref);
   if (known !== undefined) return known;
   return { url: sourceName(url), ...(ref !== undefined && { ref }), ...(await commitOf(source, bench)) };
 }
 
-function unique(images: readonly LockedImage[]): LockedImage[] {
-  return [...new Map(images.map((image) => [canonicalJson(image), image])).values()];
-}
-
 /** What was asked for: names without what they mean. */
-function inputsOf({ images, files, repositories }: LockedSources) {
+function inputsOf({ images, http, git }: LockedSources) {
   const names = [
-    ...images.map(({ reference, platform }) => `${reference} ${platform}`),
-    ...files.map(({ url }) => url),
-    ...repositories.map(({ url, ref }) => `${url}#${ref ?? ""}`),
+    ...images.map(({ reference, targets }) => `${reference} ${Object.keys(targets).sort().join(" ")}`),
+    ...http.map(({ url }) => url),
+    ...git.map(({ url, ref }) => `${url}#${ref ?? ""}`),
   ];
   return digestOf(canonicalJson([...new Set(names)].sort()));
 }
@@ -134,7 +130,7 @@ function assertNamesKnown({ upgrade }: StagesSettings, sources: LockedSources): 
   if (typeof upgrade !== "object") return;
   const known = [
     ...sources.images.map(({ reference }) => reference),
-    ...[...sources.files, ...sources.repositories].map(({ url }) => url),
+    ...[...sources.http, ...sources.git].map(({ url }) => url),
   ];
   const unknown = upgrade.find((name) => !known.some((source) => isNamed(source, name)));
   if (unknown === undefined) return;

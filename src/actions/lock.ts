@@ -2,10 +2,12 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { type CambiumLock, readCambiumLock, writeCambiumLock } from "../ecosystems/cambium-lock.ts";
 import { environmentError, messageOf } from "../errors.ts";
 import { findForm } from "../frontend/project/detect.ts";
-import { assertFlagsFit } from "../frontend/project/flags.ts";
+import { assertFlagsFit, formOf, type ProjectForm } from "../frontend/project/flags.ts";
 import { KNOWN_PLATFORMS } from "../platform.ts";
 import { obtainLock, readLockFile } from "../solve/lock.ts";
 import { assertPython, lockRequest, withOpenProject } from "./prepare.ts";
+import { lockOfStages, prepareStages, stagesOf } from "./prepare-stages.ts";
+import { loadProject, type Project } from "./project.ts";
 import type { LockChange, LockResult } from "./results.ts";
 import { type Session, withSession } from "./session.ts";
 import { type LockSettings, NO_DOCKERFILE_SETTINGS } from "./settings.ts";
@@ -16,12 +18,12 @@ import { type LockSettings, NO_DOCKERFILE_SETTINGS } from "./settings.ts";
  */
 export async function lock(settings: LockSettings): Promise<LockResult> {
   const found = findForm(settings.contextDir, settings.file);
-  assertFlagsFit(settings.flags ?? [], found.form);
+  if (found.form !== "spec") assertFlagsFit(settings.flags ?? [], found.form);
   return withSession(settings, async (session) => {
     const { path, made } =
       found.form === "dockerfile"
         ? await dockerfileLock(found.file, settings, session)
-        : await packageLock(settings, session);
+        : await projectLock(found.form, settings, session);
     const before = existsSync(path) ? readFileSync(path, "utf8") : undefined;
     const text = writeCambiumLock(made, { urls: settings.urls });
     const result = {
@@ -39,8 +41,18 @@ export async function lock(settings: LockSettings): Promise<LockResult> {
   });
 }
 
-async function packageLock(settings: LockSettings, session: Session) {
-  return withOpenProject(settings, session, async (its, opened) => {
+type Locked = { readonly path: string; readonly made: CambiumLock };
+
+async function projectLock(form: ProjectForm, settings: LockSettings, session: Session): Promise<Locked> {
+  const project = await loadProject(settings);
+  assertFlagsFit(settings.flags ?? [], formOf(form, project.loaded));
+  return project.loaded.stages === undefined
+    ? lockedProject(settings, project, session)
+    : lockedStages(settings, project, session);
+}
+
+function lockedProject(settings: LockSettings, project: Project, session: Session): Promise<Locked> {
+  return withOpenProject(settings, project, session, async (its, opened) => {
     const request = { ...lockRequest({ ...its, locked: false }, opened), optionalPlatforms: KNOWN_PLATFORMS };
     const path = settings.output ?? request.lockPath;
     const { lock } = await obtainLock({ ...request, lockPath: path }, opened.index, session.bench);
@@ -51,7 +63,16 @@ async function packageLock(settings: LockSettings, session: Session) {
   });
 }
 
-async function dockerfileLock(file: string, settings: LockSettings, { bench }: Session) {
+/** All stages, whichever the image needs: the file is for every `--target`. */
+async function lockedStages(settings: LockSettings, project: Project, session: Session): Promise<Locked> {
+  const path = settings.output ?? project.lockPath;
+  const all = stagesOf(project).stages.map((_, index) => index);
+  const its = { ...settings, locked: false };
+  const prepared = await prepareStages(its, { ...project, lockPath: path }, all, session, KNOWN_PLATFORMS);
+  return { path, made: lockOfStages(prepared) };
+}
+
+async function dockerfileLock(file: string, settings: LockSettings, { bench }: Session): Promise<Locked> {
   const { lockDockerfile } = await import("./lock-dockerfile.ts");
   const { lockPathOf } = await import("./read-stages.ts");
   const path = settings.output ?? lockPathOf(settings);
@@ -96,15 +117,17 @@ function changesBetween(before: CambiumLock | undefined, after: CambiumLock): Lo
 /** A source as people know it; the digest of an image, file or commit stands for a version. */
 function sourcesOf({ sources }: CambiumLock) {
   if (sources === undefined) return [];
-  const { images, files, repositories } = sources;
+  const { images, http, git } = sources;
   return [
-    ...images.map(({ reference, digest }) => ({
+    ...images.map(({ reference, targets }) => ({
       kind: "image",
       name: reference,
-      version: digest.slice(7, 19),
+      version: Object.values(targets)
+        .map((digest) => digest.slice(7, 19))
+        .join(", "),
     })),
-    ...files.map(({ url, digest }) => ({ kind: "file", name: url, version: digest.slice(7, 19) })),
-    ...repositories.map(({ url, ref, commit }) => ({
+    ...http.map(({ url, digest }) => ({ kind: "file", name: url, version: digest.slice(7, 19) })),
+    ...git.map(({ url, ref, commit }) => ({
       kind: "git",
       name: ref === undefined ? url : `${url}#${ref}`,
       version: commit.slice(0, 12),

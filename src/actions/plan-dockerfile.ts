@@ -57,7 +57,9 @@ function baseName(base: StageBase, { stages }: StageGraph): string {
       return `stage ${stages[base.stage]!.name}`;
     case "context":
       return `build context ${base.name}`;
+    case "packages":
+    case "diff":
     case "scratch":
-      return "scratch";
+      return base.kind;
   }
 }

@@ -1,5 +1,5 @@
 import { findForm } from "../frontend/project/detect.ts";
-import { assertFlagsFit } from "../frontend/project/flags.ts";
+import { assertFlagsFit, formOf } from "../frontend/project/flags.ts";
 import type { Base } from "../graph/definition.ts";
 import type { Segment } from "../layer/segment.ts";
 import { DEBIAN_BUDGET, groupPackages, PYTHON_BUDGET } from "../plan/group.ts";
@@ -14,6 +14,7 @@ import type { Workbench } from "../solve/workbench.ts";
 import { knownLayer } from "../store/stored-layer.ts";
 import { packageResults } from "./layer-results.ts";
 import { prepare } from "./prepare.ts";
+import { loadProject } from "./project.ts";
 import { projectSegments } from "./project-segments.ts";
 import type { PlannedImage, PlannedLayer, PlanResult } from "./results.ts";
 import { withSession } from "./session.ts";
@@ -28,14 +29,16 @@ const EXPANSION = 3;
  */
 export async function plan(settings: PlanSettings): Promise<PlanResult> {
   const found = findForm(settings.contextDir, settings.file);
-  assertFlagsFit(settings.flags ?? [], found.form);
+  if (found.form !== "spec") assertFlagsFit(settings.flags ?? [], found.form);
   return withSession(settings, async (session) => {
     const { bench } = session;
     if (found.form === "dockerfile") {
       const { planDockerfile } = await import("./plan-dockerfile.ts");
       return planDockerfile(found.file, settings, bench);
     }
-    const prepared = await prepare(settings, session);
+    const project = await loadProject(settings);
+    assertFlagsFit(settings.flags ?? [], formOf(found.form, project.loaded));
+    const prepared = await prepare(settings, project, session);
     const { definition, explanation } = prepared.project.loaded;
     const files = await projectSegments(prepared, settings, bench);
     const images: PlannedImage[] = [];

@@ -30,10 +30,9 @@ export type Prepared = {
   readonly choose: (platform: Platform) => Promise<ChosenPackages>;
 };
 
-/** Reads the project; enough for what follows to be decided without network. */
-async function openProject(settings: ProjectSettings, session: Session) {
+/** Enough for what follows to be decided without network. */
+export async function openProject(settings: ProjectSettings, project: Project, session: Session) {
   const { bench } = session;
-  const project = await loadProject(settings);
   const { definition, context } = project.loaded;
   const inputs =
     definition.python === undefined
@@ -76,10 +75,11 @@ export function lockRequest(settings: ProjectSettings, { project, inputs }: Open
  */
 export async function withOpenProject<Settings extends ProjectSettings, T>(
   settings: Settings,
+  project: Project,
   session: Session,
   work: (settings: Settings, opened: OpenedProject) => Promise<T>,
 ): Promise<T> {
-  const opened = await openProject(settings, session);
+  const opened = await openProject(settings, project, session);
   try {
     return await work(settings, opened);
   } catch (error) {
@@ -91,17 +91,18 @@ export async function withOpenProject<Settings extends ProjectSettings, T>(
     const message = `No Debian mirror is known here, so the base is ${base} (--debian-mirror or --base name another).`;
     session.bench.emit({ type: "notice", message });
     const other = { ...settings, base };
-    return work(other, await openProject(other, session));
+    return work(other, await openProject(other, await loadProject(other), session));
   }
 }
 
-/** Reads the project and settles what to install. */
+/** Settles what to install. */
 export async function prepare(
   settings: ProjectSettings,
+  project: Project,
   session: Session,
   recordedFor?: (project: Project) => Promise<RecordedBuild | undefined>,
 ): Promise<Prepared> {
-  return withOpenProject(settings, session, async (its, opened) =>
+  return withOpenProject(settings, project, session, async (its, opened) =>
     settle(its, opened, session, await recordedFor?.(opened.project)),
   );
 }

@@ -168,7 +168,8 @@ export function stageSettings(file: string, settings: StagesSettings): StageSett
 const BUNDLE_HINT =
   "It is a PEM file with all certificates that are to be trusted, as /etc/ssl/certs/ca-certificates.crt.";
 
-function readBundle(file: string): Uint8Array {
+/** @throws CambiumError `CA_BUNDLE_UNREADABLE`. */
+export function readBundle(file: string): Uint8Array {
   let bytes: Buffer;
   try {
     bytes = readFileSync(file);

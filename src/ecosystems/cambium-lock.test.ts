@@ -151,55 +151,37 @@ test("what is written is read back, and written again it is the same text", () =
 });
 
 const sources: NonNullable<CambiumLock["sources"]> = {
-  images: [
-    { reference: "docker.io/library/debian:12", platform: "linux/arm64", digest: digestOf("arm64") },
-    { reference: "docker.io/library/debian:12", platform: "linux/amd64", digest: digestOf("amd64") },
-  ],
-  files: [{ url: "https://example.org/a.txt", digest: digestOf("a") }],
-  repositories: [
-    { url: "https://example.org/b.git", ref: "main", commit: "b".repeat(40), refName: "refs/heads/main" },
+  http: [{ url: "https://example.org/a.txt", digest: digestOf("a") }],
+  git: [
     { url: "https://example.org/b.git", commit: "c".repeat(40) },
+    { url: "https://example.org/b.git", ref: "main", commit: "b".repeat(40), refName: "refs/heads/main" },
+  ],
+  images: [
+    { reference: "docker.io/library/debian:12", targets: { amd64: digestOf("amd"), arm64: digestOf("arm") } },
   ],
 };
 
-test("sources are a line each, beside whatever else is locked", () => {
+test("sources stand beside whatever else is locked, and are read back", () => {
   const text = writeCambiumLock({ ...example, sources }, { urls: false });
-  const at = text.indexOf("[sources]");
-  expect(text.slice(at).split("\n")).toEqual([
-    "[sources]",
-    "images = [",
-    expect.stringContaining("linux/amd64"),
-    expect.stringContaining("linux/arm64"),
-    "]",
-    "files = [",
-    `  { url = "https://example.org/a.txt", sha256 = "${digestOf("a").slice(7)}" },`,
-    "]",
-    "repositories = [",
-    `  { url = "https://example.org/b.git", commit = "${"c".repeat(40)}" },`,
-    `  { url = "https://example.org/b.git", ref = "main", commit = "${"b".repeat(40)}", name = "refs/heads/main" },`,
-    "]",
-    "",
-  ]);
+  expect(text).toContain('ref = "main"\ncommit = "bbbb');
+  expect(text).toContain('name = "refs/heads/main"\n');
   const read = readCambiumLock(text, "cambium.lock");
-  expect(writeCambiumLock(read, { urls: false })).toBe(text);
-  expect(read.sources?.files).toEqual(sources.files);
+  expect(read.sources).toEqual(sources);
   expect(read.python?.distributions).toHaveLength(1);
+  expect(writeCambiumLock(read, { urls: false })).toBe(text);
 });
 
 test.each([
-  ["credentials", 'files = [{ url = "https://a:b@example.org/x", sha256 = "SHA" }]', "LOCK_CREDENTIALS"],
-  ["a short digest", 'files = [{ url = "https://example.org/x", sha256 = "ab" }]', "LOCK_FIELD"],
   [
-    "no commit",
-    'files = []\nrepositories = [{ url = "https://example.org/x", commit = "main" }]',
-    "LOCK_FIELD",
+    "credentials",
+    `[[http]]\nurl = "https://a:b@example.org/x"\ndigest = "${digestOf("x")}"`,
+    "LOCK_CREDENTIALS",
   ],
-])("sources with %s are refused", (_, line, code) => {
-  const rest = line.includes("repositories") ? "" : "\nrepositories = []";
-  const text = `version = 1\ninputs = "${digestOf("x")}"\n[sources]\nimages = []\n${line}${rest}\n`;
-  expect(() => readCambiumLock(text.replace("SHA", "a".repeat(64)), "cambium.lock")).toThrow(
-    expect.objectContaining({ code }),
-  );
+  ["a short digest", '[[http]]\nurl = "https://example.org/x"\ndigest = "sha256:ab"', "LOCK_FIELD"],
+  ["no commit", '[[git]]\nurl = "https://example.org/x"\ncommit = "main"', "LOCK_FIELD"],
+])("sources with %s are refused", (_, lines, code) => {
+  const text = `version = 1\ninputs = "${digestOf("x")}"\n${lines}\n`;
+  expect(() => readCambiumLock(text, "cambium.lock")).toThrow(expect.objectContaining({ code }));
 });
 
 test("the order of what is locked leaves no trace", () => {

@@ -6,7 +6,7 @@ import { type LockedBase, lockedBaseLines, lockedBaseSchema, readLockedBase } fr
 import {
   type LockedSources,
   lockedSourcesLines,
-  lockedSourcesSchema,
+  lockedSourcesShape,
   readLockedSources,
 } from "./locked-sources.ts";
 import type { UniversalDistribution, UniversalLock } from "./python/choice/universal-lock.ts";
@@ -19,16 +19,21 @@ import { parseSpecifier } from "./python/standards/specifier.ts";
 import { normalizeVersion } from "./python/standards/version.ts";
 
 /** What `cambium.lock` holds. Universal: each target takes its own part (docs/formats, cambium.lock). */
-export type CambiumLock = {
+export type CambiumLock = LockedPackages & {
   readonly version: 1;
+  /** Packages of stages that have their own, by the stage's name. */
+  readonly stages?: Readonly<Record<string, LockedPackages>>;
+  readonly sources?: LockedSources;
+};
+
+/** The packages of one image. */
+export type LockedPackages = {
   /** Digest of the definitions that the lock was made for; another one means that the lock is stale. */
   readonly inputs: Digest;
   /** Absent on the computed Debian. */
   readonly base?: LockedBase;
   readonly debian?: DebianLock;
   readonly python?: Omit<UniversalLock, "notices">;
-  /** Of a Dockerfile. */
-  readonly sources?: LockedSources;
 };
 
 const HINT = "Run `cambium lock` to write the file anew.";
@@ -66,8 +71,7 @@ const DEB = z.strictObject({
   sha256: z.string(),
 });
 
-const LOCK = z.strictObject({
-  version: z.literal(1),
+const PACKAGES = z.strictObject({
   inputs: DIGEST,
   base: lockedBaseSchema.optional(),
   debian: z
@@ -87,7 +91,13 @@ const LOCK = z.strictObject({
       distributions: z.array(DISTRIBUTION).optional(),
     })
     .optional(),
-  sources: lockedSourcesSchema.optional(),
+});
+
+const LOCK = z.strictObject({
+  version: z.literal(1),
+  ...PACKAGES.shape,
+  ...lockedSourcesShape,
+  stages: z.record(z.string().regex(/^[A-Za-z][\w.-]*$/, "not a stage's name"), PACKAGES).optional(),
 });
 
 /**
@@ -107,43 +117,67 @@ export function readCambiumLock(text: string, where: string): CambiumLock {
     );
   }
   const lock = checkShape(file, LOCK, HINT);
+  const sources = readLockedSources(lock, where);
+  if (sources !== undefined) assertPlainUrls(sources, where);
+  const stages = Object.entries(lock.stages ?? {});
   return {
     version: 1,
-    inputs: parseDigest(lock.inputs, `${where}: inputs`),
-    ...(lock.base === undefined ? {} : { base: readLockedBase(lock.base, `${where}: base`) }),
-    ...(lock.debian === undefined ? {} : { debian: readDebian(lock.debian, file) }),
-    ...(lock.python === undefined ? {} : { python: readPython(lock.python, file) }),
-    ...(lock.sources === undefined ? {} : { sources: readSources(lock.sources, where) }),
+    ...readPackages(lock, file, []),
+    ...(sources !== undefined && { sources }),
+    ...(stages.length > 0 && {
+      stages: Object.fromEntries(
+        stages.map(([name, part]) => [name, readPackages(part, file, ["stages", name])]),
+      ),
+    }),
   };
 }
 
-function readSources(part: z.output<typeof lockedSourcesSchema>, where: string): LockedSources {
-  const sources = readLockedSources(part, where);
-  assertPlainUrls(sources, where);
-  return sources;
+function assertPlainUrls({ http, git }: LockedSources, where: string): void {
+  for (const { url } of [...http, ...git]) assertNoCredentials(url, where);
 }
 
-function assertPlainUrls({ files, repositories }: LockedSources, where: string): void {
-  for (const { url } of [...files, ...repositories]) assertNoCredentials(url, where);
+/** @param above where the part stands in the file */
+function readPackages(
+  part: z.output<typeof PACKAGES>,
+  file: TomlFile,
+  above: readonly PropertyKey[],
+): LockedPackages {
+  const where = above.length === 0 ? file.where : `${file.where}: ${above.join(".")}`;
+  return {
+    inputs: parseDigest(part.inputs, `${where}: inputs`),
+    ...(part.base === undefined ? {} : { base: readLockedBase(part.base, `${where}: base`) }),
+    ...(part.debian === undefined ? {} : { debian: readDebian(part.debian, file, above) }),
+    ...(part.python === undefined ? {} : { python: readPython(part.python, file, above) }),
+  };
 }
 
-function readDebian(part: NonNullable<z.output<typeof LOCK>["debian"]>, file: TomlFile): DebianLock {
+function readDebian(
+  part: NonNullable<z.output<typeof PACKAGES>["debian"]>,
+  file: TomlFile,
+  above: readonly PropertyKey[],
+): DebianLock {
   const targets: Record<string, LockedDeb[]> = {};
   for (const [target, { packages }] of Object.entries(part.targets)) {
     targets[target] = packages.map(({ size, sha256, ...deb }, i) => {
-      const path = ["debian", "targets", target, "packages", i, "sha256"];
+      const path = [...above, "debian", "targets", target, "packages", i, "sha256"];
       return { ...deb, sizeBytes: size, sha256: readSha256(sha256, file, path) };
     });
   }
   return { suite: part.suite, variant: part.variant, packages: part.packages, targets };
 }
 
-function readPython(part: NonNullable<z.output<typeof LOCK>["python"]>, file: TomlFile): UniversalLock {
+function readPython(
+  part: NonNullable<z.output<typeof PACKAGES>["python"]>,
+  file: TomlFile,
+  above: readonly PropertyKey[],
+): UniversalLock {
   const { where } = file;
   const requiresPython = part["requires-python"];
   if (requiresPython !== undefined) parseSpecifier(requiresPython, where);
   for (const marker of part.environments ?? []) parseMarker(marker, where);
-  const distributions = (part.distributions ?? []).map((one, i) => readDistribution(one, file, i));
+  const distributions = (part.distributions ?? []).map((one, i) =>
+    readDistribution(one, file, [...above, "python", "distributions", i]),
+  );
   return {
     ...(part.inputs === undefined ? {} : { inputs: parseDigest(part.inputs, where) }),
     ...(requiresPython === undefined ? {} : { requiresPython }),
@@ -156,9 +190,8 @@ function readPython(part: NonNullable<z.output<typeof LOCK>["python"]>, file: To
 function readDistribution(
   one: z.output<typeof DISTRIBUTION>,
   file: TomlFile,
-  i: number,
+  path: readonly PropertyKey[],
 ): UniversalDistribution {
-  const path = ["python", "distributions", i];
   const where = `${file.where}: ${one.name}`;
   const {
     marker,
@@ -232,11 +265,12 @@ export function writeCambiumLock(lock: CambiumLock, options: { readonly urls: bo
   const lines = [
     "# Written by `cambium lock`, and only by it. It belongs into version control.",
     "version = 1",
-    `inputs = ${toml(lock.inputs)}`,
+    ...packagesLines(lock, "", options.urls),
   ];
-  if (lock.base !== undefined) lines.push(...lockedBaseLines(lock.base, toml));
-  if (lock.debian !== undefined) writeDebian(lock.debian, lines);
-  if (lock.python !== undefined) writePython(lock.python, lines, options.urls);
+  for (const [name, part] of Object.entries(lock.stages ?? {}).sort(([a], [b]) => compareText(a, b))) {
+    const table = `stages.${/^[\w-]+$/.test(name) ? name : toml(name)}`;
+    lines.push("", `[${table}]`, ...packagesLines(part, `${table}.`, options.urls));
+  }
   if (lock.sources !== undefined) {
     assertPlainUrls(lock.sources, "sources");
     lines.push(...lockedSourcesLines(lock.sources, toml));
@@ -244,11 +278,24 @@ export function writeCambiumLock(lock: CambiumLock, options: { readonly urls: bo
   return `${lines.join("\n")}\n`;
 }
 
-function writeDebian(debian: DebianLock, lines: string[]): void {
-  lines.push("", "[debian]", `suite = ${toml(debian.suite)}`, `variant = ${toml(debian.variant)}`);
+/** @param above what stands before the names of tables */
+function packagesLines(
+  { inputs, base, debian, python }: LockedPackages,
+  above: string,
+  urls: boolean,
+): string[] {
+  const lines = [`inputs = ${toml(inputs)}`];
+  if (base !== undefined) lines.push(...lockedBaseLines(base, toml, above));
+  if (debian !== undefined) writeDebian(debian, lines, above);
+  if (python !== undefined) writePython(python, lines, urls, above);
+  return lines;
+}
+
+function writeDebian(debian: DebianLock, lines: string[], above: string): void {
+  lines.push("", `[${above}debian]`, `suite = ${toml(debian.suite)}`, `variant = ${toml(debian.variant)}`);
   lines.push(`packages = ${toml([...debian.packages].sort(compareText))}`);
   for (const target of Object.keys(debian.targets).sort()) {
-    lines.push("", `[debian.targets.${target}]`);
+    lines.push("", `[${above}debian.targets.${target}]`);
     const debs = [...debian.targets[target]!].sort(
       (a, b) => compareText(a.name, b.name) || compareText(a.architecture, b.architecture),
     );
@@ -259,8 +306,13 @@ function writeDebian(debian: DebianLock, lines: string[]): void {
   }
 }
 
-function writePython(python: PythonLock & UniversalLock, lines: string[], urls: boolean): void {
-  lines.push("", "[python]");
+function writePython(
+  python: PythonLock & UniversalLock,
+  lines: string[],
+  urls: boolean,
+  above: string,
+): void {
+  lines.push("", `[${above}python]`);
   const add = (key: string, value: unknown) => {
     if (value !== undefined) lines.push(`${key} = ${toml(value)}`);
   };
@@ -274,7 +326,7 @@ function writePython(python: PythonLock & UniversalLock, lines: string[], urls: 
     compareText(a.marker ?? "", b.marker ?? "");
   for (const one of [...python.distributions].sort(order)) {
     const where = `${one.name} ${one.version}`;
-    lines.push("", "[[python.distributions]]");
+    lines.push("", `[[${above}python.distributions]]`);
     add("name", one.name);
     add("version", one.version);
     add("marker", one.marker);

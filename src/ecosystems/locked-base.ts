@@ -71,13 +71,18 @@ export function readLockedBase(part: z.output<typeof lockedBaseSchema>, where: s
   return { reference: part.reference, digest: parseDigest(part.digest, where), targets };
 }
 
-/** Lines of `[base]`; `toml` writes one value. */
-export function lockedBaseLines(base: LockedBase, toml: (value: unknown) => string): string[] {
-  const lines = ["", "[base]", `reference = ${toml(base.reference)}`, `digest = ${toml(base.digest)}`];
+/** Lines of `[base]`; `toml` writes one value, `above` stands before the names of tables. */
+export function lockedBaseLines(base: LockedBase, toml: (value: unknown) => string, above: string): string[] {
+  const lines = [
+    "",
+    `[${above}base]`,
+    `reference = ${toml(base.reference)}`,
+    `digest = ${toml(base.digest)}`,
+  ];
   for (const architecture of Object.keys(base.targets).sort()) {
     const { digest, python, glibc, suite } = base.targets[architecture]!;
     const members = { digest, python: python?.version, interpreter: python?.path, glibc, suite };
-    lines.push("", `[base.targets.${architecture}]`);
+    lines.push("", `[${above}base.targets.${architecture}]`);
     for (const [key, value] of Object.entries(members))
       if (value !== undefined) lines.push(`${key} = ${toml(value)}`);
   }

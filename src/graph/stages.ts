@@ -35,11 +35,27 @@ export type StageBase =
   | { readonly kind: "image"; readonly reference: string; readonly digest: string }
   | { readonly kind: "stage"; readonly stage: number }
   /** The files of a `--build-context` that is no image; `name` as it was given. */
-  | { readonly kind: "context"; readonly name: string };
+  | { readonly kind: "context"; readonly name: string }
+  /** Packages that are computed, such as those of a definition; `set` is what the solver is told of them by. */
+  | { readonly kind: "packages"; readonly set: string }
+  /** What the stage `upper` changed against the stage `lower`, and nothing else; what it deleted is deleted. */
+  | { readonly kind: "diff"; readonly lower: number; readonly upper: number };
 
-/** What changes the file tree. `line` is where it begins in the file (from 1), `text` the instruction as `docker history` shows it. */
-export type Step = StepPlace & (RunStep | CopyStep | WorkdirStep);
-export type StepPlace = { readonly line: number; readonly text: string };
+/**
+ * What changes the file tree. `line` is where it begins in the file (from 1), or which one of its stage it is, `text`
+ * the instruction as `docker history` shows it.
+ */
+export type Step = StepPlace & (RunStep | CopyStep | WorkdirStep | MergeStep);
+export type StepPlace = {
+  readonly line: number;
+  readonly text: string;
+  /** For messages, where there are no lines: `build, step 2`. */
+  readonly where?: string;
+};
+
+export function whereOf({ where, line }: StepPlace): string {
+  return where ?? `line ${line}`;
+}
 
 export type RunStep = {
   readonly op: "run";
@@ -126,6 +142,8 @@ export type CopyStep = {
   readonly owner?: string;
   /** Octal, or symbolic as chmod(1) has it. Absent: as it was. */
   readonly chmod?: string;
+  /** An octal `chmod` is meant for files: directories get x wherever it has r. */
+  readonly opensDirectories?: boolean;
   /** Into a layer of its own, whatever stands below: links of the destination are not followed. */
   readonly isLinked: boolean;
   /** The path of each source is kept below the destination; after a `/./` only what follows it. */
@@ -169,6 +187,9 @@ export type CopySourceOp =
 
 /** Makes a directory if nothing is there, owned by the stage's user as WORKDIR has it. */
 export type WorkdirStep = { readonly op: "workdir"; readonly path: string; readonly user: string };
+
+/** Lays what other stages hold over the stage, in order. What a stage of a diff deleted is deleted here too. */
+export type MergeStep = { readonly op: "merge"; readonly stages: readonly number[] };
 
 /** An image's config as Dockerfiles can set it (image-spec, config.md; Healthcheck, Shell and OnBuild are Docker's). */
 export type StageConfig = ConfigOp & {

@@ -1,4 +1,4 @@
-import { comparePaths, type DirectoryEntry } from "../layer/entry.ts";
+import { comparePaths, type DirectoryEntry, plainDirectory } from "../layer/entry.ts";
 import type { ListedEntry } from "../layer/listing.ts";
 import { joined, type Resolved, splitPath, type TreeNode, walkTree } from "./walk-tree.ts";
 
@@ -71,25 +71,16 @@ export class ImageTree {
 
   /** Every path there is, parents before their children, in the order of names. */
   *entries(): Generator<ImageEntry> {
-    for (const found of this.#nodes({ path: "", node: this.#root })) yield entryOf(found);
+    for (const found of nodesBelow({ path: "", node: this.#root })) yield entryOf(found);
   }
 
   /** The files that have several names: by path, an object that is the same for all names of one. */
   inodes(): Map<string, object> {
     const inodes = new Map<string, object>();
-    for (const { path, node } of this.#nodes({ path: "", node: this.#root })) {
+    for (const { path, node } of nodesBelow({ path: "", node: this.#root })) {
       if (node.inode !== undefined) inodes.set(path, node.inode);
     }
     return inodes;
-  }
-
-  *#nodes(directory: Resolved<ImageNode>): Generator<Resolved<ImageNode>> {
-    const names = [...directory.node.children.keys()].sort(comparePaths);
-    for (const name of names) {
-      const below = { path: joined(directory.path, name), node: directory.node.children.get(name)! };
-      yield below;
-      if (below.node.kind === "directory") yield* this.#nodes(below);
-    }
   }
 
   #find(path: string): Resolved<ImageNode> | undefined {
@@ -128,7 +119,17 @@ export class ImageTree {
   }
 }
 
+/** All below a directory, parents before their children, in the order of names. */
+export function* nodesBelow(directory: Resolved<ImageNode>): Generator<Resolved<ImageNode>> {
+  const names = [...directory.node.children.keys()].sort(comparePaths);
+  for (const name of names) {
+    const below = { path: joined(directory.path, name), node: directory.node.children.get(name)! };
+    yield below;
+    if (below.node.kind === "directory") yield* nodesBelow(below);
+  }
+}
+
 function entryOf({ path, node }: Resolved<ImageNode>): ImageEntry {
-  if (node.entry === undefined) return { type: "directory", path, mode: 0o755, uid: 0, gid: 0 };
+  if (node.entry === undefined) return plainDirectory(path);
   return node.entry.path === path ? node.entry : { ...node.entry, path };
 }

@@ -30,24 +30,48 @@ export function inheritSettings(
     // Logs appear when they are written.
     if (!env.has("PYTHONUNBUFFERED")) env.set("PYTHONUNBUFFERED", "1");
   }
+  const below: Inherited = {
+    env: [...env],
+    workdir: textOf(base?.WorkingDir),
+    user: textOf(base?.User),
+    entrypoint: base?.Entrypoint ?? undefined,
+    cmd: base?.Cmd ?? undefined,
+    labels: base?.Labels ?? {},
+    exposedPorts: Object.keys(base?.ExposedPorts ?? {}),
+    volumes: Object.keys(base?.Volumes ?? {}),
+    stopSignal: textOf(base?.StopSignal),
+    ...(base?.Healthcheck != null && { healthcheck: base.Healthcheck }),
+    ...(base?.Shell != null && { shell: base.Shell }),
+  };
+  return settingsOn(below, own);
+}
+
+type Inherited = { readonly [Name in keyof ImageSettings]: ImageSettings[Name] | undefined } & Pick<
+  ImageSettings,
+  "env" | "labels" | "exposedPorts" | "volumes"
+>;
+
+/** The settings of an image on another one, by the same rules. */
+export function settingsOn(below: Inherited, own: ImageSettings): ImageSettings {
+  const env = new Map(below.env);
   for (const [name, value] of own.env) env.set(name, value);
-  const workdir = own.workdir ?? textOf(base?.WorkingDir);
-  const user = own.user ?? textOf(base?.User);
-  const entrypoint = own.entrypoint ?? base?.Entrypoint ?? undefined;
-  const cmd = own.cmd ?? (own.entrypoint === undefined ? (base?.Cmd ?? undefined) : undefined);
-  const stopSignal = own.stopSignal ?? textOf(base?.StopSignal);
+  const workdir = own.workdir ?? below.workdir;
+  const user = own.user ?? below.user;
+  const entrypoint = own.entrypoint ?? below.entrypoint;
+  const cmd = own.cmd ?? (own.entrypoint === undefined ? below.cmd : undefined);
+  const stopSignal = own.stopSignal ?? below.stopSignal;
   return {
     env: [...env],
     ...(workdir !== undefined && { workdir }),
     ...(user !== undefined && { user }),
     ...(entrypoint !== undefined && { entrypoint }),
     ...(cmd !== undefined && { cmd }),
-    labels: { ...base?.Labels, ...own.labels },
-    exposedPorts: union(Object.keys(base?.ExposedPorts ?? {}), own.exposedPorts),
-    volumes: union(Object.keys(base?.Volumes ?? {}), own.volumes),
+    labels: { ...below.labels, ...own.labels },
+    exposedPorts: union(below.exposedPorts, own.exposedPorts),
+    volumes: union(below.volumes, own.volumes),
     ...(stopSignal !== undefined && { stopSignal }),
-    ...(base?.Healthcheck != null && { healthcheck: base.Healthcheck }),
-    ...(base?.Shell != null && { shell: base.Shell }),
+    ...(below.healthcheck !== undefined && { healthcheck: below.healthcheck }),
+    ...(below.shell !== undefined && { shell: below.shell }),
   };
 }
 

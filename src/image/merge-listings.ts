@@ -2,7 +2,7 @@ import { CambiumError } from "../errors.ts";
 import type { DirectoryEntry, HardlinkEntry } from "../layer/entry.ts";
 import type { LayerListing, ListedEntry } from "../layer/listing.ts";
 import { type ImageEntry, type ImageNode, ImageTree } from "./image-tree.ts";
-import { type Resolved, splitPath, walkTree } from "./walk-tree.ts";
+import { joined, type Resolved, splitPath, walkTree } from "./walk-tree.ts";
 
 const NO_CHILDREN: Map<string, ImageNode> = new Map();
 /** Implied directories count too: few bytes of names can make many. */
@@ -16,20 +16,33 @@ const MAX_NODES = 4_000_000;
  *   `ARCHIVE_LIMIT`; `where` names the image.
  */
 export function mergeListings(layers: readonly LayerListing[], where: string): ImageTree {
-  const merge = new Merge(where);
+  const merge = new ListingMerge(where);
   for (const layer of layers) merge.apply(layer);
   return new ImageTree(merge.root);
 }
 
-class Merge {
+/** Told of what a layer does to those below it, before it is done; paths are real ones. */
+export interface MergeWatch {
+  /** A whiteout, whether something is there or not. */
+  removed(path: string): void;
+  /** An opaque directory. */
+  emptied(path: string): void;
+  /** A directory that the layer states, and what stood there. */
+  directory(entry: DirectoryEntry, before: ImageNode | undefined): void;
+}
+
+/** `mergeListings`, a layer at a time. */
+export class ListingMerge {
   readonly root: ImageNode = directoryNode(0);
   readonly #where: string;
+  readonly #watch: MergeWatch | undefined;
   #layer = -1;
   #diffId = "";
   #nodes = 0;
 
-  constructor(where: string) {
+  constructor(where: string, watch?: MergeWatch) {
     this.#where = where;
+    this.#watch = watch;
   }
 
   apply({ diffId, entries, whiteouts, opaques, late, contents }: LayerListing): void {
@@ -39,7 +52,11 @@ class Merge {
     for (const path of late) this.#assertNotReplacing(path);
     // Directories come first: one that replaces a symlink is what an opaque marker in it speaks of.
     for (const entry of entries) if (entry.type === "directory") this.#putDirectory(entry);
-    for (const path of opaques) this.#empty(this.#parent(path, path));
+    for (const path of opaques) {
+      const directory = this.#parent(path, path);
+      this.#watch?.emptied(directory.path);
+      this.#empty(directory);
+    }
     for (const path of whiteouts) this.#whiteOut(path);
     for (const entry of entries) {
       if (entry.type === "hardlink") links.push(entry);
@@ -59,8 +76,9 @@ class Merge {
 
   #putDirectory(entry: DirectoryEntry): void {
     const [parent, name] = splitPath(entry.path);
-    const { node } = this.#parent(parent, entry.path);
+    const { path, node } = this.#parent(parent, entry.path);
     const before = node.children.get(name);
+    this.#watch?.directory({ ...entry, path: joined(path, name) }, before);
     if (before?.kind !== "directory") {
       this.#set(node, name, { ...directoryNode(this.#layer), entry });
       return;
@@ -100,7 +118,8 @@ class Merge {
 
   #whiteOut(path: string): void {
     const [parent, name] = splitPath(path);
-    const { node } = this.#parent(parent, path);
+    const { path: real, node } = this.#parent(parent, path);
+    this.#watch?.removed(joined(real, name));
     const found = node.children.get(name);
     if (found !== undefined) this.#removeLower(node, name, found);
   }

@@ -3,7 +3,7 @@ import { CambiumError } from "../errors.ts";
 import { LAYOUT_VERSIONS } from "../layout-versions.ts";
 import { type ArrangedSegment, type ArrangedTier, isSame, parentOf } from "./arrange.ts";
 import { type Digest, digestOf } from "./digest.ts";
-import { CONSTANT_MTIME, comparePaths, type DirectoryEntry } from "./entry.ts";
+import { CONSTANT_MTIME, comparePaths, type DirectoryEntry, isPlain, plainDirectory } from "./entry.ts";
 import { headerMember, MEMBER_OVERHEAD, memberHeader, memberTrailer } from "./gzip.ts";
 import type { Payload, SegmentEntry } from "./segment.ts";
 import { paddingOf, tarHeader } from "./tar-header.ts";
@@ -135,14 +135,4 @@ export function* layerExtents(plan: LayerPlan): Generator<Extent> {
 /** Compressed size of one payload in a layer, in bytes. */
 export function payloadSize(payload: Payload): number {
   return payload.length + MEMBER_OVERHEAD;
-}
-
-function plainDirectory(path: string): DirectoryEntry {
-  return { type: "directory", path, mode: 0o755, uid: 0, gid: 0 };
-}
-
-function isPlain(directory: DirectoryEntry): boolean {
-  return (
-    directory.mode === 0o755 && directory.uid === 0 && directory.gid === 0 && directory.xattrs === undefined
-  );
 }

@@ -35,6 +35,15 @@ export type FifoEntry = EntryBase & { readonly type: "fifo" };
 /** What is no file, directory or link. */
 export type SpecialEntry = DeviceEntry | FifoEntry;
 
+/** What unpackers make where a layer states no directory. */
+export function plainDirectory(path: string): DirectoryEntry {
+  return { type: "directory", path, mode: 0o755, uid: 0, gid: 0 };
+}
+
+export function isPlain({ mode, uid, gid, xattrs }: DirectoryEntry): boolean {
+  return mode === 0o755 && uid === 0 && gid === 0 && xattrs === undefined;
+}
+
 /** Order of the UTF-8 bytes, which is what every tool that sorts with LC_ALL=C gives. */
 export function comparePaths(a: string, b: string): number {
   if (a === b) return 0;

@@ -8,6 +8,7 @@ import { readLayer } from "../image/read-layer.ts";
 import { composedLayer, describeLayer } from "../layer/describe.ts";
 import { CONSTANT_MTIME } from "../layer/entry.ts";
 import { rememberComposition } from "../store/stored-layer.ts";
+import { layerListings } from "./base-listings.ts";
 import { composedListing } from "./composed-listing.ts";
 import { copyLayer, copyStep } from "./steps/copy-step.ts";
 
@@ -37,4 +38,9 @@ test("the listing of a composed layer is what reading it gives", async () => {
   const known = composedListing(bench.store, record, BASE_FILES);
   expect(known).toEqual(read);
   expect([...known!.contents.keys()]).toEqual(["etc/passwd"]);
+
+  // As part of a base it is kept: later builds read it, and a record has it for other machines.
+  expect(bench.store.listings.get(record.diffId, BASE_FILES.id)).toBeUndefined();
+  expect(await layerListings([record], BASE_FILES, "test", bench)).toEqual([read]);
+  expect(bench.store.listings.get(record.diffId, BASE_FILES.id)).toEqual(read);
 });

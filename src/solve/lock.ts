@@ -22,6 +22,8 @@ export type LockRequest = BaseRequest & {
   /** Absolute path of `cambium.lock`, there or not. */
   readonly lockPath: string;
   readonly locked: boolean;
+  /** A stage with packages of its own: its part of the lock is meant. */
+  readonly stage?: string;
   /** The lock of an earlier build elsewhere, asked for when this machine knows none. */
   readonly recorded?: () => Promise<CambiumLock | undefined>;
 };
@@ -43,10 +45,9 @@ export async function obtainLock(
   bench: Workbench,
 ): Promise<ObtainedLock> {
   const inputs = inputsDigest(request);
-  const file = await readLockFile(request.lockPath, bench);
-  const isUpgrading =
-    request.upgrade !== false && !(Array.isArray(request.upgrade) && request.upgrade.length === 0);
-  const isRefreshing = isUpgrading || (request.pull && request.definition.base.kind === "image");
+  const file = partOf(await readLockFile(request.lockPath, bench), request.stage);
+  const isRefreshing =
+    isUpgrading(request.upgrade) || (request.pull && request.definition.base.kind === "image");
   const isFitting = file?.inputs === inputs && answers(file, request);
   if (!isRefreshing && isFitting) return { lock: file, outdatesFile: false };
   if (request.locked) throw lockedError(request, file, inputs);
@@ -56,7 +57,7 @@ export async function obtainLock(
     return { lock: stored, outdatesFile: false };
   }
   const last =
-    (bench.store.records.get("project-lock", request.root) as CambiumLock | undefined) ??
+    (bench.store.records.get("project-lock", memoryOf(request)) as CambiumLock | undefined) ??
     (await request.recorded?.());
   if (!isRefreshing && file === undefined && last?.inputs === inputs && answers(last, request)) {
     rememberLock(last, inputs, request, bench);
@@ -74,9 +75,25 @@ export async function obtainLock(
   return { lock, outdatesFile: file !== undefined && !isFitting };
 }
 
-function rememberLock(lock: CambiumLock, inputs: Digest, { root }: LockRequest, { store }: Workbench): void {
+function rememberLock(lock: CambiumLock, inputs: Digest, request: LockRequest, { store }: Workbench): void {
   store.records.put("lock", inputs, lock);
-  store.records.put("project-lock", root, lock);
+  store.records.put("project-lock", memoryOf(request), lock);
+}
+
+/** Whose last choices are preferences: the project's, or those of one of its stages. */
+function memoryOf({ root, stage }: LockRequest): string {
+  return stage === undefined ? root : `${root} ${stage}`;
+}
+
+export function isUpgrading(upgrade: LockRequest["upgrade"]): boolean {
+  return upgrade !== false && !(Array.isArray(upgrade) && upgrade.length === 0);
+}
+
+/** The packages of one stage as a lock by themselves, those of the image as they are. */
+function partOf(lock: CambiumLock | undefined, stage: string | undefined): CambiumLock | undefined {
+  if (lock === undefined || stage === undefined) return lock;
+  const part = lock.stages?.[stage];
+  return part && { version: 1, ...part };
 }
 
 function contentsOf({ base, debian, python }: CambiumLock): string {
@@ -118,6 +135,13 @@ function answers(lock: CambiumLock, request: LockRequest): boolean {
 }
 
 function lockedError(request: LockRequest, file: CambiumLock | undefined, inputs: Digest): Error {
+  if (file === undefined && request.stage !== undefined && existsSync(request.lockPath)) {
+    return usageError(
+      "LOCK_STALE",
+      `--locked: cambium.lock: it has nothing of stage ${request.stage}`,
+      "Run `cambium lock` and commit the file.",
+    );
+  }
   if (file === undefined) {
     return usageError(
       "LOCK_MISSING",

@@ -10,7 +10,7 @@ import { startBuildKit, type TestBuildKit } from "../support/buildkit.ts";
 import { type RealEngine, startContainerd } from "../support/engines.ts";
 import { entriesOfFolder } from "../support/found-tree.ts";
 import { AMD64 } from "../support/images.ts";
-import { mergeOfImages } from "../support/llb.ts";
+import { definitionOf } from "../support/llb.ts";
 import { needs } from "../support/needs.ts";
 import { type BaseWorld, type Machine, moduleWheel, startBaseWorld } from "../support/registry-bases.ts";
 import { unpackRemoteImage } from "../support/umoci.ts";
@@ -167,7 +167,9 @@ describe.runIf(
 
     test("BuildKit merges the layers to the same", async () => {
       const tar = world.at(`${name}-merge.tar`);
-      const definition = mergeOfImages([reference("1"), reference("packages")]);
+      const definition = definitionOf({
+        merge: [{ image: reference("1") }, { image: reference("packages") }],
+      });
       await buildKit.solve(definition, `type=tar,dest=${tar}`);
       expect(entriesOfFolder(extracted(tar))).toEqual(image);
       const pushed = `type=image,name=${reference("merged")},push=true,registry.insecure=true`;

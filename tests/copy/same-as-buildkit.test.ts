@@ -6,7 +6,6 @@ import { contextSource } from "../../src/context/context-source.ts";
 import { walkContext } from "../../src/context/walk.ts";
 import { BASE_FILES } from "../../src/ecosystems/read-base.ts";
 import type { FileSource } from "../../src/graph/stages.ts";
-import type { ImageTree } from "../../src/image/image-tree.ts";
 import { mergeListings } from "../../src/image/merge-listings.ts";
 import { readLayer } from "../../src/image/read-layer.ts";
 import { composedLayer, describeLayer } from "../../src/layer/describe.ts";
@@ -17,6 +16,7 @@ import { layersSource } from "../../src/solve/steps/layers-source.ts";
 import { startBuildKit, type TestBuildKit } from "../support/buildkit.ts";
 import { copyBench } from "../support/copy-bench.ts";
 import { startFaultyServer } from "../support/faulty-server.ts";
+import { wholeLinesOfTree } from "../support/found-tree.ts";
 import { layerFromTar } from "../support/layers.ts";
 import { needs } from "../support/needs.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -59,7 +59,7 @@ describe.runIf(needs("buildkitd", "buildctl", "runc", "git", "xz", "bzip2", "roo
     const dest = folder.at("out.tar");
     await buildKit.buildFolder(context, ["--output", `type=tar,dest=${dest}`]);
     const listing = await readLayer(layerFromTar(readFileSync(dest)), BASE_FILES);
-    return linesOf(mergeListings([listing], "BuildKit"));
+    return wholeLinesOfTree(mergeListings([listing], "BuildKit"));
   }
 
   async function byUs(one: CopyCase): Promise<string[]> {
@@ -82,7 +82,7 @@ describe.runIf(needs("buildkitd", "buildctl", "runc", "git", "xz", "bzip2", "roo
     const { plan } = copyLayer(step, segment, tree);
     const record = await describeLayer(plan, bench.store.blobs, one.name);
     const listing = await readLayer(composedLayer(plan, record, bench.store.blobs), BASE_FILES);
-    return linesOf(mergeListings([...below, listing], "ours"));
+    return wholeLinesOfTree(mergeListings([...below, listing], "ours"));
   }
 
   test.for(CASES.map((one) => [one.name, one] as const))("%s", async ([, one]) => {
@@ -95,27 +95,3 @@ describe.runIf(needs("buildkitd", "buildctl", "runc", "git", "xz", "bzip2", "roo
     }
   });
 });
-
-/** Path, type, mode, owner, link, content, names of the same file, extended attributes. */
-function linesOf(tree: ImageTree): string[] {
-  const inodes = tree.inodes();
-  const names = (path: string) => {
-    const inode = inodes.get(path);
-    return inode === undefined ? 1 : [...inodes.values()].filter((other) => other === inode).length;
-  };
-  return [...tree.entries()].map((entry) => {
-    const mode = entry.type === "symlink" ? "" : entry.mode.toString(8).padStart(4, "0");
-    const rest =
-      entry.type === "file"
-        ? `${entry.size} ${entry.digest.slice(7, 15)} names ${names(entry.path)}`
-        : "target" in entry
-          ? entry.target
-          : "device" in entry
-            ? `${entry.device.major}:${entry.device.minor}`
-            : "";
-    const attributes = Object.entries(entry.xattrs ?? {}).map(
-      ([name, value]) => `${name}=${Buffer.from(value, "latin1").toString("hex")}`,
-    );
-    return [entry.path, entry.type, mode, `${entry.uid}:${entry.gid}`, rest, ...attributes].join(" ").trim();
-  });
-}

@@ -43,8 +43,8 @@ describe.runIf(needs("docker-registry"))("the lock of a Dockerfile", () => {
     const locked = await maker.run(["lock", project, ...flags]);
     expect(locked).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("2 sources") });
     const text = readFileSync(lockFile, "utf8");
-    expect(text).toContain(`{ reference = "${reference}", platform = "linux/amd64", digest = "sha256:`);
-    expect(text).toContain(`{ url = "${url}", sha256 = "`);
+    expect(text).toContain(`[[images]]\nreference = "${reference}"\ntargets = { amd64 = "sha256:`);
+    expect(text).toContain(`[[http]]\nurl = "${url}"\ndigest = "sha256:`);
     expect(await maker.run(["lock", project, ...flags, "--check"])).toMatchObject({ exitCode: 0 });
 
     await base("new\n");
@@ -96,7 +96,7 @@ describe.runIf(needs("docker-registry"))("the lock of a Dockerfile", () => {
     expect(await machine.run(["lock", project, ...flags])).toMatchObject({ exitCode: 0 });
     writeFileSync(join(project, "Dockerfile"), "FROM scratch\nCOPY . /\n");
     expect(await machine.run(["lock", project, ...flags])).toMatchObject({ exitCode: 0 });
-    expect(readFileSync(join(project, "cambium.lock"), "utf8")).toContain("images = []");
+    expect(readFileSync(join(project, "cambium.lock"), "utf8")).not.toContain("[[images]]");
     expect(await machine.run(["build", project, ...flags, "--locked"])).toMatchObject({ exitCode: 0 });
   });
 

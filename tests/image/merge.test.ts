@@ -10,6 +10,7 @@ import { readLayer } from "../../src/image/read-layer.ts";
 import type { Layer } from "../../src/layer/layer.ts";
 import { linesOfFolder, linesOfTree } from "../support/found-tree.ts";
 import { type HandMade, handMadeTar, layerOf } from "../support/layers.ts";
+import { randomLayer } from "../support/random-layers.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const nothing = { id: "nothing", keep: () => undefined };
@@ -84,71 +85,10 @@ class RealFolder {
   }
 }
 
-/** Mostly `a` and `b` are directories, `l` a link to one and the rest files, so that most stacks can be unpacked. */
-const mostly = (usual: readonly string[], seldom: string) =>
-  fc.oneof(
-    { weight: 12, arbitrary: fc.constantFrom(...usual) },
-    { weight: 1, arbitrary: fc.constant(seldom) },
-  );
-const below = (leaf: fc.Arbitrary<string>) =>
-  fc
-    .tuple(fc.array(mostly(["a", "b", "a", "b", "l"], "x"), { maxLength: 2 }), leaf)
-    .map(([folders, name]) => [...folders, name].join("/"));
-const filePath = below(mostly(["x", "y", "z"], "a"));
-const directoryPath = below(mostly(["a", "b"], "l"));
-const anyPath = fc.oneof(filePath, directoryPath, below(fc.constant("l")));
-const member: fc.Arbitrary<HandMade> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ path: filePath, file: fc.constantFrom("", "x", "y") }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      path: directoryPath,
-      directory: fc.constant(true as const),
-      mode: fc.constantFrom(0o755, 0o700),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc
-      .record({
-        path: below(mostly(["l"], "a")),
-        target: fc.constantFrom("a", "b", "a/b", "b/a", "../a", "../b/a"),
-      })
-      // At the root `..` would be the folder of the test.
-      .map(({ path: at, target }) => ({
-        path: at,
-        link: at.includes("/") ? target : target.replace("../", ""),
-      })),
-  },
-  { weight: 1, arbitrary: fc.record({ path: filePath, hardlink: filePath }) },
-);
-/** In the order that counts for us: engines differ when a whiteout follows what its own layer states. */
-const layer = fc
-  .record({
-    // A link to nothing that a later member replaces stops GNU tar, though nothing of it would be left.
-    members: fc.uniqueArray(member, {
-      minLength: 1,
-      maxLength: 6,
-      comparator: (a, b) => a.path === b.path && ("hardlink" in a || "hardlink" in b),
-    }),
-    whiteouts: fc.array(anyPath, { maxLength: 2 }),
-    opaques: fc.array(directoryPath, { maxLength: 1 }),
-  })
-  .map(({ members, whiteouts, opaques }): HandMade[] => {
-    const directories = members.filter((one) => "directory" in one);
-    const others = members.filter((one) => !("directory" in one));
-    return [
-      ...directories,
-      ...opaques.map((one) => ({ path: `${one}/.wh..wh..opq`, file: "" })),
-      ...whiteouts.sort().map((one) => ({ path: one.replace(/([^/]+)$/, ".wh.$1"), file: "" })),
-      ...others,
-    ];
-  });
-
 test("any stack of layers comes to the tree that GNU tar makes of it, or is refused", async () => {
   const counts = { merged: 0, refused: 0 };
   await fc.assert(
-    fc.asyncProperty(fc.array(layer, { minLength: 1, maxLength: 3 }), async (layers) => {
+    fc.asyncProperty(fc.array(randomLayer, { minLength: 1, maxLength: 3 }), async (layers) => {
       using folder = temporaryFolder();
       let tree: ImageTree;
       try {

@@ -13,7 +13,7 @@ export function linesOfTree(tree: ImageTree): string[] {
     .sort();
 }
 
-/** The same of a folder, by GNU find and sha256sum, so that nothing of ours is asked about itself. */
+/** `linesOfTree` of a folder, by GNU find and sha256sum, so that nothing of ours is asked about itself. */
 export function linesOfFolder(folder: string): string[] {
   const run = (command: string, ...args: readonly string[]) =>
     execFileSync(command, args, { encoding: "utf8", maxBuffer: 1 << 28 });
@@ -42,4 +42,28 @@ export function entriesOfFolder(folder: string): string[] {
   const script = fileURLToPath(new URL("entries-of.py", import.meta.url));
   const options = { encoding: "utf8", maxBuffer: 1 << 28 } as const;
   return execFileSync("python3", [script, folder], options).trim().split("\n");
+}
+
+/** A line for each path of a tree in order: path, type, mode, owner, link, content, how many names the file has, extended attributes. */
+export function wholeLinesOfTree(tree: ImageTree): string[] {
+  const inodes = tree.inodes();
+  const names = (path: string) => {
+    const inode = inodes.get(path);
+    return inode === undefined ? 1 : [...inodes.values()].filter((other) => other === inode).length;
+  };
+  return [...tree.entries()].map((entry) => {
+    const mode = entry.type === "symlink" ? "" : entry.mode.toString(8).padStart(4, "0");
+    const rest =
+      entry.type === "file"
+        ? `${entry.size} ${entry.digest.slice(7, 15)} names ${names(entry.path)}`
+        : "target" in entry
+          ? entry.target
+          : "device" in entry
+            ? `${entry.device.major}:${entry.device.minor}`
+            : "";
+    const attributes = Object.entries(entry.xattrs ?? {}).map(
+      ([name, value]) => `${name}=${Buffer.from(value, "latin1").toString("hex")}`,
+    );
+    return [entry.path, entry.type, mode, `${entry.uid}:${entry.gid}`, rest, ...attributes].join(" ").trim();
+  });
 }

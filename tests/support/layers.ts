@@ -12,6 +12,7 @@ export type HandMade =
       readonly file: string | Uint8Array;
       readonly mode?: number;
       readonly owner?: number;
+      readonly xattrs?: Readonly<Record<string, string>>;
     }
   | { readonly path: string; readonly directory: true; readonly mode?: number; readonly owner?: number }
   | { readonly path: string; readonly link: string }
@@ -47,6 +48,7 @@ function entryOf(item: HandMade, content: Uint8Array): Entry {
     ...owner,
     size: content.length,
     digest: digestOf(content),
+    ...(item.xattrs !== undefined && { xattrs: item.xattrs }),
   };
 }
 

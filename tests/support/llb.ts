@@ -1,13 +1,35 @@
 import { digestOf } from "../../src/layer/digest.ts";
 
-/** A definition whose result is images laid on each other, lowest first: BuildKit's MergeOp. (BuildKit, solver/pb/ops.proto) */
-export function mergeOfImages(references: readonly string[]): Uint8Array {
-  const sources = references.map((reference) => message(3, message(1, `docker-image://${reference}`)));
-  // MergeOp names its inputs by number; 0 is not written.
-  const numbers = sources.map((_, number) => message(1, number === 0 ? "" : Buffer.from([8, number])));
-  const merge = Buffer.concat([...sources.map(inputOf), message(6, Buffer.concat(numbers))]);
+/** What BuildKit is to make of images: laid on each other, lowest first, or what the second changed against the first. */
+export type Llb =
+  | { readonly image: string }
+  | { readonly merge: readonly Llb[] }
+  | { readonly diff: readonly [lower: Llb, upper: Llb] };
+
+/** A definition for BuildKit. (BuildKit, solver/pb/ops.proto) */
+export function definitionOf(llb: Llb): Uint8Array {
+  const ops = new Map<string, Uint8Array>();
+  const result = opOf(llb, ops);
   // The result is the input of an op that does nothing.
-  return Buffer.concat([...sources, merge, inputOf(merge)].map((op) => message(1, op)));
+  return Buffer.concat([...ops.values(), inputOf(result)].map((op) => message(1, op)));
+}
+
+/** The op, put behind those that it needs. */
+function opOf(llb: Llb, ops: Map<string, Uint8Array>): Uint8Array {
+  let op: Uint8Array;
+  if ("image" in llb) {
+    op = message(3, message(1, `docker-image://${llb.image}`));
+  } else if ("merge" in llb) {
+    const inputs = llb.merge.map((one) => inputOf(opOf(one, ops)));
+    // MergeOp names its inputs by number.
+    const numbers = inputs.map((_, number) => message(1, int(1, number)));
+    op = Buffer.concat([...inputs, message(6, Buffer.concat(numbers))]);
+  } else {
+    const inputs = llb.diff.map((one) => inputOf(opOf(one, ops)));
+    op = Buffer.concat([...inputs, message(7, [message(1, int(1, 0)), message(2, int(1, 1))])]);
+  }
+  ops.set(digestOf(op), op);
+  return op;
 }
 
 /** Of an op: the output 0 of another. */
@@ -15,9 +37,17 @@ function inputOf(op: Uint8Array): Buffer {
   return message(1, message(1, digestOf(op)));
 }
 
+/** A small number as a field; 0 is not written. */
+function int(field: number, value: number): Uint8Array {
+  return value === 0 ? Buffer.alloc(0) : Buffer.from([field << 3, value]);
+}
+
 /** A length-delimited field of protobuf. */
-function message(field: number, content: string | Uint8Array): Buffer {
-  const bytes = Buffer.from(content);
+function message(field: number, content: string | Uint8Array | readonly Uint8Array[]): Buffer {
+  const bytes =
+    typeof content === "string" || content instanceof Uint8Array
+      ? Buffer.from(content)
+      : Buffer.concat(content as readonly Uint8Array[]);
   const length: number[] = [];
   for (let rest = bytes.length; ; rest >>= 7) {
     if (rest < 128) {

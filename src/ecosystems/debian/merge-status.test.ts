@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { mergeStatus } from "./merge-status.ts";
+import { describe, expect, test } from "vitest";
+import { mergeStatus, uniteStatus } from "./merge-status.ts";
 
 const paragraph = (name: string, version: string, architecture = "amd64") =>
   `Package: ${name}\nStatus: install ok installed\nArchitecture: ${architecture}\nVersion: ${version}\nDescription: odd\n  spacing\n .\n`;
@@ -35,4 +35,43 @@ test("a damaged database is named", () => {
       message: expect.stringContaining("base x: status"),
     }),
   );
+});
+
+describe("two databases", () => {
+  const unite = (below: string[], added: string[], over: string[] = []) =>
+    uniteStatus(
+      { below: below.join("\n"), added: added.join("\n"), over: over.join("\n") },
+      "amd64",
+      "a and b",
+    );
+
+  test("have the packages of both, once; of two versions the later one's, and it is told", () => {
+    const { text, conflicts } = unite(
+      [paragraph("zlib1g", "1"), paragraph("libc6", "2.36-1")],
+      [paragraph("libc6", "2.36-9"), paragraph("zlib1g", "1"), paragraph("curl", "8")],
+    );
+    expect(text).toBe(
+      [paragraph("zlib1g", "1"), paragraph("libc6", "2.36-9"), paragraph("curl", "8"), ""].join("\n"),
+    );
+    expect(conflicts).toEqual([{ name: "libc6", was: "2.36-1", is: "2.36-9" }]);
+  });
+
+  test("a difference brings what it installed, takes what it removed, and leaves what it found", () => {
+    const over = [paragraph("libc6", "2.36-1"), paragraph("wget", "1"), paragraph("perl", "5")];
+    const { text, conflicts } = unite(
+      [paragraph("libc6", "2.41-1"), paragraph("wget", "1"), paragraph("perl", "5.1")],
+      [paragraph("libc6", "2.36-1"), paragraph("git", "2")],
+      over,
+    );
+    expect(text).toBe(
+      [paragraph("libc6", "2.41-1"), paragraph("perl", "5.1"), paragraph("git", "2"), ""].join("\n"),
+    );
+    expect(conflicts).toEqual([]);
+  });
+
+  test("packages of two architectures are two, and both are kept", () => {
+    const both = [paragraph("libc6", "1"), paragraph("libc6", "1", "i386")];
+    const { text } = unite([paragraph("libc6", "1")], both);
+    expect(text).toBe([...both, ""].join("\n"));
+  });
 });

@@ -159,7 +159,8 @@ async function runInside(
   const made = missing(request.cwd);
   const isMounted = targets.some((target) => `${request.cwd}/`.startsWith(`${target}/`));
   const cwdFolders = isMounted ? [] : made;
-  assertDirectory(root, request.cwd, cwdFolders);
+  // What is mounted there cannot be seen from here.
+  if (!isMounted) assertDirectory(root, request.cwd, cwdFolders);
   const kept = new Set(cwdFolders);
   const stubs = [...new Set(targets.flatMap(missing))];
   const members = [

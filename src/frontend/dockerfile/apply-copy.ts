@@ -1,10 +1,10 @@
 import { usageError } from "../../errors.ts";
+import { cleanPath, destinationPath, parentsPath, sourcePath } from "../../graph/paths.ts";
 import type { CopySourceOp, FileSource } from "../../graph/stages.ts";
 import { isMode } from "./chmod.ts";
 import { parseGitSource } from "./git-source.ts";
 import { isIgnored } from "./ignored.ts";
 import type { CopyInstruction, CopySource, InstructionHead, Text } from "./instructions.ts";
-import { cleanPath, destinationPath, parentsPath, sourcePath } from "./paths.ts";
 import type { StageState } from "./stage-state.ts";
 import { expandOrThrow, type Surroundings, warnOfMissing } from "./surroundings.ts";
 

@@ -1,17 +1,15 @@
 import { usageError } from "../../errors.ts";
+import { AGENT_SOCKET, DEFAULT_SHELL, SECRET_FOLDER } from "../../graph/mount-places.ts";
+import { cleanPath, joinPath, sourcePath } from "../../graph/paths.ts";
 import type { RunStep, StepMount } from "../../graph/stages.ts";
 import { heredocText, parseHeredocMark } from "./heredocs.ts";
 import type { InstructionHead, RunInstruction, Text } from "./instructions.ts";
 import { type MountFlag, mountFrom, readMount } from "./mounts.ts";
-import { cleanPath, joinPath, sourcePath } from "./paths.ts";
 import type { StageState } from "./stage-state.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-const DEFAULT_SHELL: readonly string[] = ["/bin/sh", "-c"];
-/** Where scripts of heredocs are while they run, and agents' sockets. */
+/** Where scripts of heredocs are while they run. */
 const SCRIPT_FOLDER = "/dev/pipes";
-const SOCKET = "/run/buildkit/ssh_agent";
-const SECRET_FOLDER = "/run/secrets";
 
 /** An argv that hands `text` to the stage's shell. */
 export function inShell(state: StageState, text: string): readonly string[] {
@@ -97,7 +95,7 @@ function mountOf(
   const isRequired = flag.isRequired === true;
   if (flag.type === "secret") return secretOf(flag, state);
   if (flag.type === "ssh") {
-    const target = isGiven(flag.target) ? atFolder(state, flag.target) : `${SOCKET}.${sockets}`;
+    const target = isGiven(flag.target) ? atFolder(state, flag.target) : `${AGENT_SOCKET}.${sockets}`;
     return { type: "ssh", id: flag.id || "default", target, mode: mode ?? 0o600, uid, gid, isRequired };
   }
   const target = targetOf(flag, state, where);

@@ -1,11 +1,11 @@
 import { usageError } from "../../errors.ts";
+import { cleanPath, nextWorkdir } from "../../graph/paths.ts";
 import { nearest } from "../../nearest.ts";
 import { applyCopy } from "./apply-copy.ts";
 import { applyRun } from "./apply-run.ts";
 import { applyCommand, applyExpose, applyHealthcheck } from "./apply-settings.ts";
 import { plainList } from "./go-text.ts";
 import type { ArgInstruction, Instruction, InstructionHead, Pair, Text } from "./instructions.ts";
-import { cleanPath, nextWorkdir } from "./paths.ts";
 import { isSignal, SIGNAL_NAMES } from "./signals.ts";
 import type { StageState } from "./stage-state.ts";
 import { putIn, type Surroundings } from "./surroundings.ts";

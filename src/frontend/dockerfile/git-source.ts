@@ -1,5 +1,5 @@
+import { cleanPath } from "../../graph/paths.ts";
 import type { CopySourceOp } from "../../graph/stages.ts";
-import { cleanPath } from "./paths.ts";
 
 type GitSource = Extract<CopySourceOp, { readonly kind: "git" }>;
 /** `keepsGitFolder` only where the URL says so. */

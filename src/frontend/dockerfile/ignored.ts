@@ -1,5 +1,5 @@
 import { askRulesAlone, type IgnoreRule } from "../../context/docker-ignore.ts";
-import { sourcePath } from "./paths.ts";
+import { sourcePath } from "../../graph/paths.ts";
 
 /** What leaves out all there is. */
 const EVERYTHING: readonly string[] = ["*", "**", "**/*"];

@@ -1,7 +1,7 @@
+import { parseByteSize } from "../../byte-size.ts";
 import { csvFields } from "../../csv.ts";
 import { usageError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
-import { parseByteSize } from "./byte-size.ts";
 import type { Text } from "./instructions.ts";
 
 const TYPES = ["bind", "cache", "tmpfs", "secret", "ssh"] as const;

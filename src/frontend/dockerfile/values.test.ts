@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseByteSize } from "./byte-size.ts";
+import { parseByteSize } from "../../byte-size.ts";
+import { destinationPath, nextWorkdir, parentsPath, sourcePath } from "../../graph/paths.ts";
 import { isMode } from "./chmod.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { quoteText } from "./go-text.ts";
-import { destinationPath, nextWorkdir, parentsPath, sourcePath } from "./paths.ts";
 import { parsePorts } from "./ports.ts";
 import { isSignal } from "./signals.ts";
 

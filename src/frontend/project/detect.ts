@@ -1,15 +1,18 @@
 import { statSync } from "node:fs";
 import { basename, dirname, isAbsolute, relative, resolve } from "node:path";
 import { usageError } from "../../errors.ts";
+import type { DefinedStage, DefinedStages, PackageSet } from "../../graph/defined-stages.ts";
 import type { Base, PythonInstall } from "../../graph/definition.ts";
 import type { Spec } from "../spec/schema.ts";
-import { fullReference, type LoadedSpec, type SpecSettings, sourceByName } from "../spec/to-definition.ts";
+import { fullReference, sourceByName } from "../spec/to-definition.ts";
+import type { LoadedSpec } from "../spec/to-loaded-spec.ts";
 import { chooseBase } from "./choose-base.ts";
 import type { ProjectForm } from "./flags.ts";
-import type { DetectOptions, LoadedProject } from "./loaded-project.ts";
+import type { DetectOptions, LoadedProject, LoadedStages } from "./loaded-project.ts";
 import { openProject, type ProjectFiles, readText } from "./project-files.ts";
 import { pythonProject } from "./python-project.ts";
 import { pythonStatements } from "./python-statements.ts";
+import type { PythonStatement } from "./suite.ts";
 
 /** Names in the order of preference. */
 const BUILDER_FILES = ["cambium.ts", "cambium.mts", "cambium.js", "cambium.mjs"];
@@ -105,39 +108,88 @@ async function fromFile(files: ProjectFiles, file: string, options: DetectOption
   });
 }
 
-/** A base that the spec leaves open follows the project's Python, as it does without configuration. */
 function fromSpec(
   files: ProjectFiles,
   file: string,
   kind: "builder" | "spec",
-  { definition, settings }: LoadedSpec,
+  { definition, settings, stages }: LoadedSpec,
   options: DetectOptions,
 ): LoadedProject {
-  const python = definition.python && withOptions(definition.python, options);
-  const stated = python === undefined ? [] : pythonStatements(files, python.source, options.python);
-  const named = options.base === undefined ? namedBase(definition.base, settings) : { from: options.base };
-  const chosen = python === undefined && named === undefined ? undefined : chooseBase(stated, named ?? {});
-  const base = chosen === undefined ? definition.base : rebased(definition.base, chosen.base);
+  const { isBaseSet } = settings;
+  const main = settled(files, { ...definition, isBaseSet }, options);
+  const { base, python, chosen } = main;
+  const loadedStages = stages && settledStages(files, stages, options);
   return {
     definition: { ...definition, base, ...(python && { python }) },
-    settings: { ...settings, isBaseSet: named !== undefined },
+    ...(loadedStages && { stages: loadedStages }),
+    settings: { ...settings, isBaseSet: main.isBaseSet },
     context: {
       root: files.root,
       ignoreFiles: settings.gitignore ? ["dockerignore", "gitignore"] : ["dockerignore"],
       exclude: [],
     },
     kind,
-    files: [...new Set([file, ...files.read, ...(python ? pathsOf(python) : [])])].sort(),
+    files: [
+      ...new Set([
+        ...[file, ...files.read, ...pathsOf(python)],
+        ...(loadedStages?.stages ?? []).flatMap((stage) => pathsOf(packagesOf(stage)?.python)),
+      ]),
+    ].sort(),
     ...(files.names.has("cambium.lock") && { lockFile: "cambium.lock" }),
     notices: chosen?.notices ?? [],
-    pythonStatements: stated,
+    pythonStatements: main.stated,
     ...(chosen?.python !== undefined && { python: chosen.python }),
-    explanation: `${file}; ${chosen?.explanation ?? (base.kind === "debian" ? `Debian ${base.suite}` : base.reference)}`,
+    explanation: `${file}; ${chosen?.explanation ?? explained(base, loadedStages)}`,
   };
 }
 
-function namedBase(base: Base, settings: SpecSettings): Pick<Spec, "debian" | "from"> | undefined {
-  if (!settings.isBaseSet) return undefined;
+function explained(base: Base, stages: DefinedStages | undefined): string {
+  const own = stages?.stages[stages.target]?.base;
+  if (own?.kind === "stage") return `stage ${stages?.stages[own.stage]?.name}`;
+  if (own !== undefined && own.kind !== "packages") return own.kind;
+  return base.kind === "debian" ? `Debian ${base.suite}` : base.reference;
+}
+
+/** A base that was left open follows the project's Python. */
+function settled(
+  files: ProjectFiles,
+  { base, python: written, isBaseSet }: PackageSet,
+  options: DetectOptions,
+) {
+  const python = written && withOptions(written, options);
+  const stated = python === undefined ? [] : pythonStatements(files, python.source, options.python);
+  const named = options.base === undefined ? namedBase(base, isBaseSet) : { from: options.base };
+  const chosen = python === undefined && named === undefined ? undefined : chooseBase(stated, named ?? {});
+  return {
+    ...{ python, stated, chosen, isBaseSet: named !== undefined },
+    base: chosen === undefined ? base : rebased(base, chosen.base),
+  };
+}
+
+/** Flags speak of the image's own packages; which Python is built for holds for all. */
+function settledStages(files: ProjectFiles, stages: DefinedStages, options: DetectOptions): LoadedStages {
+  const statements = new Map<number, readonly PythonStatement[]>();
+  const others = options.python === undefined ? {} : { python: options.python };
+  const all = stages.stages.map((stage, index): DefinedStage => {
+    const packages = packagesOf(stage);
+    if (packages === undefined) return stage;
+    const { base, python, stated, isBaseSet } = settled(files, packages, stage.isImage ? options : others);
+    statements.set(index, stated);
+    const { users } = packages;
+    return {
+      ...stage,
+      base: { kind: "packages", packages: { base, users, isBaseSet, ...(python && { python }) } },
+    };
+  });
+  return { stages: all, target: stages.target, statements };
+}
+
+function packagesOf({ base }: DefinedStage): PackageSet | undefined {
+  return base.kind === "packages" ? base.packages : undefined;
+}
+
+function namedBase(base: Base, isBaseSet: boolean): Pick<Spec, "debian" | "from"> | undefined {
+  if (!isBaseSet) return undefined;
   return base.kind === "image" ? { from: base.reference } : { debian: base.suite };
 }
 
@@ -157,7 +209,9 @@ function withOptions(python: PythonInstall, { extras = [], groups = [] }: Detect
   };
 }
 
-function pathsOf({ source }: PythonInstall): readonly string[] {
+function pathsOf(python: PythonInstall | undefined): readonly string[] {
+  if (python === undefined) return [];
+  const { source } = python;
   if (source.kind === "specifiers") return [];
   return source.kind === "requirements" ? source.paths : [source.path];
 }

@@ -1,7 +1,7 @@
 import { usageError } from "../../errors.ts";
 
-/** What a project is written as, as far as flags care: `spec` is a cambium.yaml or a cambium.ts. */
-export type ProjectForm = "dockerfile" | "spec" | "python";
+/** What a project is written as, as far as flags care: `spec` is a cambium.yaml or a cambium.ts, `stages` one with stages. */
+export type ProjectForm = "dockerfile" | "stages" | "spec" | "python";
 
 type FlagRule = {
   /** Where it means something. */
@@ -11,27 +11,29 @@ type FlagRule = {
 };
 
 const DOCKERFILE = ["dockerfile"] as const;
-const PACKAGES = ["spec", "python"] as const;
+const STEPS = ["dockerfile", "stages"] as const;
+const PACKAGES = ["stages", "spec", "python"] as const;
 const NAME_ONE = "Leave it out, or name a Dockerfile with -f.";
+const NAME_STEPS = "Leave it out, or name a Dockerfile, or a cambium.yaml with stages, with -f.";
 
 /**
  * Flags that not every kind of project understands; all others are for all. One that would change nothing is refused:
  * who gives it believes that it does.
  */
 const RULES: Readonly<Record<string, FlagRule>> = {
-  "--target": { forms: DOCKERFILE, instead: NAME_ONE },
+  "--target": { forms: STEPS, instead: NAME_STEPS },
   "--build-arg": { forms: DOCKERFILE, instead: NAME_ONE },
   "--build-context": { forms: DOCKERFILE, instead: NAME_ONE },
-  "--secret": { forms: DOCKERFILE, instead: NAME_ONE },
-  "--ssh": { forms: DOCKERFILE, instead: NAME_ONE },
-  "--network": { forms: DOCKERFILE, instead: NAME_ONE },
-  "--allow": { forms: DOCKERFILE, instead: NAME_ONE },
+  "--secret": { forms: STEPS, instead: NAME_STEPS },
+  "--ssh": { forms: STEPS, instead: NAME_STEPS },
+  "--network": { forms: STEPS, instead: NAME_STEPS },
+  "--allow": { forms: STEPS, instead: NAME_STEPS },
   "--ca-bundle": {
-    forms: DOCKERFILE,
-    instead: `${NAME_ONE} SSL_CERT_FILE is for what Cambium itself fetches.`,
+    forms: STEPS,
+    instead: `${NAME_STEPS} SSL_CERT_FILE is for what Cambium itself fetches.`,
   },
-  "--on-error": { forms: DOCKERFILE, instead: NAME_ONE },
-  "--no-cache=STAGE": { forms: DOCKERFILE, instead: "Write --no-cache alone, or name a Dockerfile with -f." },
+  "--on-error": { forms: STEPS, instead: NAME_STEPS },
+  "--no-cache=STAGE": { forms: STEPS, instead: "Write --no-cache alone, or name a Dockerfile with -f." },
   "--python": {
     forms: PACKAGES,
     instead: "Write the version into FROM, with an ARG before it where it is to be given: --build-arg.",
@@ -55,9 +57,15 @@ const RULES: Readonly<Record<string, FlagRule>> = {
 
 const FORMS: Readonly<Record<ProjectForm, string>> = {
   dockerfile: "a Dockerfile",
-  spec: "a cambium.yaml or cambium.ts",
+  stages: "a cambium.yaml or cambium.ts",
+  spec: "a cambium.yaml or cambium.ts without stages",
   python: "a Python project",
 };
+
+/** Once the project is read: a spec may have stages. */
+export function formOf(found: ProjectForm, { stages }: { readonly stages?: unknown }): ProjectForm {
+  return found === "spec" && stages !== undefined ? "stages" : found;
+}
 
 /** @throws CambiumError `FLAG_UNFIT` for the first of the given flags that a project of this form does not know. */
 export function assertFlagsFit(flags: readonly string[], form: ProjectForm): void {

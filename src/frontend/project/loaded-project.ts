@@ -1,4 +1,5 @@
 import type { IgnoreFileKind } from "../../context/walk.ts";
+import type { DefinedStages } from "../../graph/defined-stages.ts";
 import type { Definition } from "../../graph/definition.ts";
 import type { SpecSettings } from "../spec/to-definition.ts";
 import type { PythonStatement } from "./suite.ts";
@@ -23,9 +24,16 @@ export type ContextSettings = {
   readonly exclude: readonly string[];
 };
 
+export type LoadedStages = DefinedStages & {
+  /** What the project says of the Python of stages with packages, by number. */
+  readonly statements: ReadonlyMap<number, readonly PythonStatement[]>;
+};
+
 /** A project, read: all that a build needs to know of what people wrote. */
 export type LoadedProject = {
   readonly definition: Definition;
+  /** Of an image in stages; `definition` is then only what the image's own packages are. */
+  readonly stages?: LoadedStages;
   readonly settings: SpecSettings;
   readonly context: ContextSettings;
   readonly kind: ProjectKind;

@@ -25,7 +25,6 @@ const KNOWN_ELSEWHERE: Readonly<Record<string, string>> = {
   image: "The base is `debian:` or `from:`, the image's name is `tags:`.",
   pip: "Python distributions are `python:`, for example `python: requirements.txt`.",
   requirements: "Write it below `python:`, as in `python: requirements.txt`.",
-  run: "Nothing runs while an image is computed; `apt:`, `python:` and `copy:` put files into it.",
   command: "The command is `cmd:`.",
   ports: "Ports are `expose:`.",
   environment: "Environment variables are `env:`.",

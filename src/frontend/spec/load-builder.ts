@@ -2,7 +2,7 @@ import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 import { type CambiumError, messageOf, usageError } from "../../errors.ts";
 import { isImage } from "./builder.ts";
-import type { LoadedSpec } from "./to-definition.ts";
+import type { LoadedSpec } from "./to-loaded-spec.ts";
 
 /**
  * Runs a `cambium.ts` and gives what its default export describes: an image, a function that gives one, or a promise.

@@ -1,10 +1,7 @@
 import { z } from "zod";
+import { env, fromImage, id, mode, noNul, owner, scalar, stageName, strings, text } from "./primitives.ts";
+import { git, http, run } from "./step-schema.ts";
 
-const text = z.string().min(1);
-const strings = z.union([text, z.array(text)]);
-const noNul = z.string().refine((value) => !value.includes("\0"), "must not contain NUL");
-
-const id = z.int().min(0).max(4_294_967_294);
 const accountName = z
   .string()
   // What useradd of Debian's shadow accepts by default, so that other tools in the image agree.
@@ -36,7 +33,7 @@ const debian = z
 
 const from = text.meta({
   description:
-    "The base: an image of a registry, by tag or digest, in place of `debian`. Its layers keep their bytes, and its settings are inherited as Docker does.",
+    "The base: an image of a registry, by tag or digest, in place of `debian`. Its layers keep their bytes, and its settings are inherited as Docker does. `scratch` is nothing at all.",
   examples: ["python:3.12-slim", "registry.example/team/base@sha256:…"],
 });
 
@@ -66,23 +63,18 @@ const python = z.union([text, pythonObject]).meta({
   examples: ["requirements.txt", { uv: "uv.lock", groups: ["prod"] }, { packages: ["flask>=3"] }],
 });
 
-const mode = z
-  .union([
-    z.string().regex(/^(0o?)?[0-7]{3,4}$/, "must be octal digits, such as 0755"),
-    z.int().min(0).max(0o7777),
-  ])
-  .meta({
-    description: "Permission bits in octal, such as 0644. Directories get x wherever this has r.",
-  });
 const copyObject = z.strictObject({
   from: strings.meta({
-    description: "Paths in the build context; `*`, `?`, `[a-z]` and `**` are wildcards.",
+    description:
+      "Paths in the build context, or in the stage or image that is named; `*`, `?`, `[a-z]` and `**` are wildcards.",
   }),
+  stage: stageName.optional().meta({ description: "Takes the files from this stage." }),
+  image: fromImage.optional(),
   to: text.optional().meta({
     description:
       "Path in the image; relative ones start at `workdir`. With a slash at the end, a directory. Default: `workdir`.",
   }),
-  owner: text.optional().meta({ description: "`user`, `user:group` or numbers. Default: root." }),
+  owner: owner.optional(),
   chmod: mode.optional(),
   exclude: z.array(text).optional().meta({ description: "Patterns to leave out, as in .dockerignore." }),
 });
@@ -93,12 +85,6 @@ const copy = z.union([text, copyObject, z.array(copyItem)]).meta({
   examples: [".", [".:/app", { from: "data/*.csv", to: "/data/", owner: "app" }]],
 });
 
-const envName = z.string().regex(/^[^=\0]+$/, "must be a variable's name");
-const scalar = z.union([noNul, z.number(), z.boolean()]);
-const env = z.record(envName, scalar).meta({
-  description: "Environment variables, taken as written: `1.10` stays `1.10`, `$NAME` is not expanded.",
-  examples: [{ LOG_LEVEL: "info" }],
-});
 const label = z.record(text, scalar).meta({
   description: "Labels of the image, taken as written.",
   examples: [{ "org.opencontainers.image.licenses": "Apache-2.0" }],
@@ -132,27 +118,55 @@ const port = z.union([
 ]);
 const volumePath = z.string().startsWith("/", "must be an absolute path");
 
-const shape = {
+const stepItem = z.strictObject({
+  copy: copy.optional(),
+  run: run.optional(),
+  http: http.optional(),
+  git: git.optional(),
+  merge: z
+    .union([stageName, z.array(stageName).min(1)])
+    .optional()
+    .meta({ description: "Lays what these stages hold over the files, in order." }),
+});
+const steps = z.array(stepItem).meta({
+  description:
+    "What changes the files above the packages, in this order; each item is one of `copy`, `run`, `http`, `git`, `merge`. In place of `copy` and `run` at the top.",
+  examples: [[{ copy: "setup.sh:/" }, { run: "sh /setup.sh" }, { copy: "." }]],
+});
+const baseStage = stageName.meta({
+  description: "The base: what a stage came to, in place of `debian` and `from`.",
+  examples: ["build"],
+});
+const diff = z
+  .strictObject({
+    lower: stageName.meta({ description: "The stage to compare with." }),
+    upper: stageName.meta({ description: "The stage whose changes are meant." }),
+  })
+  .meta({
+    description: "The base: what one stage changed against another, and nothing else.",
+    examples: [{ lower: "base", upper: "built" }],
+  });
+const apt = z.array(debianPackage).meta({
+  description: "Debian packages beyond the base. Their maintainer scripts do not run.",
+  examples: [["libgomp1", "curl"]],
+});
+const workdir = z
+  .string()
+  .startsWith("/", "must be an absolute path")
+  .meta({
+    description: "Where the command runs. Default: `/app` with Python, else `/`.",
+    examples: ["/app"],
+  });
+
+/** What an image is that is composed of packages and files. */
+const imageWords = {
   debian: debian.optional(),
   from: from.optional(),
-  apt: z
-    .array(debianPackage)
-    .optional()
-    .meta({
-      description: "Debian packages beyond the base. Their maintainer scripts do not run.",
-      examples: [["libgomp1", "curl"]],
-    }),
+  apt: apt.optional(),
   python: python.optional(),
   copy: copy.optional(),
   env: env.optional(),
-  workdir: z
-    .string()
-    .startsWith("/", "must be an absolute path")
-    .optional()
-    .meta({
-      description: "Where the command runs. Default: `/app` with Python, else `/`.",
-      examples: ["/app"],
-    }),
+  workdir: workdir.optional(),
   user: user.optional(),
   users: users.optional(),
   entrypoint: argv.optional().meta({
@@ -187,6 +201,22 @@ const shape = {
     ])
     .optional()
     .meta({ description: "The signal that ends the program.", examples: ["SIGINT"] }),
+};
+
+const stageWords = {
+  ...imageWords,
+  stage: baseStage.optional(),
+  diff: diff.optional(),
+  run: run.optional(),
+  steps: steps.optional(),
+};
+const stages = z.record(stageName, z.strictObject(stageWords)).meta({
+  description:
+    "Images that are made on the way, by name, with the same words; `stage: NAME` takes files from one or stands on it. One that is not needed is not made.",
+  examples: [{ build: { debian: "bookworm", apt: ["gcc", "libc6-dev"], run: "cc -o /app app.c" } }],
+});
+
+const projectWords = {
   platforms: z
     .array(z.enum(["linux/amd64", "linux/arm64"]))
     .min(1)
@@ -207,11 +237,12 @@ const shape = {
 };
 
 /** All that `cambium.yaml` and the builder can say. Unknown keys are refused. */
-export const specSchema = z.strictObject(shape);
+export const specSchema = z.strictObject({ ...stageWords, stages: stages.optional(), ...projectWords });
 
-/** `[tool.cambium]` of a pyproject.toml: the same words, and one that only makes sense there. */
+/** `[tool.cambium]` of a pyproject.toml: the same words but for those that need stages, and one that only makes sense there. */
 export const toolSchema = z.strictObject({
-  ...shape,
+  ...imageWords,
+  ...projectWords,
   package: z.boolean().optional().meta({
     description: "Whether the project itself is installed. Default: when it has a build system.",
   }),
@@ -222,3 +253,6 @@ export type Spec = z.infer<typeof specSchema>;
 export type ToolSettings = z.infer<typeof toolSchema>;
 export type PythonSpec = z.infer<typeof pythonObject>;
 export type CopySpec = z.infer<typeof copyObject>;
+export type StepSpec = z.infer<typeof stepItem>;
+/** A stage, or the image itself as far as its words are those of a stage. */
+export type StageSpec = Pick<Spec, keyof typeof stageWords>;

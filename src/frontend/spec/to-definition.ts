@@ -15,7 +15,7 @@ import { comparePaths } from "../../layer/entry.ts";
 import { type Platform, parsePlatform } from "../../platform.ts";
 import { splitCommand } from "./command.ts";
 import { DEFAULT_SUITE, DEFAULT_WORKDIR, isDebianAccount, VENV } from "./defaults.ts";
-import type { CopySpec, PythonSpec, Spec } from "./schema.ts";
+import type { CopySpec, PythonSpec, Spec, StageSpec } from "./schema.ts";
 
 /** What is said beside the image itself: defaults for flags of the same meaning. */
 export type SpecSettings = {
@@ -28,19 +28,8 @@ export type SpecSettings = {
   readonly gitignore: boolean;
 };
 
-export type LoadedSpec = { readonly definition: Definition; readonly settings: SpecSettings };
-
-/** Says where a top-level key stands, for messages: `cambium.yaml:3:5`. */
-export type WhereKey = (key: string) => string;
-
-/**
- * Brings the short forms into one and fills in the defaults.
- * @throws CambiumError `SPEC_INVALID` for what the schema alone cannot see.
- */
-export function toLoadedSpec(spec: Spec, where: WhereKey): LoadedSpec {
-  const python = spec.python === undefined ? undefined : pythonInstall(spec.python, where("python"));
-  return { definition: toDefinition(spec, python, [], where), settings: toSettings(spec) };
-}
+/** Says where something stands that was written, for messages: `cambium.yaml:3:5`. The first is a top-level key. */
+export type WhereKey = (key: string, ...path: readonly PropertyKey[]) => string;
 
 export function toSettings(spec: Spec): SpecSettings {
   return {
@@ -59,18 +48,23 @@ export function toDefinition(
   before: readonly FileOp[],
   where: WhereKey,
 ): Definition {
-  const workdir = spec.workdir ?? (python === undefined ? undefined : DEFAULT_WORKDIR);
+  const workdir = workdirOf(spec);
   return {
     base: baseOf(spec, where),
     ...(python !== undefined && { python }),
-    files: [...before, ...copies(spec.copy).map((copy) => copyOp(copy, workdir ?? "/"))],
+    files: [...before, ...copiesOf(spec.copy).map((copy) => copyOp(copy, workdir ?? "/", where("copy")))],
     users: userOps(spec, where("users")),
     config: configOp(spec, workdir, where),
   };
 }
 
+/** Where commands run and relative paths begin, as far as it is written. */
+export function workdirOf({ workdir, python }: Pick<Spec, "workdir" | "python">): string | undefined {
+  return workdir ?? (python === undefined ? undefined : DEFAULT_WORKDIR);
+}
+
 /** @throws CambiumError `SPEC_INVALID` with two bases; `REFERENCE_SYNTAX`. */
-function baseOf(spec: Spec, where: WhereKey): Base {
+export function baseOf(spec: StageSpec, where: WhereKey): Base {
   if (spec.from === undefined) return debianBase(spec);
   if (spec.debian !== undefined) {
     throw usageError(
@@ -88,7 +82,7 @@ export function fullReference(text: string, where: string): string {
   return formatReference(withDefaultTag(parseReference(text, where)));
 }
 
-function debianBase(spec: Spec): DebianBase {
+function debianBase(spec: StageSpec): DebianBase {
   const debian =
     typeof spec.debian === "string" ? { suite: spec.debian } : (spec.debian ?? { suite: DEFAULT_SUITE });
   return {
@@ -149,7 +143,8 @@ export function sourceByName(path: string, where: string): PythonSource {
   );
 }
 
-function copies(copy: Spec["copy"]): CopySpec[] {
+/** Every copy as a mapping. */
+export function copiesOf(copy: Spec["copy"]): CopySpec[] {
   if (copy === undefined) return [];
   return (Array.isArray(copy) ? copy : [copy]).map((item) =>
     typeof item === "string" ? copyFromText(item) : item,
@@ -162,18 +157,34 @@ function copyFromText(text: string): CopySpec {
   return colon <= 0 ? { from: text } : { from: text.slice(0, colon), to: text.slice(colon + 1) };
 }
 
-function copyOp(copy: CopySpec, workdir: string): FileOp {
-  const to = copy.to ?? "./";
-  const chmod =
-    typeof copy.chmod === "string" ? Number.parseInt(copy.chmod.replace(/^0o/, ""), 8) : copy.chmod;
+function copyOp(copy: CopySpec, workdir: string, where: string): FileOp {
+  if (copy.stage !== undefined || copy.image !== undefined) {
+    throw usageError(
+      "SPEC_INVALID",
+      `${where}: copy: files of a stage or an image cannot be taken here`,
+      "Write the image in a cambium.yaml.",
+    );
+  }
+  const chmod = copy.chmod === undefined ? undefined : modeOf(copy.chmod);
   return {
     op: "copy",
     sources: listOf(copy.from),
-    destination: to.startsWith("/") ? asDirectory(to, workdir) : absolute(workdir, to),
+    destination: destinationOf(copy.to, workdir),
     ...(copy.owner !== undefined && { owner: copy.owner }),
     ...(chmod !== undefined && { chmod }),
     ...(copy.exclude !== undefined && { exclude: copy.exclude }),
   };
+}
+
+/** Permission bits: octal digits, or the number itself. */
+export function modeOf(mode: string | number): number {
+  return typeof mode === "string" ? Number.parseInt(mode.replace(/^0o/, ""), 8) : mode;
+}
+
+/** Absolute, with what says that it is a directory. */
+export function destinationOf(to: string | undefined, workdir: string): string {
+  const path = to ?? "./";
+  return path.startsWith("/") ? asDirectory(path, workdir) : absolute(workdir, path);
 }
 
 /** The working directory is a directory, whether or not its name ends in a slash: a file copied there goes into it. */
@@ -186,7 +197,8 @@ function absolute(workdir: string, relative: string): string {
   return `${workdir.replace(/\/+$/, "")}/${relative.replace(/^(\.\/)+/, "").replace(/^\.$/, "")}`;
 }
 
-function userOps(spec: Spec, where: string): UserOp[] {
+/** @throws CambiumError `SPEC_INVALID` for a name that stands twice. */
+export function userOps(spec: StageSpec, where: string): UserOp[] {
   const users: UserOp[] = (spec.users ?? []).map(({ name, uid, gid, home, shell }) => ({
     name,
     ...(uid !== undefined && { uid }),
@@ -203,7 +215,7 @@ function userOps(spec: Spec, where: string): UserOp[] {
   return [...users, { name }];
 }
 
-function configOp(spec: Spec, workdir: string | undefined, where: WhereKey): ConfigOp {
+export function configOp(spec: Spec, workdir: string | undefined, where: WhereKey): ConfigOp {
   return {
     env: envOf(spec.env ?? {}, where("env")),
     ...(workdir !== undefined && { workdir }),
@@ -224,7 +236,7 @@ function configOp(spec: Spec, workdir: string | undefined, where: WhereKey): Con
 }
 
 /** As written; what the base says comes below it when the image is put together. */
-function envOf(env: Readonly<Record<string, unknown>>, where: string): [string, string][] {
+export function envOf(env: Readonly<Record<string, unknown>>, where: string): [string, string][] {
   const path = env.PATH;
   if (typeof path === "string" && /\$(PATH|\{PATH\})/.test(path)) {
     throw usageError(
@@ -241,7 +253,7 @@ function portOf(port: string | number): string {
   return text.includes("/") ? text : `${text}/tcp`;
 }
 
-function listOf<T>(value: T | readonly T[]): readonly T[] {
+export function listOf<T>(value: T | readonly T[]): readonly T[] {
   return Array.isArray(value) ? (value as readonly T[]) : [value as T];
 }
 

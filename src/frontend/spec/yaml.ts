@@ -2,14 +2,17 @@ import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument,
 import { usageError } from "../../errors.ts";
 import { checkSpec, type Locate } from "./check.ts";
 import { specSchema } from "./schema.ts";
-import { type LoadedSpec, toLoadedSpec } from "./to-definition.ts";
+import { type LoadedSpec, toLoadedSpec } from "./to-loaded-spec.ts";
 
 /** A settings file of a megabyte is something else by mistake. */
 const MAX_BYTES = 1 << 20;
 
+const VERBATIM: ReadonlySet<string> = new Set(["chmod", "mode", "ref", "commit"]);
+
 /** Values taken as written: `1.10` is no number in an env, and YAML 1.2 reads a mode of `0644` as decimal. */
 function isVerbatim(path: readonly string[]): boolean {
-  return path.at(-1) === "chmod" || (path.length === 2 && (path[0] === "env" || path[0] === "label"));
+  const [parent, key] = path.slice(-2);
+  return parent === "env" || (parent === "label" && path.length === 2) || VERBATIM.has(key ?? path[0] ?? "");
 }
 
 /**
@@ -43,7 +46,7 @@ export function parseSpecYaml(text: string, file: string): LoadedSpec {
   const root = document.contents as Node | null;
   const input = root === null ? {} : toData(root, [], at);
   const locate: Locate = (path, isKey) => at(offsetOf(root, path, isKey));
-  return toLoadedSpec(checkSpec(specSchema, input ?? {}, locate), (key) => locate([key], false));
+  return toLoadedSpec(checkSpec(specSchema, input ?? {}, locate), (...path) => locate(path, false));
 }
 
 function toData(node: unknown, path: readonly string[], at: (offset: number) => string): unknown {

@@ -1,7 +1,13 @@
 import type { Engine } from "../../engine/embedded/engine.ts";
 import type { FolderContent } from "../../engine/embedded/host-folders.ts";
 import { usageError } from "../../errors.ts";
-import type { CacheMount, FileSource, RunStep, StepPlace } from "../../graph/stages.ts";
+import {
+  type CacheMount,
+  type FileSource,
+  type RunStep,
+  type StepPlace,
+  whereOf,
+} from "../../graph/stages.ts";
 import type { ImageTree } from "../../image/image-tree.ts";
 import { type HeldMount, type MountOwner, Mounts, type MountUse, mountName } from "../../store/mounts.ts";
 import type { Store } from "../../store/store.ts";
@@ -85,7 +91,7 @@ export async function holdCacheMounts(
         engine.makeFolder(folder, contentOf(seeded?.mount ?? mount, seeds), signal);
       const told = tellLater(
         emit,
-        `line ${step.line}: waits for the cache mount ${use.id}, which another step uses`,
+        `${whereOf(step)}: waits for the cache mount ${use.id}, which another step uses`,
       );
       try {
         const waiting = { signal, onWait: told.start };
@@ -143,7 +149,7 @@ function warnOfSharing({ mount, use }: StepCache, step: StepPlace, emit: Workben
   emit({
     type: "warning",
     code: "MOUNT_SHARED",
-    message: `line ${step.line}: all projects share the cache mount ${mount.id} at ${mount.target}`,
+    message: `${whereOf(step)}: all projects share the cache mount ${mount.id} at ${mount.target}`,
     hint: `What is there belongs to one project: write an id without ${SHARED_PREFIX}`,
   });
 }

@@ -1,4 +1,4 @@
-import { parseChmod } from "../../context/chmod.ts";
+import { type Chmod, parseChmod } from "../../context/chmod.ts";
 import type { ContentSource } from "../../context/content-source.ts";
 import {
   type CopySelection,
@@ -10,10 +10,14 @@ import {
 import { sourceTree } from "../../context/source-tree.ts";
 import { TargetTree } from "../../context/target-tree.ts";
 import { unpackInto } from "../../context/unpack-into.ts";
-import type { CopySourceOp, CopyStep, FileSource, StepPlace } from "../../graph/stages.ts";
+import {
+  type CopySourceOp,
+  type CopyStep,
+  type FileSource,
+  type StepPlace,
+  whereOf,
+} from "../../graph/stages.ts";
 import type { ImageTree } from "../../image/image-tree.ts";
-import { composeLayer } from "../../layer/compose.ts";
-import type { DirectoryEntry } from "../../layer/entry.ts";
 import type { Segment } from "../../layer/segment.ts";
 import { filesSegment } from "../files.ts";
 import type { PlannedLayer } from "../image-layers.ts";
@@ -22,6 +26,7 @@ import { archiveSource } from "./archive-source.ts";
 import { type AccountFiles, chownOwner } from "./copy-owner.ts";
 import { gitSource } from "./git-source.ts";
 import { httpSource } from "./http-source.ts";
+import { laidLayer } from "./laid-layer.ts";
 import { inlineSource } from "./made-sources.ts";
 
 export type CopyInput = {
@@ -55,12 +60,12 @@ export async function copyStep(
   input: CopyInput,
   bench: CopyBench,
 ): Promise<Segment> {
-  const where = `line ${step.line}`;
+  const where = whereOf(step);
   const target = new TargetTree(standsAlone(step) ? undefined : input.below);
   const to: CopyTarget = {
     destination: step.destination,
     ...(step.owner !== undefined && { owner: chownOwner(step.owner, input.accounts, where) }),
-    ...(step.chmod !== undefined && { chmod: parseChmod(step.chmod, where) }),
+    ...(step.chmod !== undefined && { chmod: chmodOf(step.chmod, step.opensDirectories, where) }),
   };
   for (const op of step.sources) await takeSource(op, { target, to, step }, input, bench);
   const label = {
@@ -68,6 +73,16 @@ export async function copyStep(
     ...(input.slot !== undefined && { slot: `${input.slot} ${step.text}` }),
   };
   return filesSegment(label, target.entries(), bench);
+}
+
+function chmodOf(text: string, opensDirectories: boolean | undefined, where: string): Chmod {
+  const { apply, parentMode } = parseChmod(text, where);
+  if (opensDirectories !== true || !/^[0-7]+$/.test(text)) return { apply, parentMode };
+  const opened = (mode: number) => mode | ((mode & 0o444) >> 2);
+  return {
+    apply: (mode, isDirectory) => (isDirectory ? opened(apply(mode, true)) : apply(mode, false)),
+    parentMode: opened(parentMode),
+  };
 }
 
 /** Into a layer that knows nothing of what is below. With `--chmod` BuildKit copies as if there were no `--link`. */
@@ -129,19 +144,6 @@ export function copyLayer(
   segment: Segment,
   below: ImageTree | undefined,
 ): PlannedLayer {
-  const directories = new Map<string, DirectoryEntry>();
-  for (const entry of segment.entries) if (entry.type === "directory") directories.set(entry.path, entry);
   const tree = standsAlone(step) ? undefined : below;
-  const asked = new Set(directories.keys());
-  for (const { path } of segment.entries) {
-    for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
-      const parent = path.slice(0, at);
-      if (asked.has(parent)) continue;
-      asked.add(parent);
-      const entry = tree?.entry(parent);
-      if (entry?.type === "directory") directories.set(parent, entry);
-    }
-  }
-  const segments = [{ segment, renamed: new Map<string, string>(), omitted: new Set<string>() }];
-  return { name: step.text, segments, plan: composeLayer(segments, { directories }) };
+  return laidLayer(step.text, segment, (path) => tree?.entry(path));
 }

@@ -1,12 +1,19 @@
 import { canonicalJson } from "../../canonical-json.ts";
-import type { CopyStep, FileSource, Stage, StepPlace, WorkdirStep } from "../../graph/stages.ts";
+import { isCommit } from "../../graph/defined-stages.ts";
+import type {
+  CopySourceOp,
+  CopyStep,
+  FileSource,
+  Stage,
+  StepPlace,
+  WorkdirStep,
+} from "../../graph/stages.ts";
 import { type Digest, digestOf } from "../../layer/digest.ts";
-import type { Segment } from "../../layer/segment.ts";
 import { LAYOUT_VERSIONS } from "../../layout-versions.ts";
 import { compositionBlobs } from "../../store/stored-layer.ts";
-import { describeLayers } from "../image-layers.ts";
 import type { Workbench } from "../workbench.ts";
 import { accountsOf, copyLayer, copyStep } from "./copy-step.ts";
+import { plannedStageLayer } from "./laid-layer.ts";
 import type { LayersSource } from "./layers-source.ts";
 import { isRootPath, type MountedTree } from "./run-mounts.ts";
 import type { StageFiles } from "./stage-files.ts";
@@ -36,7 +43,8 @@ export class FileSteps {
         sources: (from: FileSource) => this.#files.source(from),
         ...this.#inputOf(below),
       };
-      return this.#layerOf(one, await copyStep(one, input, this.#bench), below);
+      const segment = await copyStep(one, input, this.#bench);
+      return plannedStageLayer(copyLayer(one, segment, below?.tree), this.#bench);
     });
     return layer!;
   }
@@ -57,7 +65,8 @@ export class FileSteps {
     return this.#remembered(one, at, [], async () => {
       const below = await this.#files.treeOf(at);
       const segment = await workdirStep(one, this.#inputOf(below), this.#bench);
-      return segment && this.#layerOf({ ...one, isLinked: false }, segment, below);
+      const laid = segment && copyLayer({ ...one, isLinked: false }, segment, below?.tree);
+      return laid && plannedStageLayer(laid, this.#bench);
     });
   }
 
@@ -81,7 +90,8 @@ export class FileSteps {
     const found: string[] = [];
     for (const source of one.sources) {
       if (source.kind === "inline") continue;
-      const identity = source.kind === "files" ? await this.#files.identity(source.from) : undefined;
+      const identity =
+        source.kind === "files" ? await this.#files.identity(source.from) : pinnedIdentity(source);
       if (identity === undefined) return undefined;
       found.push(identity);
     }
@@ -107,7 +117,7 @@ export class FileSteps {
   }
 
   #keyOf(one: (CopyStep | WorkdirStep) & StepPlace, at: StageLayers, identities: readonly string[]) {
-    const { line: _, text: __, ...step } = one;
+    const { line: _, text: __, where: ___, ...step } = one;
     const document = {
       ...{ version: 1, layoutVersions: LAYOUT_VERSIONS, step, sources: identities },
       ...{ below: contentsOf(at), mtimeSec: this.#mtimeSec },
@@ -125,25 +135,12 @@ export class FileSteps {
   #inputOf(below: LayersSource | undefined) {
     return { below: below?.tree, accounts: accountsOf(below?.tree), mtimeSec: this.#mtimeSec };
   }
+}
 
-  /** Its bytes are composed when something reads them. */
-  async #layerOf(
-    one: Parameters<typeof copyLayer>[0],
-    segment: Segment,
-    below: LayersSource | undefined,
-  ): Promise<StageLayer> {
-    // A layer of the image is told when the image is; what a mount shows is none.
-    const quiet: Workbench = {
-      ...this.#bench,
-      emit: (event) => {
-        if (event.type !== "layer") this.#bench.emit(event);
-      },
-    };
-    const [composed] = await describeLayers([copyLayer(one, segment, below?.tree)], quiet);
-    const { layer, isReused } = composed!;
-    const record = { descriptor: layer.descriptor, diffId: layer.diffId };
-    return { text: one.text, record, content: segment.id, isReused };
-  }
+/** Of a file whose digest, or a commit whose id is written: neither can change. */
+function pinnedIdentity(source: Extract<CopySourceOp, { kind: "http" | "git" }>): string | undefined {
+  if (source.kind === "http") return source.checksum;
+  return source.ref !== undefined && isCommit(source.ref) ? source.ref : undefined;
 }
 
 /** Everything below `source` of a context, at its own paths. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { runProcess } from "../../ecosystems/python/uv/run-process.ts";
 import { CambiumError, environmentError, usageError } from "../../errors.ts";
 import { redactUrl } from "../../fetch/redact.ts";
+import { isCommit } from "../../graph/defined-stages.ts";
 import type { CopySourceOp } from "../../graph/stages.ts";
 import type { Workbench } from "../workbench.ts";
 
@@ -23,7 +24,6 @@ const SETTLE = [
   'rm -rf "$d/logs" "$d/FETCH_HEAD" "$d/ORIG_HEAD" "$d/index"',
   "git read-tree HEAD",
 ].join(" && ");
-const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 
 export type ResolvedCommit = {
   readonly commit: string;
@@ -41,7 +41,7 @@ export async function resolveCommit(op: GitOp, folder: string, bench: Bench): Pr
     assertChecksum(op, [resolved.commit]);
     return resolved;
   }
-  if (COMMIT.test(ref)) {
+  if (isCommit(ref)) {
     assertChecksum(op, [ref]);
     return { commit: ref };
   }
@@ -49,7 +49,7 @@ export async function resolveCommit(op: GitOp, folder: string, bench: Bench): Pr
   const ids = new Map(
     lines.split("\n").flatMap((line) => {
       const [id = "", name] = line.split("\t");
-      return name !== undefined && COMMIT.test(id) ? [[name, id] as const] : [];
+      return name !== undefined && isCommit(id) ? [[name, id] as const] : [];
     }),
   );
   const exact = ref === "HEAD" ? ref : `refs/${ref.replace(/^refs\//, "")}`;
@@ -72,7 +72,7 @@ export async function resolveCommit(op: GitOp, folder: string, bench: Bench): Pr
 
 /** Whether it says a commit by itself, in full. */
 export function namesCommit({ ref }: GitOp): boolean {
-  return ref !== undefined && COMMIT.test(ref);
+  return ref !== undefined && isCommit(ref);
 }
 
 /** Of a tag, its own id will do too. */
@@ -125,7 +125,7 @@ type Run = (...args: string[]) => Promise<string>;
 /** The commit alone where the server gives commits by id; else what its branch or tag has, else everything. */
 async function fetchCommit({ url, ref }: GitOp, commit: string, run: Run): Promise<void> {
   const shallow = ["fetch", "-q", "--depth=1", "--no-tags", "--", url];
-  const named = ref === undefined || COMMIT.test(ref) ? [] : [[...shallow, ref]];
+  const named = ref === undefined || isCommit(ref) ? [] : [[...shallow, ref]];
   const everything = ["fetch", "-q", "--tags", "--", url, "+refs/heads/*:refs/remotes/origin/*"];
   let failure: unknown;
   for (const attempt of [[...shallow, commit], ...named, everything]) {

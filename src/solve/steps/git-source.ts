@@ -22,6 +22,11 @@ type Bench = Pick<Workbench, "store" | "lease" | "signal" | "env">;
 /** The checkout is new: each of its files is read once. */
 const NO_CACHE: DigestCache = { get: () => undefined, put: () => undefined };
 
+/** The commit that a branch or tag is now. @throws CambiumError as `resolveCommit`. */
+export async function commitNow(wanted: Pick<GitOp, "url" | "ref">, bench: Bench): Promise<string> {
+  return (await commitOf({ kind: "git", keepsGitFolder: false, ...wanted }, bench)).commit;
+}
+
 /** The commit that a source means now. @throws CambiumError as `resolveCommit`. */
 export async function commitOf(op: GitOp, bench: Bench): Promise<ResolvedCommit> {
   const folder = bench.store.blobs.temporary();

@@ -3,7 +3,7 @@ import { downloadBlob } from "../../fetch/download.ts";
 import { type FetchedFile, fetchFile } from "../../fetch/fetch-file.ts";
 import { redactUrl } from "../../fetch/redact.ts";
 import type { CopySourceOp } from "../../graph/stages.ts";
-import { digestOf, parseDigest } from "../../layer/digest.ts";
+import { type Digest, digestOf, parseDigest } from "../../layer/digest.ts";
 import type { Workbench } from "../workbench.ts";
 import { blobSource } from "./made-sources.ts";
 
@@ -27,6 +27,15 @@ export async function httpSource(
     await downloadBlob(store, client, { urls: [url], digest, name }, signal);
     return blobSource(name, digest, where, store);
   }
+  return blobSource(name, await fetchedDigest(url, name, bench), where, store);
+}
+
+/**
+ * What a URL gives now, brought into the store; its server is asked whether it changed since the last time.
+ * @throws CambiumError as `fetchFile`.
+ */
+export async function fetchedDigest(url: string, name: string, bench: Bench): Promise<Digest> {
+  const { store, client, lease, signal } = bench;
   // Not the URL itself, which may hold a token.
   const key = digestOf(url);
   const known = store.records.get("http", key) as FetchedFile | undefined;
@@ -34,7 +43,7 @@ export async function httpSource(
   const fetched = await fetchFile(store, client, { url, name, ...before }, signal);
   lease.protect([fetched.digest]);
   if (fetched !== known) store.records.put("http", key, fetched);
-  return blobSource(name, fetched.digest, where, store);
+  return fetched.digest;
 }
 
 /** The last part of the URL's path, as BuildKit has it; what a server suggests as a name does not count. */

@@ -10,9 +10,9 @@ const http = { kind: "http", url: "https://example.org/a.txt", isUnpacked: false
 const git = { kind: "git", url: "https://example.org/a.git", ref: "main", keepsGitFolder: false } as const;
 
 const sources = {
-  images: [{ reference: "docker.io/library/debian:12", platform: "linux/amd64", digest }],
-  files: [{ url: http.url, digest }],
-  repositories: [{ url: git.url, ref: "main", commit, refName: "refs/heads/main" }],
+  images: [{ reference: "docker.io/library/debian:12", targets: { amd64: digest } }],
+  http: [{ url: http.url, digest }],
+  git: [{ url: git.url, ref: "main", commit, refName: "refs/heads/main" }],
 };
 
 function graphOf(...ops: readonly CopySourceOp[]): StageGraph {

@@ -34,19 +34,19 @@ export class SourcePins {
     return this.#found(
       `${reference} for ${of}`,
       reference,
-      () => this.#sources?.images.find((one) => one.reference === reference && one.platform === of)?.digest,
+      () => this.#sources?.images.find((one) => one.reference === reference)?.targets[platform.architecture],
     );
   }
 
   file(url: string): Digest | undefined {
     const name = sourceName(url);
-    return this.#found(name, name, () => this.#sources?.files.find((one) => one.url === name)?.digest);
+    return this.#found(name, name, () => this.#sources?.http.find((one) => one.url === name)?.digest);
   }
 
-  commit(url: string, ref: string | undefined): LockedSources["repositories"][number] | undefined {
+  commit(url: string, ref: string | undefined): LockedSources["git"][number] | undefined {
     const name = sourceName(url);
     return this.#found(ref === undefined ? name : `${name}#${ref}`, name, () =>
-      this.#sources?.repositories.find((one) => one.url === name && one.ref === ref),
+      this.#sources?.git.find((one) => one.url === name && one.ref === ref),
     );
   }
 

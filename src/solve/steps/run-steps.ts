@@ -2,7 +2,14 @@ import { BASE_FILES } from "../../ecosystems/read-base.ts";
 import type { Engine, FinishedStep } from "../../engine/embedded/engine.ts";
 import type { StepRequest } from "../../engine/embedded/run-step.ts";
 import { CambiumError, messageOf } from "../../errors.ts";
-import type { CacheMount, RunStep, Stage, StageGraph, StepPlace } from "../../graph/stages.ts";
+import {
+  type CacheMount,
+  type RunStep,
+  type Stage,
+  type StageGraph,
+  type StepPlace,
+  whereOf,
+} from "../../graph/stages.ts";
 import { keyOf, runKeyDocument } from "../../graph/step-key.ts";
 import { type Digest, digestOf } from "../../layer/digest.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
@@ -12,7 +19,14 @@ import { cacheMountsOf, type HeldMounts, holdCacheMounts, type Seed, seedOf } fr
 import type { FileSteps } from "./file-steps.ts";
 import { boundContent, type Lent, type MountedTree, runMounts } from "./run-mounts.ts";
 import type { StageFiles } from "./stage-files.ts";
-import { contentsOf, layerFrom, recordsOf, type StageLayer, type StageLayers } from "./stage-layers.ts";
+import {
+  contentsOf,
+  layerFrom,
+  recordsOf,
+  type StageLayer,
+  type StageLayers,
+  stepName,
+} from "./stage-layers.ts";
 import {
   contentOf,
   equalLayer,
@@ -71,7 +85,7 @@ export class RunSteps {
     const key = keyOf(document);
     const { store, signal } = this.#bench;
     const { records } = this.#settings;
-    const name = `${stage.name} ${one.line}: ${one.text}`;
+    const name = stepName(stage, one);
     return step(this.#bench, name, async () => {
       const before = this.#known(key) ?? (await this.#recorded(key, document));
       if (before !== undefined) {
@@ -141,7 +155,7 @@ export class RunSteps {
   ): Promise<KnownStep> {
     const { allowsInsecure, lent } = this.#settings;
     if (one.security === "insecure" && !allowsInsecure) {
-      throw new CambiumError("STEP_INSECURE", `line ${one.line}: --security=insecure is not allowed here`, {
+      throw new CambiumError("STEP_INSECURE", `${whereOf(one)}: --security=insecure is not allowed here`, {
         hint: "Allow it for this build: --allow security.insecure",
         exitCode: 2,
       });
@@ -248,13 +262,16 @@ export class RunSteps {
     return { layer, content };
   }
 
-  /** Layers as folders, bottom up. */
+  /**
+   * Layers as folders, bottom up. One that comes again above, as merged stages of one base have it, is left out below,
+   * where all of it is covered: an overlay takes no folder twice.
+   */
   async #foldersOf(records: readonly LayerRecord[]): Promise<string[]> {
     const trees: string[] = [];
     for (const record of records) {
       trees.push(await this.#engine.treeOf(lazyLayer(record, this.#bench), trees, this.#bench.signal));
     }
-    return trees;
+    return trees.filter((tree, i) => trees.lastIndexOf(tree) === i);
   }
 
   /** What cache mounts begin with, where it may be asked for: before any lock is held that its stage might wait for. */
@@ -264,7 +281,7 @@ export class RunSteps {
       if (from === undefined) continue;
       const mounted = await this.#fileSteps.mounted(from, mount.source ?? "", stage);
       const trees = await this.#foldersOf(mounted.records);
-      seeds.set(mount, seedOf(mount, mounted.tree, trees, `line ${one.line}`));
+      seeds.set(mount, seedOf(mount, mounted.tree, trees, whereOf(one)));
     }
     return seeds;
   }
@@ -281,7 +298,7 @@ export class RunSteps {
       const key = identity && digestOf(JSON.stringify([identity, source]));
       let content = key === undefined ? undefined : (store.records.get("bound", key) as string | undefined);
       if (content === undefined) {
-        content = boundContent((await mounted()).tree, source, `line ${one.line}`);
+        content = boundContent((await mounted()).tree, source, whereOf(one));
         if (key !== undefined) store.records.put("bound", key, content);
       }
       bound.set(target, { content, mounted });
@@ -300,7 +317,7 @@ function stepFailed(one: StepPlace, exitCode: number, lastLines: readonly string
   const shown = lastLines.slice(-10).map((line) => `\n    ${line}`);
   return new CambiumError(
     "STEP_FAILED",
-    `line ${one.line}: ${one.text}: exit code ${exitCode}${shown.join("")}`,
+    `${whereOf(one)}: ${one.text}: exit code ${exitCode}${shown.join("")}`,
     { hint: "The step's output is above; earlier steps are kept and are not run again." },
   );
 }

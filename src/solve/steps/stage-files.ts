@@ -1,5 +1,5 @@
 import type { ContentSource } from "../../context/content-source.ts";
-import type { ContextTree } from "../../context/walk.ts";
+import type { ContextTree, WalkOptions } from "../../context/walk.ts";
 import type { FileSource, StageGraph } from "../../graph/stages.ts";
 import { digestOf, parseDigest } from "../../layer/digest.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
@@ -10,8 +10,15 @@ import type { Workbench } from "../workbench.ts";
 import { type LayersSource, layersSource } from "./layers-source.ts";
 import { contentsOf, recordsOf, type StageLayers } from "./stage-layers.ts";
 
-/** A folder that files are taken from. `ignoreFile` instead of its `.dockerignore`, absolute. */
-export type ContextFolder = { readonly root: string; readonly ignoreFile?: string };
+/**
+ * A folder that files are taken from. `ignoreFile` instead of its `.dockerignore`, absolute. Without `walk` as Docker
+ * walks it.
+ */
+export type ContextFolder = {
+  readonly root: string;
+  readonly ignoreFile?: string;
+  readonly walk?: WalkOptions;
+};
 
 export type ContextFolders = {
   readonly context: ContextFolder;
@@ -95,12 +102,12 @@ export class StageFiles {
   }
 
   #context(name: string | undefined): Promise<OpenContext> {
-    const { root, ignoreFile } =
+    const { root, ignoreFile, walk } =
       name === undefined ? this.#folders.context : this.#folders.contexts.get(name)!;
     const known = this.#contexts.get(root);
     if (known !== undefined) return known;
     // Docker leaves `.git` in, unless it is ignored.
-    const options = { ignoreFiles: ["dockerignore"], keepsGit: true } as const;
+    const options: WalkOptions = walk ?? { ignoreFiles: ["dockerignore"], keepsGit: true };
     const own = ignoreFile === undefined ? {} : { dockerIgnorePath: ignoreFile };
     const opened = openContext(root, { ...options, ...own }, this.#bench);
     this.#contexts.set(root, opened);

@@ -1,6 +1,7 @@
-import type { StepPlace } from "../../graph/stages.ts";
+import type { Stage, StepPlace } from "../../graph/stages.ts";
 import type { ContentIds } from "../../graph/step-key.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
+import type { SegmentId } from "../../layer/segment.ts";
 import type { BaseDocuments } from "../base-documents.ts";
 import type { KnownStep } from "./step-memory.ts";
 
@@ -15,12 +16,20 @@ export type StageLayer = {
   readonly isReused: boolean;
 };
 
+/** What the first step stands on: an image of a registry, or packages that were computed. */
+export type StackBase = Pick<BaseDocuments, "config" | "layers"> & {
+  /** Absent: the diff ids. Of packages what they are, however they are grouped into layers. */
+  readonly contents?: ContentIds;
+};
+
 /** A stage as far as it has come: plain data, never changed. */
 export type StageLayers = {
-  /** The image of a registry that the first of its stages stands on. */
-  readonly base: BaseDocuments | undefined;
+  /** Of the first of its stages. */
+  readonly base: StackBase | undefined;
   /** Of its steps in order; undefined where a step changed nothing. */
   readonly steps: readonly (StageLayer | { readonly text: string; readonly record?: undefined })[];
+  /** Of a difference: the layers that it was made on. They are no part of the stage, and say what its paths meant there. */
+  readonly over?: StageLayers;
 };
 
 /** All layers, bottom up. */
@@ -31,7 +40,21 @@ export function recordsOf({ base, steps }: StageLayers): LayerRecord[] {
 /** What the file tree is made of, for keys. */
 export function contentsOf({ base, steps }: StageLayers): ContentIds {
   const own = steps.flatMap((step) => (step.record === undefined ? [] : [step.content]));
-  return [...(base?.layers ?? []).map(({ diffId }) => diffId), ...own];
+  const below = base?.contents ?? (base?.layers ?? []).map(({ diffId }) => diffId);
+  return [...below, ...own];
+}
+
+/**
+ * What packages are as something to stand on: which segments they have says what their tree is, since who wins a path
+ * goes by their names, and not by the layers that they are grouped into.
+ */
+export function packageContents(below: readonly LayerRecord[], segments: readonly SegmentId[]): ContentIds {
+  return [...below.map(({ diffId }) => diffId), ...[...new Set(segments)].sort()];
+}
+
+/** What a step is called in events. */
+export function stepName({ name }: Pick<Stage, "name">, { line, text }: StepPlace): string {
+  return `${name} ${line}: ${text}`;
 }
 
 /** What was remembered of a step as its layer; undefined where it changed nothing. */
@@ -41,4 +64,11 @@ export function layerFrom(
   isReused: boolean,
 ): StageLayer | undefined {
   return layer === undefined ? undefined : { text, record: layer, content: content!, isReused };
+}
+
+/** All layers, bottom up, as those of one step. */
+export function layersOf({ base, steps }: StageLayers, text: string): StageLayer[] {
+  const below = (base?.layers ?? []).map((record) => ({ record, content: record.diffId }));
+  const own = steps.flatMap((step) => (step.record === undefined ? [] : [step]));
+  return [...below, ...own].map(({ record, content }) => ({ text, record, content, isReused: true }));
 }

@@ -1,6 +1,6 @@
 import { BASE_FILES } from "../../ecosystems/read-base.ts";
 import type { Engine } from "../../engine/embedded/engine.ts";
-import type { CopyStep, FileSource, Stage, StageGraph, Step, StepPlace } from "../../graph/stages.ts";
+import type { CopyStep, FileSource, Stage, StageGraph, Step } from "../../graph/stages.ts";
 import { CONSTANT_MTIME } from "../../layer/entry.ts";
 import { areListed } from "../base-listings.ts";
 import type { Workbench } from "../workbench.ts";
@@ -79,6 +79,7 @@ class StagePlanner {
 
   async #base({ base, platform }: Stage, files: FileSteps): Promise<StageLayers | undefined> {
     if (base.kind === "stage") return this.#stages[base.stage];
+    if (base.kind === "packages" || base.kind === "diff") return undefined;
     return base.kind === "context"
       ? files.whole({ kind: "context", name: base.name })
       : this.#files.stack(base, platform);
@@ -86,7 +87,7 @@ class StagePlanner {
 
   async #step(step: Step, at: StageLayers, stage: Stage, files: FileSteps, runs: RunSteps): Promise<Planned> {
     const sources = sourcesOf(step);
-    if (sources === undefined) return OPEN;
+    if (sources === undefined || step.op === "merge") return OPEN;
     const isKnown = await Promise.all(sources.map((source) => this.#isHere(source, stage)));
     if (!isKnown.every(Boolean)) return OPEN;
     if (step.op === "run") {
@@ -123,8 +124,10 @@ class StagePlanner {
 }
 
 /** Undefined: the web or a repository must be asked. */
-function sourcesOf(step: Step & StepPlace): FileSource[] | undefined {
+function sourcesOf(step: Step): FileSource[] | undefined {
   if (step.op === "workdir") return [];
+  // What merged stages come to is computed from their trees.
+  if (step.op === "merge") return undefined;
   if (step.op === "run") return step.mounts.flatMap((mount) => (mount.type === "bind" ? [mount.from] : []));
   return isRemote(step) ? undefined : step.sources.flatMap((one) => (one.kind === "files" ? [one.from] : []));
 }

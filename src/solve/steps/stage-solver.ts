@@ -2,12 +2,18 @@ import type { Engine } from "../../engine/embedded/engine.ts";
 import type { FileSource, Stage, StageGraph, Step, StepPlace } from "../../graph/stages.ts";
 import { CONSTANT_MTIME } from "../../layer/entry.ts";
 import { step, type Workbench } from "../workbench.ts";
+import { diffStage } from "./diff-stage.ts";
 import { FileSteps } from "./file-steps.ts";
+import { type MergedStage, mergeStep } from "./merge-step.ts";
 import { type RunSettings, RunSteps } from "./run-steps.ts";
 import { type ContextFolders, StageFiles } from "./stage-files.ts";
-import type { StageLayer, StageLayers } from "./stage-layers.ts";
+import { type StackBase, type StageLayer, type StageLayers, stepName } from "./stage-layers.ts";
 
-export type StageSettings = ContextFolders & RunSettings;
+export type StageSettings = ContextFolders &
+  RunSettings & {
+    /** Gives the packages that a stage stands on, asked once for each stage that does. Absent: no stage does. */
+    readonly packages?: (set: string) => Promise<StackBase>;
+  };
 
 /**
  * Solves the stages that the target needs, each once, as far beside one another as they allow.
@@ -34,7 +40,7 @@ export async function solveStages(
 }
 
 /** What does the steps of a stage. */
-type Doers = { readonly files: FileSteps; readonly runs: RunSteps };
+type Doers = { readonly files: FileSteps; readonly runs: RunSteps; readonly bench: Workbench };
 
 /**
  * What this machine lacks is said before any work. One that once had all is asked again when a step must run: that starts
@@ -54,16 +60,22 @@ class StageSolver {
   readonly #doers: Doers;
   /** Of stages that `--no-cache` names. */
   readonly #forgetful: Doers;
+  /** Of what is computed: files that steps copy, trees that are compared or merged. */
+  readonly #mtimeSec: number;
+  readonly #packages: StageSettings["packages"];
   readonly #stages = new Map<number, Promise<StageLayers>>();
 
   constructor(graph: StageGraph, settings: StageSettings, engine: Engine, bench: Workbench) {
     const { proxies } = graph;
     this.#graph = graph;
     this.#bench = bench;
+    this.#packages = settings.packages;
     this.#files = new StageFiles(graph, settings, (index) => this.#stage(index), bench);
+    this.#mtimeSec = settings.sourceDateEpoch ?? CONSTANT_MTIME;
     const doers = (its: Workbench): Doers => {
-      const files = new FileSteps(this.#files, settings.sourceDateEpoch ?? CONSTANT_MTIME, its);
-      return { files, runs: new RunSteps(this.#files, files, { ...settings, proxies }, engine, its) };
+      const files = new FileSteps(this.#files, this.#mtimeSec, its);
+      const runs = new RunSteps(this.#files, files, { ...settings, proxies }, engine, its);
+      return { files, runs, bench: its };
     };
     this.#doers = doers(bench);
     this.#forgetful = doers({ ...bench, isForgetful: true });
@@ -91,52 +103,79 @@ class StageSolver {
     const doers = this.#graph.forgotten?.includes(index) === true ? this.#forgetful : this.#doers;
     // What steps will need begins at once; a failure is met where it is waited for.
     for (const other of neededBy(stage)) this.#stage(other).catch(() => undefined);
-    let at = await this.#base(stage);
+    let at = await this.#base(stage, doers);
     const add = (layer: StageLayers["steps"][number]) => {
-      at = { base: at.base, steps: [...at.steps, layer] };
+      at = { ...at, steps: [...at.steps, layer] };
     };
     const { emptyHistory } = stage.config;
     for (const [place, one] of stage.steps.entries()) {
       for (const { beforeStep, text } of emptyHistory) if (beforeStep === place) add({ text });
       this.#bench.signal.throwIfAborted();
-      add((await this.#step(one, at, stage, doers)) ?? { text: one.text });
+      const layers = await this.#step(one, at, stage, doers);
+      for (const layer of layers.length === 0 ? [{ text: one.text }] : layers) add(layer);
     }
     for (const { beforeStep, text } of emptyHistory) if (beforeStep >= stage.steps.length) add({ text });
     return at;
   }
 
-  async #base({ base, platform }: Stage): Promise<StageLayers> {
-    if (base.kind === "context") return this.#doers.files.whole({ kind: "context", name: base.name });
-    return this.#files.stack(base, platform);
+  async #base({ name, base, platform }: Stage, { files, bench }: Doers): Promise<StageLayers> {
+    if (base.kind === "context") return files.whole({ kind: "context", name: base.name });
+    if (base.kind === "packages") {
+      const found = await this.#packages?.(base.set);
+      if (found === undefined) throw new TypeError(`nobody knows the packages ${base.set}`);
+      return { base: found, steps: [] };
+    }
+    if (base.kind !== "diff") return this.#files.stack(base, platform);
+    const [lower, upper] = [await this.#stage(base.lower), await this.#stage(base.upper)];
+    return diffStage({ name: `${name}: diff`, lower, upper }, this.#files, this.#mtimeSec, bench);
   }
 
-  #step(one: Step, at: StageLayers, stage: Stage, { files, runs }: Doers): Promise<StageLayer | undefined> {
+  /** The layers that the step adds. */
+  async #step(
+    one: Step,
+    at: StageLayers,
+    stage: Stage,
+    { files, runs, bench }: Doers,
+  ): Promise<readonly StageLayer[]> {
     switch (one.op) {
       case "run":
-        return runs.run(one, at, stage);
+        return listOf(await runs.run(one, at, stage));
       case "copy":
-        return this.#named(one, stage, () => files.copy(one, at));
+        return [await this.#named(one, stage, () => files.copy(one, at))];
       case "workdir":
-        return files.workdir(one, at);
+        return listOf(await files.workdir(one, at));
+      case "merge": {
+        const merged: MergedStage[] = [];
+        for (const index of one.stages) {
+          merged.push({ name: this.#graph.stages[index]!.name, layers: await this.#stage(index) });
+        }
+        return mergeStep(one, { at, stage }, merged, this.#files, this.#mtimeSec, bench);
+      }
     }
   }
 
   #named(one: StepPlace, stage: Stage, work: () => Promise<StageLayer>): Promise<StageLayer> {
-    return step(this.#bench, `${stage.name} ${one.line}: ${one.text}`, async () => {
+    return step(this.#bench, stepName(stage, one), async () => {
       const value = await work();
       return { value, outcome: value.isReused ? "hit" : "done" };
     });
   }
 }
 
+function listOf(layer: StageLayer | undefined): StageLayer[] {
+  return layer === undefined ? [] : [layer];
+}
+
 function neededBy(stage: Stage): Set<number> {
   const needed = new Set<number>();
+  if (stage.base.kind === "diff") needed.add(stage.base.lower).add(stage.base.upper);
   const note = (from: FileSource | undefined) => {
     if (from?.kind === "stage") needed.add(from.stage);
   };
   for (const one of stage.steps) {
     if (one.op === "copy")
       for (const source of one.sources) note(source.kind === "files" ? source.from : undefined);
+    if (one.op === "merge") for (const index of one.stages) needed.add(index);
     // What a cache mount begins with is built when a new mount asks for it.
     if (one.op === "run")
       for (const mount of one.mounts) note(mount.type === "bind" ? mount.from : undefined);

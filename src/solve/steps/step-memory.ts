@@ -5,6 +5,7 @@ import type { LayerListing } from "../../layer/listing.ts";
 import type { Store } from "../../store/store.ts";
 import { isComposable } from "../../store/stored-layer.ts";
 import { hasOrigin } from "../lazy-layers.ts";
+import type { MergeWarning } from "./merge-warnings.ts";
 
 /** What a step came to; without a layer where it changed nothing. */
 export type KnownStep = { readonly layer?: LayerRecord; readonly content?: string };
@@ -30,6 +31,30 @@ export function rememberStep(store: Store, key: Digest, document: unknown, resul
   });
 }
 
+/** The layers that laid one stage over another, and what there was to say of it. */
+export type KnownMerge = {
+  readonly layers: readonly {
+    readonly layer: LayerRecord;
+    readonly content: string;
+    /** They are the merged stage's own, or were known. */
+    readonly isReused: boolean;
+  }[];
+  readonly warnings: readonly MergeWarning[];
+};
+
+/** As `knownStep`. */
+export function knownMerge(store: Store, key: Digest): KnownMerge | undefined {
+  const known = store.records.get("merge", key) as KnownMerge | undefined;
+  return known?.layers.every(({ layer }) => isHad(store, layer)) ? known : undefined;
+}
+
+export function rememberMerge(store: Store, key: Digest, document: unknown, merge: KnownMerge): void {
+  store.records.transaction(() => {
+    store.records.put("merge", key, merge);
+    store.records.put("step-key", key, document);
+  });
+}
+
 /**
  * Says what a captured layer is, times aside: its listing. A step that ran again and left the same is the earlier
  * result, so that what stands above it need not run again.
@@ -48,6 +73,7 @@ export function rememberCaptured(store: Store, content: string, layer: LayerReco
   store.records.put("captured", content, layer);
 }
 
-function isHad(store: Store, { descriptor: { digest } }: LayerRecord): boolean {
+/** Whether the bytes of a layer are here, can be composed, or are known to be elsewhere. */
+export function isHad(store: Store, { descriptor: { digest } }: LayerRecord): boolean {
   return store.blobs.has(digest) || hasOrigin(store, digest) || isComposable(store, digest);
 }

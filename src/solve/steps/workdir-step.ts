@@ -1,6 +1,6 @@
 import { TargetTree } from "../../context/target-tree.ts";
 import { CambiumError } from "../../errors.ts";
-import type { StepPlace, WorkdirStep } from "../../graph/stages.ts";
+import { type StepPlace, type WorkdirStep, whereOf } from "../../graph/stages.ts";
 import type { ImageTree } from "../../image/image-tree.ts";
 import type { Segment } from "../../layer/segment.ts";
 import { filesSegment } from "../files.ts";
@@ -21,7 +21,7 @@ export async function workdirStep(
   bench: CopyBench,
 ): Promise<Segment | undefined> {
   const target = new TargetTree(input.below);
-  const owner = chownOwner(step.user, input.accounts, `line ${step.line}`);
+  const owner = chownOwner(step.user, input.accounts, whereOf(step));
   const real = target.resolve(step.path);
   const parts = real === "" ? [] : real.split("/");
   for (let depth = 1; depth <= parts.length; depth++) {
@@ -29,7 +29,7 @@ export async function workdirStep(
     const found = target.entry(path);
     if (found?.type === "directory") continue;
     if (found !== undefined) {
-      throw new CambiumError("WORKDIR_INVALID", `line ${step.line}: /${path} is there, and no directory`, {
+      throw new CambiumError("WORKDIR_INVALID", `${whereOf(step)}: /${path} is there, and no directory`, {
         hint: "Choose another WORKDIR, or remove the file before.",
       });
     }

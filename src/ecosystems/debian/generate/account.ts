@@ -1,21 +1,10 @@
 import { usageError } from "../../../errors.ts";
 import type { UserOp } from "../../../graph/definition.ts";
+import type { Account, Group } from "../../../image/accounts.ts";
 import { CONSTANT_MTIME } from "../../../layer/entry.ts";
 
-/** A line of passwd(5), without its password. */
-export type Account = {
-  readonly name: string;
-  readonly uid: number;
-  readonly gid: number;
-  readonly comment: string;
-  readonly home: string;
-  readonly shell: string;
-};
-/** A line of group(5), without its password. */
-export type Group = { readonly name: string; readonly gid: number; readonly members: string };
-
 /** Last password change in days: the day of our constant time, since 0 would mean that it must be changed (shadow(5)). */
-export const CHANGED_DAY = CONSTANT_MTIME / 86_400;
+const CHANGED_DAY = CONSTANT_MTIME / 86_400;
 /** First uid of ordinary users (Debian Policy §9.2.2). */
 const FIRST_UID = 1000;
 
@@ -40,7 +29,7 @@ export function addUser(
   if (groups.some((group) => group.name === account.name)) {
     throw invalid(user, `the group ${account.name} exists with another number; give gid`);
   }
-  const group = { name: account.name, gid: account.gid, members: "" };
+  const group = { name: account.name, gid: account.gid, members: [] };
   groups.push(group);
   return { account, group };
 }
@@ -54,23 +43,25 @@ export function homePath({ home }: Account): string | undefined {
   return path === "" || path === "nonexistent" ? undefined : path;
 }
 
-export function parseAccount([
-  name = "",
-  ,
-  uid,
-  gid,
-  comment = "",
-  home = "",
-  shell = "",
-]: string[]): Account {
-  return { name, uid: Number(uid), gid: Number(gid), comment, home, shell };
+/** Lines of passwd; the passwords are in shadow. */
+export function passwdLines(people: readonly Account[]): string {
+  return lines(people.map((a) => [a.name, "x", a.uid, a.gid, a.comment, a.home, a.shell]));
 }
 
-export function parseGroup([name = "", , gid, members = ""]: string[]): Group {
-  return { name, gid: Number(gid), members };
+export function groupLines(groups: readonly Group[]): string {
+  return lines(groups.map((g) => [g.name, "x", g.gid, g.members.join(",")]));
 }
 
-export function lines(rows: readonly (readonly (string | number)[])[]): string {
+/** `password`: `!` locks what useradd makes, `*` what was never meant to log in (shadow(5)). */
+export function shadowLines(people: readonly Account[], password: (name: string) => string): string {
+  return lines(people.map(({ name }) => [name, password(name), CHANGED_DAY, 0, 99_999, 7, "", "", ""]));
+}
+
+export function gshadowLines(groups: readonly Group[], password: (name: string) => string): string {
+  return lines(groups.map(({ name, members }) => [name, password(name), "", members.join(",")]));
+}
+
+function lines(rows: readonly (readonly (string | number)[])[]): string {
   return rows.map((row) => `${row.join(":")}\n`).join("");
 }
 

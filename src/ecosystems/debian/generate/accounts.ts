@@ -1,7 +1,8 @@
 import type { UserOp } from "../../../graph/definition.ts";
+import { type Account, parseAccounts, parseGroups } from "../../../image/accounts.ts";
 import type { SourceEntry } from "../../../layer/files.ts";
 import type { Tree } from "../tree.ts";
-import { type Account, addUser, CHANGED_DAY, homePath, lines, parseAccount, parseGroup } from "./account.ts";
+import { addUser, groupLines, gshadowLines, homePath, passwdLines, shadowLines } from "./account.ts";
 import { directory, file } from "./entries.ts";
 
 const GID_SHADOW = 42;
@@ -12,8 +13,8 @@ const GID_SHADOW = 42;
  * @throws CambiumError as `addUser`.
  */
 export function accounts(tree: Tree, users: readonly UserOp[]): SourceEntry[] {
-  const people = parseMaster(tree, "passwd").map(parseAccount);
-  const groups = parseMaster(tree, "group").map(parseGroup);
+  const people = parseAccounts(masterOf(tree, "passwd"));
+  const groups = parseGroups(masterOf(tree, "group"));
   if (people.length === 0 && users.length === 0) return [];
   const homes: SourceEntry[] = [];
   const added = new Set<string>();
@@ -24,20 +25,13 @@ export function accounts(tree: Tree, users: readonly UserOp[]): SourceEntry[] {
     added.add(made.account.name);
     homes.push(...homeOf(made.account, tree));
   }
-  // `!` locks what useradd makes, `*` what was never meant to log in (shadow(5)).
   const password = (name: string): string => (added.has(name) ? "!" : "*");
+  const secret = { mode: 0o640, gid: GID_SHADOW };
   return [
-    file("etc/passwd", lines(people.map((a) => [a.name, "x", a.uid, a.gid, a.comment, a.home, a.shell]))),
-    file("etc/group", lines(groups.map((g) => [g.name, "x", g.gid, g.members]))),
-    file(
-      "etc/shadow",
-      lines(people.map((a) => [a.name, password(a.name), CHANGED_DAY, 0, 99_999, 7, "", "", ""])),
-      { mode: 0o640, gid: GID_SHADOW },
-    ),
-    file("etc/gshadow", lines(groups.map((g) => [g.name, password(g.name), "", g.members])), {
-      mode: 0o640,
-      gid: GID_SHADOW,
-    }),
+    file("etc/passwd", passwdLines(people)),
+    file("etc/group", groupLines(groups)),
+    file("etc/shadow", shadowLines(people, password), secret),
+    file("etc/gshadow", gshadowLines(groups, password), secret),
     file("etc/subuid", ""),
     file("etc/subgid", ""),
     ...homes,
@@ -51,12 +45,6 @@ function homeOf(account: Account, tree: Tree): SourceEntry[] {
   return [directory(path, { uid: account.uid, gid: account.gid })];
 }
 
-function parseMaster(tree: Tree, name: string): string[][] {
-  const bytes = tree.read(`usr/share/base-passwd/${name}.master`);
-  if (bytes === undefined) return [];
-  return Buffer.from(bytes)
-    .toString("utf8")
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => line.split(":"));
+function masterOf(tree: Tree, name: string): string {
+  return Buffer.from(tree.read(`usr/share/base-passwd/${name}.master`) ?? []).toString("utf8");
 }

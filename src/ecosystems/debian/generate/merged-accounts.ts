@@ -1,7 +1,8 @@
 import type { UserOp } from "../../../graph/definition.ts";
+import { parseAccounts, parseGroups } from "../../../image/accounts.ts";
 import type { Entry } from "../../../layer/entry.ts";
 import type { SourceEntry } from "../../../layer/files.ts";
-import { addUser, CHANGED_DAY, homePath, lines, parseAccount, parseGroup } from "./account.ts";
+import { addUser, groupLines, gshadowLines, homePath, passwdLines, shadowLines } from "./account.ts";
 import { directory, file } from "./entries.ts";
 
 /** What of an image the accounts are merged into. */
@@ -16,25 +17,26 @@ export interface AccountsBelow {
  * @throws CambiumError as `addUser`: a name or number that the image gives to another is never overwritten.
  */
 export function mergedAccounts(below: AccountsBelow, users: readonly UserOp[]): SourceEntry[] {
-  const rows = (path: string) => rowsOf(below.text(path) ?? "");
-  const book = { people: rows("etc/passwd").map(parseAccount), groups: rows("etc/group").map(parseGroup) };
+  const textOf = (path: string) => below.text(path) ?? "";
+  const book = { people: parseAccounts(textOf("etc/passwd")), groups: parseGroups(textOf("etc/group")) };
   const defaultShell = below.lookup("bin/sh") === undefined ? "/usr/sbin/nologin" : "/bin/sh";
   const added = users.flatMap((user) => addUser(user, book, defaultShell) ?? []);
   if (added.length === 0) return [];
   const people = added.map(({ account }) => account);
   const groups = added.flatMap(({ group }) => group ?? []);
-  const appended: readonly (readonly [path: string, rows: readonly (readonly (string | number)[])[]])[] = [
-    ["etc/passwd", people.map((a) => [a.name, "x", a.uid, a.gid, a.comment, a.home, a.shell])],
-    ["etc/group", groups.map((g) => [g.name, "x", g.gid, g.members])],
-    ["etc/shadow", people.map((a) => [a.name, "!", CHANGED_DAY, 0, 99_999, 7, "", "", ""])],
-    ["etc/gshadow", groups.map((g) => [g.name, "!", "", g.members])],
+  const locked = () => "!";
+  const appended: readonly (readonly [path: string, more: string])[] = [
+    ["etc/passwd", passwdLines(people)],
+    ["etc/group", groupLines(groups)],
+    ["etc/shadow", shadowLines(people, locked)],
+    ["etc/gshadow", gshadowLines(groups, locked)],
   ];
   const homes = people.flatMap((account) => {
     const path = homePath(account);
     const isThere = path === undefined || below.lookup(path) !== undefined;
     return isThere ? [] : [directory(path, { uid: account.uid, gid: account.gid })];
   });
-  return [...appended.flatMap(([path, more]) => appendedFile(below, path, lines(more))), ...homes];
+  return [...appended.flatMap(([path, more]) => appendedFile(below, path, more)), ...homes];
 }
 
 function appendedFile(below: AccountsBelow, path: string, more: string): SourceEntry[] {
@@ -46,11 +48,4 @@ function appendedFile(below: AccountsBelow, path: string, more: string): SourceE
     before === undefined || before === "" || before.endsWith("\n") ? (before ?? "") : `${before}\n`;
   const { mode = 0o644, uid = 0, gid = 0 } = entry ?? {};
   return [file(path, `${text}${more}`, { mode, uid, gid })];
-}
-
-function rowsOf(text: string): string[][] {
-  return text
-    .split("\n")
-    .filter((line) => line !== "" && !line.startsWith("#"))
-    .map((line) => line.split(":"));
 }

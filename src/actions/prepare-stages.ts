@@ -1,0 +1,170 @@
+import { canonicalJson } from "../canonical-json.ts";
+import type { CambiumLock, LockedPackages } from "../ecosystems/cambium-lock.ts";
+import type { LockedSources } from "../ecosystems/locked-sources.ts";
+import { usageError } from "../errors.ts";
+import type { LoadedStages } from "../frontend/project/loaded-project.ts";
+import { type DefinedStage, wantedSources } from "../graph/defined-stages.ts";
+import type { ConfigOp, Definition } from "../graph/definition.ts";
+import { digestOf } from "../layer/digest.ts";
+import { nearest } from "../nearest.ts";
+import type { Platform } from "../platform.ts";
+import { obtainLock, readLockFile } from "../solve/lock.ts";
+import { obtainSources } from "../solve/lock-sources.ts";
+import type { Locate } from "../solve/segments.ts";
+import type { Workbench } from "../solve/workbench.ts";
+import { type ChosenPackages, choosePackages, locateDebs } from "./choose-packages.ts";
+import { assertPython, lockRequest, openProject } from "./prepare.ts";
+import type { Project } from "./project.ts";
+import type { Session } from "./session.ts";
+import type { ProjectSettings } from "./settings.ts";
+
+/** Packages of one stage, locked. */
+export type LockedSet = {
+  readonly definition: Definition;
+  readonly lock: CambiumLock;
+  readonly locateDebs: Locate;
+  readonly choose: (platform: Platform) => Promise<ChosenPackages>;
+};
+
+/** Stages whose packages and sources are settled. */
+export type PreparedStages = {
+  readonly stages: LoadedStages;
+  /** By the stage's number, of those with packages of their own. */
+  readonly sets: ReadonlyMap<number, LockedSet>;
+  readonly sources: LockedSources;
+};
+
+/** Says nothing: settings are the stage's, not those of what it stands on. */
+const NO_SETTINGS: ConfigOp = { env: [], labels: {}, exposedPorts: [], volumes: [] };
+
+/** The stage that `--target` names, else the image. @throws CambiumError `STAGE_UNKNOWN`. */
+export function targetOf({ stages, target }: LoadedStages, wanted: string | undefined): number {
+  if (wanted === undefined) return target;
+  const found = stages.findIndex(({ name, isImage }) => !isImage && name === wanted);
+  if (found !== -1) return found;
+  const names = stages.filter(({ isImage }) => !isImage).map(({ name }) => name);
+  const near = nearest(wanted, names);
+  const known = names.length === 0 ? "There are no stages." : `There is ${names.join(", ")}.`;
+  throw usageError(
+    "STAGE_UNKNOWN",
+    `--target: no stage ${JSON.stringify(wanted)}`,
+    `${near === undefined ? "" : `Did you mean ${near}? `}${known}`,
+  );
+}
+
+/**
+ * Locks the packages of the stages that are needed, and settles what URLs, branches and images mean.
+ * @param optionalPlatforms the lock answers for these too where it can
+ * @throws CambiumError as `obtainLock` and `obtainSources`.
+ */
+export async function prepareStages(
+  settings: ProjectSettings,
+  project: Project,
+  needed: readonly number[],
+  session: Session,
+  optionalPlatforms?: readonly Platform[],
+): Promise<PreparedStages> {
+  const stages = stagesOf(project);
+  const sets = new Map<number, LockedSet>();
+  for (const index of needed) {
+    const set = await lockedSet(index, stages, settings, project, session, optionalPlatforms);
+    if (set !== undefined) sets.set(index, set);
+  }
+  const { bench } = session;
+  const file = await readLockFile(project.lockPath, bench);
+  const { locked, upgrade, pull } = settings;
+  const sources = await obtainSources(
+    {
+      ...{ wanted: wantedSources(needed.map((index) => stages.stages[index]!)), file: file?.sources },
+      ...{ platforms: project.platforms, root: project.loaded.context.root, locked, upgrade, pull },
+    },
+    bench,
+  );
+  return { stages, sets, sources };
+}
+
+export function stagesOf({ loaded }: Project): LoadedStages {
+  if (loaded.stages === undefined) throw new TypeError("a project without stages");
+  return loaded.stages;
+}
+
+async function lockedSet(
+  index: number,
+  { stages, statements }: LoadedStages,
+  settings: ProjectSettings,
+  project: Project,
+  session: Session,
+  optionalPlatforms: readonly Platform[] | undefined,
+): Promise<LockedSet | undefined> {
+  const stage = stages[index]!;
+  if (stage.base.kind !== "packages") return undefined;
+  const { isBaseSet, ...packages } = stage.base.packages;
+  const definition: Definition = { ...packages, files: [], config: NO_SETTINGS };
+  const { loaded } = project;
+  const its: Project = {
+    ...project,
+    loaded: {
+      ...loaded,
+      definition,
+      settings: { ...loaded.settings, isBaseSet },
+      pythonStatements: statements.get(index) ?? [],
+    },
+  };
+  const own: Session = { ...session, bench: stageBench(stage, session.bench) };
+  const opened = await openProject(settings, its, own);
+  const request = {
+    ...lockRequest(settings, opened),
+    ...(!stage.isImage && { stage: stage.name }),
+    ...(optionalPlatforms !== undefined && { optionalPlatforms }),
+  };
+  const { inputs, index: packageIndex } = opened;
+  const { lock, outdatesFile } = await obtainLock(request, packageIndex, own.bench);
+  assertPython(its, lock);
+  if (outdatesFile) {
+    const message = `cambium.lock does not fit ${stage.isImage ? "the image" : `stage ${stage.name}`} any more; its choices were kept where they can be (cambium lock writes it anew)`;
+    session.bench.emit({ type: "notice", message });
+  }
+  return {
+    definition,
+    lock,
+    locateDebs: locateDebs(its.debianMirror, lock),
+    choose: (platform) =>
+      choosePackages({ definition, inputs, lock, index: packageIndex, platform }, own.bench),
+  };
+}
+
+/** Steps of several stages have names of their own in events. */
+export function stageBench({ name, isImage }: DefinedStage, bench: Workbench): Workbench {
+  if (isImage) return bench;
+  return {
+    ...bench,
+    emit: (event) => {
+      if (event.type === "step-started") {
+        bench.emit({ ...event, id: `${name}: ${event.id}`, name: `${name}: ${event.name}` });
+      } else if (event.type === "step-done") bench.emit({ ...event, id: `${name}: ${event.id}` });
+      else bench.emit(event);
+    },
+  };
+}
+
+/** What `cambium.lock` holds of stages. */
+export function lockOfStages({ stages, sets, sources }: PreparedStages): CambiumLock {
+  const parts = [...sets].map(([index, { lock }]) => {
+    const { version: _, stages: __, sources: ___, ...packages } = lock;
+    return { stage: stages.stages[index]!, packages };
+  });
+  const own = parts.find(({ stage }) => stage.isImage)?.packages;
+  const others = parts.filter(({ stage }) => !stage.isImage);
+  const hasSources = Object.values(sources).some((all) => all.length > 0);
+  return {
+    version: 1,
+    ...(own ?? NO_PACKAGES),
+    ...(others.length > 0 && {
+      stages: Object.fromEntries(others.map(({ stage, packages }) => [stage.name, packages])),
+    }),
+    ...(hasSources && { sources }),
+  };
+}
+
+/** Of an image that stands on a stage or on nothing. */
+const NO_PACKAGES: LockedPackages = { inputs: digestOf(canonicalJson({})) };

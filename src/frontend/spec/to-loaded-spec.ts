@@ -1,0 +1,36 @@
+import type { DefinedStages } from "../../graph/defined-stages.ts";
+import type { Definition } from "../../graph/definition.ts";
+import type { Spec } from "./schema.ts";
+import {
+  baseOf,
+  pythonInstall,
+  type SpecSettings,
+  toDefinition,
+  toSettings,
+  type WhereKey,
+} from "./to-definition.ts";
+import { isStaged, toDefinedStages } from "./to-stages.ts";
+
+export type LoadedSpec = {
+  /** Of an image in stages only the packages that the image itself stands on, if it does. */
+  readonly definition: Definition;
+  /** Absent: packages and files alone, which are composed and need nothing to run. */
+  readonly stages?: DefinedStages;
+  readonly settings: SpecSettings;
+};
+
+/**
+ * Brings the short forms into one and fills in the defaults.
+ * @throws CambiumError `SPEC_INVALID` for what the schema alone cannot see.
+ */
+export function toLoadedSpec(spec: Spec, where: WhereKey): LoadedSpec {
+  const settings = toSettings(spec);
+  if (!isStaged(spec)) {
+    const python = spec.python === undefined ? undefined : pythonInstall(spec.python, where("python"));
+    return { definition: toDefinition(spec, python, [], where), settings };
+  }
+  const stages = toDefinedStages(spec, where);
+  const { base, config } = stages.stages[stages.target]!;
+  const packages = base.kind === "packages" ? base.packages : { base: baseOf({}, where), users: [] };
+  return { definition: { ...packages, files: [], config }, stages, settings };
+}

@@ -1,0 +1,101 @@
+import type { LockedSources } from "../ecosystems/locked-sources.ts";
+import { NO_SOURCES } from "../ecosystems/locked-sources.ts";
+import { usageError } from "../errors.ts";
+import { redactUrl } from "../fetch/redact.ts";
+import type { WantedGit, WantedSources } from "../graph/defined-stages.ts";
+import type { Digest } from "../layer/digest.ts";
+import type { Platform } from "../platform.ts";
+import { findBase } from "./base-documents.ts";
+import { commitNow } from "./steps/git-source.ts";
+import { fetchedDigest, fileNameOf } from "./steps/http-source.ts";
+import type { Workbench } from "./workbench.ts";
+
+export type SourcesRequest = {
+  readonly wanted: WantedSources;
+  readonly platforms: readonly Platform[];
+  /** Absolute: names the project, whose last choices count where no file has them. */
+  readonly root: string;
+  /** Of `cambium.lock`. */
+  readonly file: LockedSources | undefined;
+  readonly locked: boolean;
+  /** Names may be URLs and references. */
+  readonly upgrade: boolean | readonly string[];
+  /** Images are looked up again. */
+  readonly pull: boolean;
+};
+
+/**
+ * What files of the web, branches and images are: as the lock says, as they were when this project was last built here,
+ * or as they are now.
+ * @throws CambiumError `LOCK_STALE` with `locked`, and as `fetchedDigest`, `commitNow` and `findBase`.
+ */
+export async function obtainSources(request: SourcesRequest, bench: Workbench): Promise<LockedSources> {
+  const { wanted, root, file = NO_SOURCES } = request;
+  if (wanted.http.length + wanted.git.length + wanted.images.length === 0) return NO_SOURCES;
+  const memory = request.locked ? undefined : (bench.store.records.get("sources", root) as LockedSources);
+  const earlier = [file, ...(memory === undefined ? [] : [memory])];
+  const sources: LockedSources = {
+    http: await Promise.all(wanted.http.map((url) => httpNow(url, earlier, request, bench))),
+    git: await Promise.all(wanted.git.map((one) => gitNow(one, earlier, request, bench))),
+    images: await Promise.all(wanted.images.map((one) => imageNow(one, earlier, request, bench))),
+  };
+  bench.store.records.put("sources", root, sources);
+  return sources;
+}
+
+async function httpNow(
+  url: string,
+  earlier: readonly LockedSources[],
+  request: SourcesRequest,
+  bench: Workbench,
+) {
+  const known = earlier.flatMap(({ http }) => http).find((one) => one.url === url);
+  if (known !== undefined && !isUpgraded(url, request)) return known;
+  assertUnlocked(redactUrl(url), request);
+  return { url, digest: await fetchedDigest(url, fileNameOf(url), bench) };
+}
+
+async function gitNow(
+  wanted: WantedGit,
+  earlier: readonly LockedSources[],
+  request: SourcesRequest,
+  bench: Workbench,
+) {
+  const { url, ref } = wanted;
+  const known = earlier.flatMap(({ git }) => git).find((one) => one.url === url && one.ref === ref);
+  if (known !== undefined && !isUpgraded(url, request)) return known;
+  assertUnlocked(redactUrl(url), request);
+  return { ...wanted, commit: await commitNow(wanted, bench) };
+}
+
+async function imageNow(
+  reference: string,
+  earlier: readonly LockedSources[],
+  request: SourcesRequest,
+  bench: Workbench,
+) {
+  const { platforms, pull } = request;
+  const isAnswer = (targets: Readonly<Record<string, Digest>>) =>
+    platforms.every(({ architecture }) => targets[architecture] !== undefined);
+  const known = earlier
+    .flatMap(({ images }) => images)
+    .find((one) => one.reference === reference && isAnswer(one.targets));
+  if (known !== undefined && !pull && !isUpgraded(reference, request)) return known;
+  assertUnlocked(reference, request);
+  const { images } = await findBase(reference, platforms, bench);
+  const targets = platforms.map(({ architecture }, i) => [architecture, images[i]!.digest] as const);
+  return { reference, targets: Object.fromEntries(targets) };
+}
+
+function isUpgraded(name: string, { upgrade }: SourcesRequest): boolean {
+  return typeof upgrade === "boolean" ? upgrade : upgrade.includes(name);
+}
+
+function assertUnlocked(name: string, { locked }: SourcesRequest): void {
+  if (!locked) return;
+  throw usageError(
+    "LOCK_STALE",
+    `--locked: cambium.lock: it does not say what ${name} is`,
+    "Run `cambium lock` and commit the file.",
+  );
+}

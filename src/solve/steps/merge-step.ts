@@ -1,0 +1,168 @@
+import { canonicalJson } from "../../canonical-json.ts";
+import { BASE_FILES } from "../../ecosystems/read-base.ts";
+import { CambiumError } from "../../errors.ts";
+import type { MergeStep, Stage, StepPlace } from "../../graph/stages.ts";
+import { isLaidAlike } from "../../image/laid-alike.ts";
+import { type Landed, landChanges } from "../../image/land-changes.ts";
+import { layerChanges } from "../../image/layer-changes.ts";
+import { mergeListings } from "../../image/merge-listings.ts";
+import { type FlatTree, flatTree, treeDifference } from "../../image/tree-difference.ts";
+import { digestOf } from "../../layer/digest.ts";
+import { comparePaths } from "../../layer/entry.ts";
+import type { LayerListing } from "../../layer/listing.ts";
+import { LAYOUT_VERSIONS } from "../../layout-versions.ts";
+import { compositionBlobs } from "../../store/stored-layer.ts";
+import { layerListings } from "../base-listings.ts";
+import { step, type Workbench } from "../workbench.ts";
+import { differenceLayer, type FileAt, filesOf } from "./difference-layer.ts";
+import { inlineSource } from "./made-sources.ts";
+import { mergeWarnings } from "./merge-warnings.ts";
+import { type MergedTables, mergedTables } from "./merged-tables.ts";
+import type { StageFiles } from "./stage-files.ts";
+import { contentsOf, layersOf, recordsOf, type StageLayer, type StageLayers } from "./stage-layers.ts";
+import { type KnownMerge, knownMerge, rememberMerge } from "./step-memory.ts";
+
+/** A stage to lay over another. */
+export type MergedStage = { readonly name: string; readonly layers: StageLayers };
+
+/** A stage on its way: whose each of its layers is, bottom up. */
+type Labelled = { readonly at: StageLayers; readonly owners: readonly string[] };
+
+/**
+ * The layers that lay stages over a stage, in order. Those of a stage are taken as they are where they come to the right
+ * tree in every engine; else what they come to is laid as one layer.
+ * @throws CambiumError `ACCOUNT_CONFLICT`, and as `layerListings`, `mergeListings`, `filesSegment`.
+ */
+export function mergeStep(
+  one: MergeStep & StepPlace,
+  { at, stage }: { readonly at: StageLayers; readonly stage: Stage },
+  merged: readonly MergedStage[],
+  files: StageFiles,
+  mtimeSec: number,
+  bench: Workbench,
+): Promise<readonly StageLayer[]> {
+  return step(bench, `${stage.name} ${one.line}: ${one.text}`, async () => {
+    let here: Labelled = { at, owners: recordsOf(at).map(() => `stage ${stage.name}`) };
+    const added: StageLayer[] = [];
+    let isKnown = true;
+    for (const other of merged) {
+      const laid = await laidStage(one, here, other, stage, { files, mtimeSec, bench });
+      isKnown &&= laid.isKnown;
+      added.push(...laid.layers);
+      const { steps } = here.at;
+      const owners = [...here.owners, ...laid.layers.map(() => `stage ${other.name}`)];
+      here = { at: { ...here.at, steps: [...steps, ...laid.layers] }, owners };
+    }
+    return { value: added, outcome: isKnown ? "hit" : "done" };
+  });
+}
+
+type Means = { readonly files: StageFiles; readonly mtimeSec: number; readonly bench: Workbench };
+
+async function laidStage(
+  one: StepPlace,
+  here: Labelled,
+  other: MergedStage,
+  { name, platform }: Stage,
+  means: Means,
+): Promise<{ readonly layers: readonly StageLayer[]; readonly isKnown: boolean }> {
+  const { store, lease, isForgetful, emit } = means.bench;
+  const document = {
+    ...{ version: 1, op: "merge", layoutVersions: LAYOUT_VERSIONS, mtimeSec: means.mtimeSec },
+    ...{ below: contentsOf(here.at), stage: contentsOf(other.layers), architecture: platform.architecture },
+    over: other.layers.over === undefined ? [] : contentsOf(other.layers.over),
+    // They stand in the warnings that are remembered.
+    names: [name, other.name, ...here.owners],
+  };
+  const key = digestOf(canonicalJson(document));
+  const known = isForgetful ? undefined : knownMerge(store, key);
+  const merge = known ?? (await computedMerge(one, here, other, { name, platform }, means));
+  if (known === undefined) rememberMerge(store, key, document, merge);
+  for (const warning of merge.warnings) emit({ type: "warning", ...warning });
+  const layers = merge.layers.map(({ layer: record, content, isReused }): StageLayer => {
+    lease.protect([record.descriptor.digest, ...compositionBlobs(store, record.descriptor.digest)]);
+    return { text: one.text, record, content, isReused: known !== undefined || isReused };
+  });
+  return { layers, isKnown: known !== undefined };
+}
+
+async function computedMerge(
+  one: StepPlace,
+  here: Labelled,
+  other: MergedStage,
+  { name, platform }: Pick<Stage, "name" | "platform">,
+  { files, mtimeSec, bench }: Means,
+): Promise<KnownMerge> {
+  const where = `stage ${other.name}`;
+  const listingsOf = (at: StageLayers | undefined) =>
+    layerListings(at === undefined ? [] : recordsOf(at), BASE_FILES, where, bench);
+  const { over, ...own } = other.layers;
+  const listings = {
+    below: await listingsOf(here.at),
+    over: await listingsOf(over),
+    own: await listingsOf(own),
+  };
+  const ownerOf = (path: string): string => {
+    const last = listings.below.findLastIndex(({ entries }) => entries.some((entry) => entry.path === path));
+    return here.owners[last] ?? `stage ${name}`;
+  };
+  const changes = layerChanges(listings.over, listings.own, where);
+  const below = mergeListings(listings.below, `stage ${name}`);
+  const source = await files.layers(
+    [...(over === undefined ? [] : recordsOf(over)), ...recordsOf(own)],
+    where,
+  );
+  const tables = mergedTables(
+    {
+      ...{ below, added: source.tree, over: mergeListings(listings.over, where), changes },
+      names: { below: ownerOf("etc/passwd"), added: where },
+    },
+    platform.architecture,
+  );
+  const flat = flatTree(below);
+  const landed = landChanges(flat, changes, tables.entries);
+  const warnings = mergeWarnings(landed.conflicts, tables, ownerOf, where);
+  if (fitsAsItIs(landed.tree, listings)) {
+    const layers = layersOf(own, one.text).map(({ record, content }) => ({
+      layer: record,
+      content,
+      isReused: true,
+    }));
+    return { layers, warnings };
+  }
+  const difference = treeDifference(flat, landed.tree);
+  const whiteouts = [...difference.whiteouts, ...landed.absent].sort(comparePaths);
+  if (difference.entries.length === 0 && whiteouts.length === 0) return { layers: [], warnings };
+  const { entries } = difference;
+  const fileAt = filesAt(landed, tables, filesOf(source));
+  const { record, content, isReused } = await differenceLayer(
+    ...([one.text, { entries, whiteouts }, landed.tree, fileAt, mtimeSec, bench] as const),
+  );
+  return { layers: [{ layer: record, content, isReused }], warnings };
+}
+
+/** Whether the layers come to `tree` as they are, in every engine. */
+function fitsAsItIs(
+  tree: FlatTree,
+  { below, own }: { readonly below: readonly LayerListing[]; readonly own: readonly LayerListing[] },
+): boolean {
+  if (!own.every((listing) => isLaidAlike(listing, tree))) return false;
+  try {
+    const { entries, whiteouts } = treeDifference(tree, flatTree(mergeListings([...below, ...own], "merge")));
+    return entries.length === 0 && whiteouts.length === 0;
+  } catch (error) {
+    if (error instanceof CambiumError && error.code.startsWith("LAYER_")) return false;
+    throw error;
+  }
+}
+
+function filesAt({ origins }: Landed, { texts }: MergedTables, added: FileAt): FileAt {
+  return (path) => {
+    const text = texts.get(path);
+    if (text === undefined) return added(origins.get(path) ?? path);
+    const from = inlineSource(path, text);
+    const [content] = from.entries;
+    if (content?.type !== "file") throw new TypeError("an inline source is one file");
+    return { from, content };
+  };
+}
