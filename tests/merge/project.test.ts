@@ -45,7 +45,7 @@ describe.runIf(needs("docker-registry", "runc", "root"))("a project that merges 
     const first = await steps.build(project);
     const textOf = (path: string) => readFileSync(join(first.rootfs, path), "utf8");
     expect(textOf("packages")).toBe(
-      ["apt", "jq", "own"].map((name) => `${name} install ok installed\n`).join("") + "sound\n",
+      `${["apt", "jq", "own"].map((name) => `${name} install ok installed\n`).join("")}sound\n`,
     );
     expect(textOf("owners")).toBe(
       ["db:db 750 /srv/db", "app:app 755 /home/app", "root:root 1777 /tmp", "root:root 700 /root"]

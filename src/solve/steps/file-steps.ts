@@ -49,6 +49,17 @@ export class FileSteps {
     return layer!;
   }
 
+  /** What the step came to before, if that is known without a tree or a file being read. */
+  async known(
+    one: (CopyStep | WorkdirStep) & StepPlace,
+    at: StageLayers,
+  ): Promise<{ readonly layer: StageLayer | undefined } | undefined> {
+    const identities = one.op === "copy" ? await this.#identities(one) : [];
+    if (identities === undefined) return undefined;
+    const known = this.#known(this.#keyOf(one, at, identities).key);
+    return known && { layer: layerFrom(one, known, true) };
+  }
+
   /** Undefined when the directory is there. @throws CambiumError as `workdirStep`. */
   workdir(one: WorkdirStep & StepPlace, at: StageLayers): Promise<StageLayer | undefined> {
     return this.#remembered(one, at, [], async () => {
@@ -96,18 +107,22 @@ export class FileSteps {
   ): Promise<StageLayer | undefined> {
     if (identities === undefined) return work();
     const { store } = this.#bench;
-    const { line: _, text: __, where: ___, ...step } = one;
-    const document = {
-      ...{ version: 1, layoutVersions: LAYOUT_VERSIONS, step, sources: identities },
-      ...{ below: contentsOf(at), mtimeSec: this.#mtimeSec },
-    };
-    const key = digestOf(canonicalJson(document));
+    const { key, document } = this.#keyOf(one, at, identities);
     const known = this.#known(key);
     if (known !== undefined) return layerFrom(one, known, true);
     const layer = await work();
     const result = layer === undefined ? {} : { layer: layer.record, content: layer.content };
     rememberStep(store, key, document, result);
     return layer;
+  }
+
+  #keyOf(one: (CopyStep | WorkdirStep) & StepPlace, at: StageLayers, identities: readonly string[]) {
+    const { line: _, text: __, where: ___, ...step } = one;
+    const document = {
+      ...{ version: 1, layoutVersions: LAYOUT_VERSIONS, step, sources: identities },
+      ...{ below: contentsOf(at), mtimeSec: this.#mtimeSec },
+    };
+    return { key: digestOf(canonicalJson(document)), document };
   }
 
   #known(key: Digest): KnownStep | undefined {
