@@ -105,7 +105,7 @@ class StageSolver {
       case "run":
         return this.#runSteps.run(one, at, stage);
       case "copy":
-        return this.#named(one, stage, () => this.#fileSteps.copy(one, at));
+        return this.#named(one, stage, () => this.#fileSteps.copy(one, at, stage.name));
       case "workdir":
         return this.#fileSteps.workdir(one, at);
     }
