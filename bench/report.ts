@@ -91,7 +91,7 @@ function comparisonSection(results: readonly StoredResult[]): string {
 function head(results: readonly StoredResult[]): string {
   const machines = [...new Set(results.map(({ machine }) => machine))];
   // A name stands for all that begin with it.
-  const names = [...new Set(results.map(({ name }) => name.replace(/^registry-.*/, "registry")))];
+  const names = [...new Set(results.map(({ name }) => name.replace(/^(registry|dockerfile)-.*/, "$1")))];
   const versions = [...new Set(results.flatMap((result) => result.versions))];
   return `# Benchmarks
 
@@ -104,7 +104,7 @@ Made by \`npm run bench\`; do not edit.
     npm run bench cold add-one    # some of it: ${names.join(", ")}
 
 The first run downloads the wheels (about 5 GB) with pip into \`.cache/bench\` and keeps them. It needs Python 3.11, unzip
-and taskset, for \`registry\` also root and the tools that \`npm run check\` brings (BuildKit, runc, docker-registry, skopeo,
+and taskset, for \`registry\` and \`dockerfile\` also root and the tools that \`npm run check\` brings (BuildKit, runc, docker-registry, skopeo,
 umoci), and package and Debian mirrors that pip and apt of this machine know. Raw numbers are in \`.cache/bench/results\`.
 
 ## Caveats

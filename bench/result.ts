@@ -48,6 +48,18 @@ export function timeFigure(claim: string, arm: Measurement, atMostMs?: number): 
   };
 }
 
+/** Our time as a share of a peer's; `atMost` of it. */
+export function shareFigure(claim: string, own: Measurement, peer: Measurement, atMost?: number): Figure {
+  const { value, least, most } = ratio(peer, own);
+  return {
+    claim,
+    measured: `${value.toFixed(2)} ×`,
+    spread: own.timesMs.length < 2 ? "one run" : `${least.toFixed(2)}–${most.toFixed(2)} ×`,
+    bound: atMost === undefined ? "" : `≤ ${atMost} ×`,
+    ...(atMost === undefined ? {} : { isMet: value <= atMost }),
+  };
+}
+
 /** The most of all rounds counts: a bound on memory holds always or not at all. */
 export function memoryFigure(claim: string, bytes: readonly number[], below: number): Figure {
   const most = Math.max(...bytes);
