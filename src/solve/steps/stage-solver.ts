@@ -141,7 +141,7 @@ class StageSolver {
       case "run":
         return listOf(await runs.run(one, at, stage));
       case "copy":
-        return [await this.#named(one, stage, () => files.copy(one, at))];
+        return [await this.#named(one, stage, () => files.copy(one, at, stage.name))];
       case "workdir":
         return listOf(await files.workdir(one, at));
       case "merge": {
