@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type StepsWorld, startStepsWorld } from "../steps/steps-world.ts";
 import { needs } from "../support/needs.ts";
@@ -43,10 +41,9 @@ describe.runIf(needs("docker-registry", "runc", "root"))("a project that merges 
   test("loses no account, no package, no directory's mode, and is known the next time", async () => {
     const project = steps.project("merged", { "cambium.yaml": PROJECT });
     const first = await steps.build(project);
-    const textOf = (path: string) => readFileSync(join(first.rootfs, path), "utf8");
-    expect(textOf("packages")).toBe(
-      `${["apt", "jq", "own"].map((name) => `${name} install ok installed\n`).join("")}sound\n`,
-    );
+    const textOf = first.text;
+    const packages = ["apt", "jq", "own"].map((name) => `${name} install ok installed`);
+    expect(textOf("packages")).toBe([...packages, "sound", ""].join("\n"));
     expect(textOf("owners")).toBe(
       ["db:db 750 /srv/db", "app:app 755 /home/app", "root:root 1777 /tmp", "root:root 700 /root"]
         .concat("root:shadow 640 /etc/shadow", "")
@@ -54,6 +51,12 @@ describe.runIf(needs("docker-registry", "runc", "root"))("a project that merges 
     );
     expect(textOf("etc/passwd")).toMatch(/^root:[\s\S]*\napp:x:1000:[\s\S]*\ndb:x:999:/);
     expect(textOf("etc/shadow")).toMatch(/\napp:!:[\s\S]*\ndb:!:/);
+    const warnings = first.stderr
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as Record<string, string>)
+      .filter(({ code }) => code?.startsWith("MERGE_"));
+    expect(warnings.map(({ message }) => message)).toEqual([]);
     const again = await steps.build(project);
     expect(again).toMatchObject({ digest: first.digest, missed: [] });
   });
