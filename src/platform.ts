@@ -4,6 +4,12 @@ import { usageError } from "./errors.ts";
 /** image-spec, image-index.md: `platform`. */
 export type Platform = { readonly os: "linux"; readonly architecture: "amd64" | "arm64" };
 
+/** All that images are made for. */
+export const KNOWN_PLATFORMS: readonly Platform[] = [
+  { os: "linux", architecture: "amd64" },
+  { os: "linux", architecture: "arm64" },
+];
+
 /** @throws CambiumError `PLATFORM_UNSUPPORTED`. */
 export function parsePlatform(text: string, where: string): Platform {
   const match = /^linux\/(amd64|x86_64|arm64|aarch64)(?:\/v8)?$/.exec(text);

@@ -1,20 +1,19 @@
-import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { createEngine } from "../engine/embedded/engine.ts";
-import { usageError } from "../errors.ts";
-import { readDockerfile } from "../frontend/dockerfile/read-dockerfile.ts";
 import type { Digest } from "../layer/digest.ts";
-import { formatPlatform, machinePlatform, type Platform } from "../platform.ts";
-import { baseDocuments, findBase } from "../solve/base-documents.ts";
-import { lentSources } from "../solve/mirrors.ts";
-import type { ContextFolder } from "../solve/steps/stage-files.ts";
-import { type StageSettings, solveStages } from "../solve/steps/stage-solver.ts";
+import type { Platform } from "../platform.ts";
+import { pinnedGraph } from "../solve/steps/pinned-sources.ts";
+import { solveStages } from "../solve/steps/stage-solver.ts";
+import type { KnownStep, StepRecords } from "../solve/steps/step-memory.ts";
 import type { Workbench } from "../solve/workbench.ts";
-import { mountProject } from "./mount-project.ts";
 import { keepMountsBelow } from "./mounts.ts";
+import { pinsFor, readStages, stageSettings, tellMissing } from "./read-stages.ts";
+import type { RecordedStages } from "./recorded-stages.ts";
 import type { ImageResult } from "./results.ts";
 import type { BuildSettings } from "./settings.ts";
-import { keepImage } from "./stage-image.ts";
+import { keepImage, tellImage } from "./stage-image.ts";
+import { stagesKey } from "./stages-key.ts";
+import { imagesIn, rememberStages } from "./stages-memory.ts";
 
 /**
  * The images of a Dockerfile, one per platform, in the store.
@@ -25,73 +24,49 @@ export async function dockerfileImages(
   platforms: readonly Platform[],
   settings: BuildSettings,
   created: string,
+  recorded: RecordedStages | undefined,
   bench: Workbench,
 ): Promise<ImageResult[]> {
-  const { dockerfile, env, pull } = settings;
-  const text = readText(file);
+  const { dockerfile, env, noCache } = settings;
+  const isPublished = settings.push || settings.cacheTo.length > 0;
+  const stages = stageSettings(file, settings);
+  const pins = await pinsFor(settings, bench);
   const engine = createEngine({ store: bench.store, searchPath: env.PATH ?? "" });
   try {
     const images: ImageResult[] = [];
     for (const platform of platforms) {
-      const { graph, warnings } = await readDockerfile(text, basename(file), {
-        buildArgs: dockerfile.buildArgs,
-        ...(dockerfile.target !== undefined && { target: dockerfile.target }),
-        platform,
-        buildPlatform: machinePlatform(),
-        contexts: dockerfile.buildContexts,
-        loadBase: async (reference, of) => {
-          const { digest, config } = await pinnedBase(reference, of, pull, bench);
-          return { digest, config: config.config };
-        },
-      });
+      const { graph: open, warnings } = await readStages(file, platform, settings, pins, bench);
       for (const { code, message, line } of warnings) {
         bench.emit({ type: "warning", code, message: `${basename(file)}:${line}: ${message}` });
       }
-      const solved = await solveStages(graph, stageSettings(file, settings), engine, bench);
-      images.push(keepImage({ graph, solved, platform, created }, bench));
+      const graph = pinnedGraph(open, pins);
+      tellMissing(pins, bench);
+      const key =
+        recorded !== undefined || isPublished ? await stagesKey(graph, stages, created, bench) : undefined;
+      const isAsked = recorded !== undefined && key !== undefined && noCache === false;
+      const known = isAsked ? await recorded.image(key, platform) : undefined;
+      if (known !== undefined) {
+        tellImage(known, bench);
+        images.push(known);
+        continue;
+      }
+      await recorded?.adoptListings();
+      const notes = new Map<Digest, KnownStep>();
+      const records: StepRecords = {
+        find: async (step) => recorded?.step(step),
+        note: (step, result) => notes.set(step, result),
+      };
+      const solved = await solveStages(graph, { ...stages, records }, engine, bench);
+      const image = keepImage({ graph, solved, platform, created }, bench);
+      images.push(image);
+      if (isPublished && key !== undefined) {
+        const steps = [...notes].map(([step, result]) => ({ key: step, result }));
+        rememberStages(bench.store, image.digest, { key, steps, bases: imagesIn(graph) });
+      }
     }
     return images;
   } finally {
     await keepMountsBelow(dockerfile.maxMountBytes, engine, bench);
     engine.close();
   }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    throw usageError("PROJECT_FILE_MISSING", `cannot read ${file}`, "Check the name behind -f.", error);
-  }
-}
-
-/** What a tag meant when it was first asked for, until `--pull`. */
-async function pinnedBase(reference: string, platform: Platform, pull: boolean, bench: Workbench) {
-  const key = `${reference} ${formatPlatform(platform)}`;
-  const known = bench.store.records.get("dockerfile-base", key) as Digest | undefined;
-  if (known !== undefined && !pull) return baseDocuments(reference, known, platform, bench);
-  const { images } = await findBase(reference, [platform], bench);
-  const [image] = images;
-  bench.store.records.put("dockerfile-base", key, image!.digest);
-  return image!;
-}
-
-function stageSettings(file: string, settings: BuildSettings): StageSettings {
-  const ignoreFile = `${file}.dockerignore`;
-  const { contextDir, debianMirror, dockerfile, env, sourceDateEpoch } = settings;
-  const folders = [...dockerfile.buildContexts].filter(([, place]) => !/^[a-z-]+:\/\//.test(place));
-  return {
-    context: { root: contextDir, ...(existsSync(ignoreFile) && { ignoreFile }) },
-    contexts: new Map(folders.map(([name, root]): [string, ContextFolder] => [name, { root }])),
-    lent: {
-      secrets: dockerfile.secrets,
-      sshSockets: dockerfile.sshSockets,
-      env,
-      project: mountProject(settings),
-      aptSources: lentSources({ ...(debianMirror !== undefined && { debianMirror }) }),
-    },
-    ...(sourceDateEpoch !== undefined && { sourceDateEpoch }),
-    network: dockerfile.network,
-    allowsInsecure: dockerfile.allowsInsecure,
-  };
 }

@@ -1,15 +1,14 @@
 import { VENV } from "../ecosystems/python/wheel/scheme.ts";
 import { createEngine } from "../engine/embedded/engine.ts";
 import { neededStages } from "../graph/defined-stages.ts";
+import type { StageGraph } from "../graph/stages.ts";
 import type { BaseSettings } from "../image/inherit.ts";
 import type { Platform } from "../platform.ts";
 import { baseDocuments } from "../solve/base-documents.ts";
-import { lentSources } from "../solve/mirrors.ts";
 import { stageGraph } from "../solve/steps/defined-graph.ts";
 import type { StackBase } from "../solve/steps/stage-layers.ts";
 import { type StageSettings, solveStages } from "../solve/steps/stage-solver.ts";
 import type { Workbench } from "../solve/workbench.ts";
-import { mountProject } from "./mount-project.ts";
 import { keepMountsBelow } from "./mounts.ts";
 import { type PackageStack, packageStack } from "./package-stack.ts";
 import { type PreparedStages, prepareStages, stageBench, stagesOf, targetOf } from "./prepare-stages.ts";
@@ -18,6 +17,7 @@ import type { ImageResult } from "./results.ts";
 import type { Session } from "./session.ts";
 import type { BuildSettings } from "./settings.ts";
 import { keepImage } from "./stage-image.ts";
+import { stepSettings } from "./step-settings.ts";
 
 /**
  * The images of a project in stages, one per platform, in the store.
@@ -31,6 +31,10 @@ export async function stagedImages(
 ): Promise<ImageResult[]> {
   const { bench } = session;
   const target = targetOf(stagesOf(project), settings.dockerfile.target);
+  const { noCache } = settings;
+  const forgotten = typeof noCache === "object" ? noCache : [];
+  for (const name of forgotten) targetOf(stagesOf(project), name);
+  const lent = stageSettings(project, settings);
   const prepared = await prepareStages(settings, project, neededStages(stagesOf(project), target), session);
   const engine = createEngine({ store: bench.store, searchPath: settings.env.PATH ?? "" });
   try {
@@ -48,8 +52,8 @@ export async function stagedImages(
         return stack;
       };
       const solved = await solveStages(
-        graph,
-        { ...stageSettings(project, settings), packages },
+        { ...graph, forgotten: forgottenIn(graph, forgotten) },
+        { ...lent, packages },
         engine,
         bench,
       );
@@ -89,22 +93,15 @@ async function inheritedSettings(
   return found;
 }
 
+function forgottenIn({ stages }: StageGraph, names: readonly string[]): number[] {
+  return stages.flatMap(({ name }, index) => (names.includes(name) ? [index] : []));
+}
+
 function stageSettings({ debianMirror, loaded, tags }: Project, settings: BuildSettings): StageSettings {
-  const { dockerfile, env, sourceDateEpoch } = settings;
   const { root, ...walk } = loaded.context;
-  const project = mountProject({ ...settings, tags: settings.tags.length > 0 ? settings.tags : tags });
-  return {
-    context: { root, walk },
-    contexts: new Map(),
-    lent: {
-      secrets: dockerfile.secrets,
-      sshSockets: dockerfile.sshSockets,
-      env,
-      project,
-      aptSources: lentSources({ ...(debianMirror !== undefined && { debianMirror }) }),
-    },
-    ...(sourceDateEpoch !== undefined && { sourceDateEpoch }),
-    network: dockerfile.network,
-    allowsInsecure: dockerfile.allowsInsecure,
+  const ofProject = {
+    ...(debianMirror !== undefined && { debianMirror }),
+    tags: settings.tags.length > 0 ? settings.tags : tags,
   };
+  return { context: { root, walk }, contexts: new Map(), ...stepSettings({ ...settings, ...ofProject }) };
 }

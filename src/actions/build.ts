@@ -1,4 +1,5 @@
-import { findDockerfile } from "../frontend/project/detect.ts";
+import { findForm } from "../frontend/project/detect.ts";
+import { assertFlagsFit, formOf } from "../frontend/project/flags.ts";
 import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import { CONSTANT_MTIME } from "../layer/entry.ts";
 import { machinePlatform } from "../platform.ts";
@@ -20,11 +21,13 @@ import { keepTags, parseTags } from "./tags.ts";
  * @throws CambiumError of whatever step fails; what was finished before stays in the store.
  */
 export async function build(settings: BuildSettings): Promise<BuildResult> {
+  const found = findForm(settings.contextDir, settings.file);
+  if (found.form !== "spec") assertFlagsFit(settings.flags ?? [], found.form);
   return withSession(settings, async (session) => {
     const { bench } = session;
-    const dockerfile = findDockerfile(settings.contextDir, settings.file);
-    if (dockerfile !== undefined) return buildDockerfile(dockerfile, settings, bench);
+    if (found.form === "dockerfile") return buildDockerfile(found.file, settings, bench);
     const loaded = await loadProject(settings);
+    assertFlagsFit(settings.flags ?? [], formOf(found.form, loaded.loaded));
     if (loaded.loaded.stages !== undefined) return buildStages(loaded, settings, session);
     const prepared = await prepare(settings, loaded, session, (its) => recordedFor(settings, its, bench));
     const { project, locked, recorded } = prepared;
@@ -91,8 +94,17 @@ async function buildDockerfile(
   const { dockerfileImages } = await import("./build-dockerfile.ts");
   const platforms = settings.platforms.length > 0 ? settings.platforms : [machinePlatform()];
   const created = createdAt(settings.sourceDateEpoch);
-  const images = await dockerfileImages(file, platforms, settings, created, bench);
-  return finished({ images }, settings, parseTags(settings.tags), bench);
+  const tags = parseTags(settings.tags);
+  // One that built this file before knows as much as its record.
+  const isNew = bench.store.records.get("dockerfile-built", file) === undefined;
+  const places = recordPlaces(settings, isNew ? tags : []);
+  const recorded =
+    places.length === 0
+      ? undefined
+      : await (await import("./recorded-stages.ts")).recordedStages(places, bench);
+  const images = await dockerfileImages(file, platforms, settings, created, recorded, bench);
+  bench.store.records.put("dockerfile-built", file, true);
+  return finished({ images }, settings, tags, bench);
 }
 
 async function buildStages(
@@ -118,13 +130,17 @@ async function recordedFor(
   project: Project,
   bench: Workbench,
 ): Promise<RecordedBuild | undefined> {
-  const { store } = bench;
-  const named = settings.cacheFrom.map((text) => withDefaultTag(parseReference(text, "--cache-from")));
-  const isNew = store.records.get("project-lock", project.loaded.context.root) === undefined;
-  const places = settings.push && isNew ? [...named, ...tagsOf(settings, project)] : named;
+  const isNew = bench.store.records.get("project-lock", project.loaded.context.root) === undefined;
+  const places = recordPlaces(settings, isNew ? tagsOf(settings, project) : []);
   if (places.length === 0) return undefined;
   const { recordedBuild } = await import("./recorded-build.ts");
   return recordedBuild(places, bench);
+}
+
+/** @param tags where the image is going to be, if that is to be asked too */
+function recordPlaces({ cacheFrom, push }: BuildSettings, tags: readonly Reference[]): Reference[] {
+  const named = cacheFrom.map((text) => withDefaultTag(parseReference(text, "--cache-from")));
+  return push ? [...named, ...tags] : named;
 }
 
 /** SOURCE_DATE_EPOCH, else a constant: an image must not say when its machine built it. */

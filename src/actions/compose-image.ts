@@ -45,11 +45,10 @@ export async function composeImage(request: ImageRequest, bench: Workbench): Pro
     };
     const { generatedKey } = packages;
     const { key, created, files } = request;
+    const { isPartial } = packages;
     // What another machine makes whole must not be answered with less.
-    if (!packages.isPartial) {
-      bench.store.records.put("image", key, result);
-      rememberImageRecord(bench.store, { key, created, result, layers, generatedKey, files });
-    }
+    if (!isPartial) bench.store.records.put("image", key, result);
+    rememberImageRecord(bench.store, { key, created, result, layers, generatedKey, files, isPartial });
     const newCount = layers.filter(({ isReused }) => !isReused).length;
     const detail = `${layers.length} layers, ${newCount} new`;
     return { value: result, outcome: newCount === 0 ? "hit" : "done", detail };

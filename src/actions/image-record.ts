@@ -19,6 +19,8 @@ export type ImageRecord = {
   readonly generatedKey?: Digest;
   /** The project's own files, in the order of their layers. */
   readonly files: readonly SegmentId[];
+  /** It has less than its key says, for want of something on this machine: not for others. */
+  readonly isPartial?: true;
 };
 
 export function rememberImageRecord(
@@ -30,9 +32,12 @@ export function rememberImageRecord(
     readonly layers: readonly ComposedLayer[];
     readonly generatedKey: Digest | undefined;
     readonly files: readonly Segment[];
+    readonly isPartial: boolean;
   },
 ): void {
   const { key, created, result, generatedKey } = input;
+  // The same image may be all that another definition says.
+  if (input.isPartial && imageRecord(store, result.digest) !== undefined) return;
   const record: ImageRecord = {
     ...{ key, created, result },
     layers: input.layers.map(({ key: planKey, layer, segments }) => ({
@@ -43,6 +48,7 @@ export function rememberImageRecord(
     })),
     ...(generatedKey !== undefined && { generatedKey }),
     files: input.files.map(({ id }) => id),
+    ...(input.isPartial && { isPartial: true }),
   };
   store.records.put("image-record", result.digest, record);
 }

@@ -6,28 +6,29 @@ import {
   writeCambiumLock,
 } from "../ecosystems/cambium-lock.ts";
 import { environmentError, messageOf } from "../errors.ts";
-import { parsePlatform } from "../platform.ts";
-import { obtainLock } from "../solve/lock.ts";
+import { findForm } from "../frontend/project/detect.ts";
+import { assertFlagsFit, formOf, type ProjectForm } from "../frontend/project/flags.ts";
+import { KNOWN_PLATFORMS } from "../platform.ts";
+import { obtainLock, readLockFile } from "../solve/lock.ts";
 import { assertPython, lockRequest, withOpenProject } from "./prepare.ts";
 import { lockOfStages, prepareStages, stagesOf } from "./prepare-stages.ts";
 import { loadProject, type Project } from "./project.ts";
 import type { LockChange, LockResult } from "./results.ts";
 import { type Session, withSession } from "./session.ts";
-import type { LockSettings } from "./settings.ts";
-
-const EVERYWHERE = ["linux/amd64", "linux/arm64"].map((text) => parsePlatform(text, "lock"));
+import { type LockSettings, NO_DOCKERFILE_SETTINGS } from "./settings.ts";
 
 /**
  * Settles the project for every platform that Cambium knows and writes `cambium.lock`. Earlier choices stay unless
  * `upgrade` names them. @throws CambiumError as `obtainLock`; `LOCK_UNWRITABLE`.
  */
 export async function lock(settings: LockSettings): Promise<LockResult> {
+  const found = findForm(settings.contextDir, settings.file);
+  if (found.form !== "spec") assertFlagsFit(settings.flags ?? [], found.form);
   return withSession(settings, async (session) => {
-    const project = await loadProject(settings);
     const { path, made } =
-      project.loaded.stages === undefined
-        ? await lockedProject(settings, project, session)
-        : await lockedStages(settings, project, session);
+      found.form === "dockerfile"
+        ? await dockerfileLock(found.file, settings, session)
+        : await projectLock(found.form, settings, session);
     const before = existsSync(path) ? readFileSync(path, "utf8") : undefined;
     const text = writeCambiumLock(made, { urls: settings.urls });
     const result = {
@@ -38,6 +39,7 @@ export async function lock(settings: LockSettings): Promise<LockResult> {
           .flatMap(debsOf)
           .map(({ name }) => name),
       ).size,
+      sources: sourcesOf(made).length,
       changes: changesBetween(before === undefined ? undefined : readCambiumLock(before, path), made),
     };
     if (text === before) return { ...result, state: "unchanged" };
@@ -49,13 +51,23 @@ export async function lock(settings: LockSettings): Promise<LockResult> {
 
 type Locked = { readonly path: string; readonly made: CambiumLock };
 
+async function projectLock(form: ProjectForm, settings: LockSettings, session: Session): Promise<Locked> {
+  const project = await loadProject(settings);
+  assertFlagsFit(settings.flags ?? [], formOf(form, project.loaded));
+  return project.loaded.stages === undefined
+    ? lockedProject(settings, project, session)
+    : lockedStages(settings, project, session);
+}
+
 function lockedProject(settings: LockSettings, project: Project, session: Session): Promise<Locked> {
   return withOpenProject(settings, project, session, async (its, opened) => {
-    const request = { ...lockRequest({ ...its, locked: false }, opened), optionalPlatforms: EVERYWHERE };
-    const lockPath = settings.output ?? request.lockPath;
-    const { lock } = await obtainLock({ ...request, lockPath }, opened.index, session.bench);
+    const request = { ...lockRequest({ ...its, locked: false }, opened), optionalPlatforms: KNOWN_PLATFORMS };
+    const path = settings.output ?? request.lockPath;
+    const { lock } = await obtainLock({ ...request, lockPath: path }, opened.index, session.bench);
     assertPython(opened.project, lock);
-    return { path: lockPath, made: lock };
+    // Of a Dockerfile beside it.
+    const sources = (await readLockFile(path, session.bench))?.sources;
+    return { path, made: { ...lock, ...(sources !== undefined && { sources }) } };
   });
 }
 
@@ -64,8 +76,16 @@ async function lockedStages(settings: LockSettings, project: Project, session: S
   const path = settings.output ?? project.lockPath;
   const all = stagesOf(project).stages.map((_, index) => index);
   const its = { ...settings, locked: false };
-  const prepared = await prepareStages(its, { ...project, lockPath: path }, all, session, EVERYWHERE);
+  const prepared = await prepareStages(its, { ...project, lockPath: path }, all, session, KNOWN_PLATFORMS);
   return { path, made: lockOfStages(prepared) };
+}
+
+async function dockerfileLock(file: string, settings: LockSettings, { bench }: Session): Promise<Locked> {
+  const { lockDockerfile } = await import("./lock-dockerfile.ts");
+  const { lockPathOf } = await import("./read-stages.ts");
+  const path = settings.output ?? lockPathOf(settings);
+  const stages = { ...settings, dockerfile: settings.dockerfile ?? NO_DOCKERFILE_SETTINGS };
+  return { path, made: await lockDockerfile(file, stages, await readLockFile(path, bench), bench) };
 }
 
 function writeWhole(path: string, text: string): void {
@@ -111,6 +131,27 @@ function debsOf({ debian }: LockedPackages) {
   return Object.values(debian?.targets ?? {}).flat();
 }
 
+/** A source as people know it; the digest of an image, file or commit stands for a version. */
+function sourcesOf({ sources }: CambiumLock) {
+  if (sources === undefined) return [];
+  const { images, http, git } = sources;
+  return [
+    ...images.map(({ reference, targets }) => ({
+      kind: "image",
+      name: reference,
+      version: Object.values(targets)
+        .map((digest) => digest.slice(7, 19))
+        .join(", "),
+    })),
+    ...http.map(({ url, digest }) => ({ kind: "file", name: url, version: digest.slice(7, 19) })),
+    ...git.map(({ url, ref, commit }) => ({
+      kind: "git",
+      name: ref === undefined ? url : `${url}#${ref}`,
+      version: commit.slice(0, 12),
+    })),
+  ];
+}
+
 /** Several versions of one name (per marker or architecture) are told as one. */
 function versionsOf(lock: CambiumLock | undefined): Versions {
   const found = new Map<string, Set<string>>();
@@ -122,6 +163,7 @@ function versionsOf(lock: CambiumLock | undefined): Versions {
     for (const { name, version } of debsOf(part)) add("debian", name, version);
     for (const { name, version } of part.python?.distributions ?? []) add("python", name, version);
   }
+  for (const { kind, name, version } of lock === undefined ? [] : sourcesOf(lock)) add(kind, name, version);
   return new Map(
     [...found].map(([key, versions]) => {
       const [ecosystem = "", name = ""] = key.split(" ");

@@ -1,4 +1,6 @@
 import { hasDpkg } from "../ecosystems/debian/generate/dpkg-database.ts";
+import { findForm } from "../frontend/project/detect.ts";
+import { assertFlagsFit, formOf } from "../frontend/project/flags.ts";
 import { type DefinedStage, neededStages } from "../graph/defined-stages.ts";
 import type { Base } from "../graph/definition.ts";
 import type { Segment } from "../layer/segment.ts";
@@ -18,7 +20,7 @@ import { prepare } from "./prepare.ts";
 import { prepareStages, stageBench, stagesOf } from "./prepare-stages.ts";
 import { loadProject, type Project } from "./project.ts";
 import { projectSegments } from "./project-segments.ts";
-import type { PlannedImage, PlannedLayer, PlannedStep, PlanResult } from "./results.ts";
+import type { PlannedImage, PlannedLayer, PlannedStage, PlanResult } from "./results.ts";
 import { type Session, withSession } from "./session.ts";
 import type { PlanSettings } from "./settings.ts";
 
@@ -30,9 +32,16 @@ const EXPANSION = 3;
  * has to, but fetches no package.
  */
 export async function plan(settings: PlanSettings): Promise<PlanResult> {
+  const found = findForm(settings.contextDir, settings.file);
+  if (found.form !== "spec") assertFlagsFit(settings.flags ?? [], found.form);
   return withSession(settings, async (session) => {
     const { bench } = session;
+    if (found.form === "dockerfile") {
+      const { planDockerfile } = await import("./plan-dockerfile.ts");
+      return planDockerfile(found.file, settings, bench);
+    }
     const project = await loadProject(settings);
+    assertFlagsFit(settings.flags ?? [], formOf(found.form, project.loaded));
     if (project.loaded.stages !== undefined) return planStages(settings, project, session);
     const prepared = await prepare(settings, project, session);
     const { definition, explanation } = prepared.project.loaded;
@@ -55,9 +64,16 @@ async function planStages(settings: PlanSettings, project: Project, session: Ses
   const needed = neededStages({ stages }, target);
   const { sets } = await prepareStages(settings, project, needed, session);
   const root = rootOf(stages, target);
-  const steps = needed.flatMap((index) =>
-    stages[index]!.steps.map(({ text }): PlannedStep => ({ stage: stages[index]!.name, text })),
-  );
+  const plannedStages = needed.map((index): PlannedStage => {
+    const { name, base, steps } = stages[index]!;
+    const definition = sets.get(index)?.definition;
+    return {
+      name,
+      base: definition === undefined ? stageBaseName(base, stages) : baseName(definition.base),
+      // Whether one is known depends on the packages below it, which are not composed for a plan.
+      steps: steps.map(({ line, text }) => ({ line, text, state: "open" })),
+    };
+  });
   const images: PlannedImage[] = [];
   for (const platform of project.platforms) {
     const planned = new Map<number, PlannedImage>();
@@ -68,7 +84,7 @@ async function planStages(settings: PlanSettings, project: Project, session: Ses
     images.push({
       platform,
       layers: planned.get(root)?.layers ?? [],
-      steps,
+      stages: plannedStages,
       downloadBytes: [...planned.values()].reduce((sum, { downloadBytes }) => sum + downloadBytes, 0),
     });
   }
@@ -81,6 +97,10 @@ async function planStages(settings: PlanSettings, project: Project, session: Ses
 function rootOf(stages: readonly DefinedStage[], index: number): number {
   const { base } = stages[index]!;
   return base.kind === "stage" ? rootOf(stages, base.stage) : index;
+}
+
+function stageBaseName(base: DefinedStage["base"], stages: readonly DefinedStage[]): string {
+  return base.kind === "stage" ? `stage ${stages[base.stage]!.name}` : base.kind;
 }
 
 function baseName(base: Base): string {

@@ -175,7 +175,7 @@ function baseLayers(documents: unknown): Digest[] {
 }
 
 /** Kept as a blob, so that the next push need not make it again. */
-async function listingBytes(
+export async function listingBytes(
   repository: Repository,
   blob: Descriptor,
   { store }: Workbench,

@@ -61,19 +61,30 @@ export type PlannedLayer = {
   readonly isReused: boolean;
 };
 
-/** A step above the packages: what it makes, and whether that is known, shows when it is its turn. */
+/** `open`: it depends on what a step before it leaves, or on what others have just now. */
 export type PlannedStep = {
-  /** `image`, or the name of a stage that the image needs. */
-  readonly stage: string;
+  /** Where it stands in the file: 0 for what a program wrote. */
+  readonly line: number;
   readonly text: string;
+  readonly state: "hit" | "miss" | "open";
+};
+
+export type PlannedStage = {
+  /** Its name, else its number. */
+  readonly name: string;
+  /** What it stands on, as a line to print. */
+  readonly base: string;
+  readonly steps: readonly PlannedStep[];
 };
 
 export type PlannedImage = {
   readonly platform: Platform;
-  /** Of an image in stages those of the packages that it stands on. */
+  /** Where steps make it, those of each stage that it needs, lowest first. */
+  readonly stages?: readonly PlannedStage[];
+  /** Of a Dockerfile: names of stages that are not built. */
+  readonly unneededStages?: readonly string[];
+  /** Those of packages and files that are composed. */
   readonly layers: readonly PlannedLayer[];
-  /** In order; absent where an image is composed of packages and files alone. */
-  readonly steps?: readonly PlannedStep[];
   /** Bytes of archives that are not in the store yet. */
   readonly downloadBytes: number;
 };
@@ -101,6 +112,8 @@ export type LockResult = {
   readonly state: "written" | "unchanged" | "stale";
   readonly distributions: number;
   readonly debs: number;
+  /** Images, files and repositories that a Dockerfile takes. */
+  readonly sources: number;
   readonly changes: readonly LockChange[];
 };
 

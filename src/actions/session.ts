@@ -7,7 +7,7 @@ import { parseMirrors, parseRegistryHost, type RegistrySettings } from "../regis
 import type { Workbench } from "../solve/workbench.ts";
 import { WorkerPool } from "../solve/worker-pool.ts";
 import { openStore, type Store } from "../store/store.ts";
-import type { SessionSettings } from "./settings.ts";
+import type { ProjectSettings, SessionSettings } from "./settings.ts";
 
 /**
  * What the index settings of the project say to the HTTP client, which is made before they are read. It looks at `env`
@@ -22,7 +22,7 @@ export type Session = { readonly bench: Workbench; readonly http: HttpSlot };
 
 /** Opens what a command works with, and closes it whatever happens. */
 export async function withSession<T>(
-  settings: SessionSettings & { readonly noCache?: boolean },
+  settings: SessionSettings & { readonly noCache?: ProjectSettings["noCache"] },
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const store = openedStore(settings);

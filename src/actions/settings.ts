@@ -32,6 +32,8 @@ export type SessionSettings = {
 
 /** What `build`, `plan`, `lock` and a `run` that builds have in common: which definition, for what, from where. */
 export type ProjectSettings = SessionSettings & {
+  /** The flags that say the rest, as written (`--target`): those that the project cannot follow are refused. */
+  readonly flags?: readonly string[];
   /** The build context: a folder, or one PEP 723 script. */
   readonly contextDir: string;
   /** `-f`: the definition or requirements file; absent: found by the project frontend. */
@@ -57,8 +59,8 @@ export type ProjectSettings = SessionSettings & {
   readonly locked: boolean;
   /** True: forget all earlier choices; names: forget those. */
   readonly upgrade: boolean | readonly string[];
-  /** Recompute everything; downloads that are verified by digest are still used. */
-  readonly noCache: boolean;
+  /** Recompute everything, or the steps of these stages; downloads that are verified by digest are still used. */
+  readonly noCache: boolean | readonly string[];
   /** Seconds since 1970. */
   readonly sourceDateEpoch?: number;
 };
@@ -89,6 +91,10 @@ export type DockerfileSettings = {
   /** Of steps that name none. */
   readonly network: "host" | "none";
   readonly allowsInsecure: boolean;
+  /** PEM file of certificates that steps are lent; absolute. */
+  readonly caBundle?: string;
+  /** A step that fails shows a shell on our terminal, which is stdin and stderr. Absent: it ends the build. */
+  readonly onError?: "shell";
   /** `CAMBIUM_PROJECT`: whose cache mounts are used. Absent: found by git, tag or folder. */
   readonly project?: string;
   /** `CAMBIUM_MOUNTS_MAX`: what all cache mounts of the store may take. Absent: a default. */
@@ -122,9 +128,12 @@ export type RebaseSettings = SessionSettings & {
   readonly cwd: string;
 };
 
-export type PlanSettings = ProjectSettings;
+export type PlanSettings = ProjectSettings & {
+  readonly dockerfile?: DockerfileSettings;
+};
 
 export type LockSettings = ProjectSettings & {
+  readonly dockerfile?: DockerfileSettings;
   /** Write each archive's URL (without credentials) into the lock. */
   readonly urls: boolean;
   /** Where the lock goes; absent: `cambium.lock` in the context. */

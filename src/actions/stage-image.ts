@@ -35,12 +35,16 @@ export function keepImage(request: SolvedImage, bench: Workbench): ImageResult {
     const { isReused, text: name } = one;
     return [{ name, digest: descriptor.digest, diffId, sizeBytes: descriptor.size, packages: [], isReused }];
   });
-  const layers = [...base, ...own];
-  for (const { name, digest, sizeBytes, isReused } of layers) {
-    bench.emit({ type: "layer", name, digest, sizeBytes, isReused });
+  const result = { platform, digest, sizeBytes, layers: [...base, ...own] };
+  tellImage(result, bench);
+  return result;
+}
+
+export function tellImage({ digest, platform, sizeBytes, layers }: ImageResult, { emit }: Workbench): void {
+  for (const { name, digest: of, sizeBytes: size, isReused } of layers) {
+    emit({ type: "layer", name, digest: of, sizeBytes: size, isReused });
   }
-  bench.emit({ type: "image", digest, platform: formatPlatform(platform), sizeBytes });
-  return { platform, digest, sizeBytes, layers };
+  emit({ type: "image", digest, platform: formatPlatform(platform), sizeBytes });
 }
 
 /** The image of a solved target: history as docker history shows it, steps without a layer among it. */

@@ -4,6 +4,7 @@ import { type Blob, blobOf } from "../image/manifest.ts";
 import { INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE } from "../image/media-types.ts";
 import { type Descriptor, type Digest, digestOf } from "../layer/digest.ts";
 import { type BuildRecord, decodeRecord, encodeRecord } from "./build-record.ts";
+import { decodeStagesRecord, encodeStagesRecord, type StagesRecord } from "./stages-record.ts";
 
 /** What a build record is in a registry: its manifest, and the blobs that it names beside the listings. */
 export type RecordArtifact = { readonly manifest: Blob; readonly config: Blob };
@@ -11,6 +12,7 @@ export type RecordArtifact = { readonly manifest: Blob; readonly config: Blob };
 export const RECORD_ARTIFACT_TYPE = "application/vnd.cambium.record.v1";
 export const LISTING_MEDIA_TYPE = "application/vnd.cambium.listing.v1+zstd";
 const RECORD_CONFIG_TYPE = "application/vnd.cambium.record.config.v1+zstd";
+const STAGES_CONFIG_TYPE = "application/vnd.cambium.record.stages.v1+zstd";
 
 /**
  * The record as an OCI artifact: the document is its config, and the listings are its layers, so that a registry keeps
@@ -23,7 +25,19 @@ export function recordArtifact(
   listings: readonly Descriptor[],
   subject: Descriptor,
 ): RecordArtifact {
-  const config = blobOf(encodeRecord(record), RECORD_CONFIG_TYPE);
+  return artifactOf(blobOf(encodeRecord(record), RECORD_CONFIG_TYPE), listings, subject);
+}
+
+/** As `recordArtifact`, of a build in stages. */
+export function stagesArtifact(
+  record: StagesRecord,
+  listings: readonly Descriptor[],
+  subject: Descriptor,
+): RecordArtifact {
+  return artifactOf(blobOf(encodeStagesRecord(record), STAGES_CONFIG_TYPE), listings, subject);
+}
+
+function artifactOf(config: Blob, listings: readonly Descriptor[], subject: Descriptor): RecordArtifact {
   const document = {
     schemaVersion: 2,
     mediaType: MANIFEST_MEDIA_TYPE,
@@ -40,9 +54,24 @@ export function recordArtifact(
 
 /** The record in a manifest; undefined for another artifact, or one whose record is not to be read. */
 export function recordFrom(manifest: Uint8Array): BuildRecord | undefined {
+  return isStagesRecord(manifest) ? undefined : decodedFrom(manifest, decodeRecord);
+}
+
+/** As `recordFrom`, of a build in stages. */
+export function stagesRecordFrom(manifest: Uint8Array): StagesRecord | undefined {
+  return isStagesRecord(manifest) ? decodedFrom(manifest, decodeStagesRecord) : undefined;
+}
+
+/** Whether a record is of a build in stages, whatever else is wrong with it. */
+export function isStagesRecord(manifest: Uint8Array): boolean {
+  const parsed = manifestSchema.safeParse(parsedJson(manifest));
+  return parsed.success && parsed.data.config.mediaType === STAGES_CONFIG_TYPE;
+}
+
+function decodedFrom<T>(manifest: Uint8Array, decode: (bytes: Uint8Array) => T | undefined): T | undefined {
   const parsed = manifestSchema.safeParse(parsedJson(manifest));
   const bytes = parsed.success ? dataOf(parsed.data.config) : undefined;
-  return bytes === undefined ? undefined : decodeRecord(bytes);
+  return bytes === undefined ? undefined : decode(bytes);
 }
 
 /**
@@ -74,6 +103,7 @@ export function recordRow(
 const descriptorSchema = z.looseObject({
   digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
   size: z.int().min(0),
+  mediaType: z.string().optional(),
   data: z.base64().optional(),
   artifactType: z.string().optional(),
 });

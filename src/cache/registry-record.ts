@@ -7,32 +7,70 @@ import type { RegistryAccess } from "../registry/access.ts";
 import { referrersTag } from "../registry/read-listings.ts";
 import { openRepository, type Repository } from "../registry/repository.ts";
 import type { BuildRecord } from "./build-record.ts";
-import { type RecordArtifact, recordFrom, recordRow, withRecord } from "./record-artifact.ts";
+import {
+  isStagesRecord,
+  type RecordArtifact,
+  recordFrom,
+  recordRow,
+  stagesRecordFrom,
+  withRecord,
+} from "./record-artifact.ts";
+import type { StagesRecord } from "./stages-record.ts";
 
 /** A record that was found, and the repository that has its listings and layers. */
-export type FoundRecord = { readonly record: BuildRecord; readonly repository: Reference };
+export type Found<Kind> = {
+  readonly record: Kind;
+  readonly repository: Reference;
+  /** What the image's name leads to. */
+  readonly root: Digest;
+};
+export type FoundRecord = Found<BuildRecord>;
 
 /**
  * The build record beside an image, by the image's tag or digest; undefined: there is none. Whatever is wrong with it is
  * a warning: a build can do without.
  */
-export async function readRecord(
+export function readRecord(
   reference: Reference,
   access: RegistryAccess,
   emit: Emit,
 ): Promise<FoundRecord | undefined> {
+  return readKind(reference, access, emit, (manifest) =>
+    isStagesRecord(manifest) ? "other" : recordFrom(manifest),
+  );
+}
+
+/** As `readRecord`, of a build in stages. */
+export function readStagesRecord(
+  reference: Reference,
+  access: RegistryAccess,
+  emit: Emit,
+): Promise<Found<StagesRecord> | undefined> {
+  return readKind(reference, access, emit, (manifest) =>
+    isStagesRecord(manifest) ? stagesRecordFrom(manifest) : "other",
+  );
+}
+
+async function readKind<Kind extends object>(
+  reference: Reference,
+  access: RegistryAccess,
+  emit: Emit,
+  decode: (manifest: Uint8Array) => Kind | "other" | undefined,
+): Promise<Found<Kind> | undefined> {
   try {
     const repository = openRepository(reference, access);
     const root = reference.digest ?? (await repository.manifestDigest(reference.tag ?? "latest"));
     if (root === undefined) return undefined;
     const manifest = await recordManifest(repository, root as Digest);
     if (manifest === undefined) return undefined;
-    const record = recordFrom(manifest);
+    const record = decode(manifest);
+    // What was pushed there before was built from something else.
+    if (record === "other") return undefined;
     if (record === undefined) {
       warn(reference, "it is damaged, or of another version of Cambium", emit);
       return undefined;
     }
-    return { record, repository: reference };
+    return { record, repository: reference, root: root as Digest };
   } catch (error) {
     access.signal?.throwIfAborted();
     warn(reference, messageOf(error), emit);

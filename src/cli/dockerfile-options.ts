@@ -15,12 +15,14 @@ export type DockerfileOptions = {
   readonly ssh?: readonly string[];
   readonly network?: "default" | "host" | "none";
   readonly allow?: readonly string[];
+  readonly caBundle?: string;
+  readonly onError?: "fail" | "shell";
 };
 
 const ALLOWABLE = ["network.host", "security.insecure"];
 
-/** Flags for Dockerfiles alone, spelled as buildx has them. */
-export function addDockerfileOptions(command: Command): Command {
+/** Flags that say what a Dockerfile means, spelled as buildx has them. */
+export function addStageOptions(command: Command): Command {
   return command
     .option("--target <stage>", "stage of a Dockerfile to build")
     .addOption(
@@ -32,9 +34,14 @@ export function addDockerfileOptions(command: Command): Command {
     .addOption(
       repeatable(
         "--build-context <name=place>",
-        "folder or docker-image://NAME to copy from by name; repeatable",
+        "folder, docker-image://NAME or oci-layout://FOLDER to copy from or build on by name; repeatable",
       ),
-    )
+    );
+}
+
+/** Flags for what its steps are lent and may do. */
+export function addStepOptions(command: Command): Command {
+  return command
     .addOption(
       repeatable(
         "--secret <spec>",
@@ -54,13 +61,23 @@ export function addDockerfileOptions(command: Command): Command {
         "--allow <what>",
         "security.insecure lets RUN --security=insecure have all rights; repeatable",
       ),
+    )
+    .option(
+      "--ca-bundle <file>",
+      "certificates that RUN finds in place of the image's; in no layer (env: CAMBIUM_CA_BUNDLE)",
+    )
+    .addOption(
+      new Option(
+        "--on-error <what>",
+        "when a RUN fails: end, or a shell in what it left, on this terminal",
+      ).choices(["fail", "shell"]),
     );
 }
 
 /**
  * The flags as the library's final values.
  * @throws CambiumError `BUILD_ARG_SYNTAX`, `BUILD_CONTEXT_SYNTAX`, `SECRET_SYNTAX`, `SSH_SYNTAX`, `ALLOW_UNKNOWN`,
- *   `SIZE_SYNTAX`.
+ *   `SIZE_SYNTAX`, `SHELL_NO_TERMINAL`.
  */
 export function dockerfileSettings(world: World, options: DockerfileOptions): DockerfileSettings {
   for (const what of options.allow ?? []) {
@@ -73,6 +90,8 @@ export function dockerfileSettings(world: World, options: DockerfileOptions): Do
     }
   }
   const { CAMBIUM_PROJECT: project, CAMBIUM_MOUNTS_MAX: maxMounts } = world.env;
+  const caBundle = options.caBundle ?? world.env.CAMBIUM_CA_BUNDLE;
+  if (options.onError === "shell") assertTerminal(world);
   return {
     ...(options.target !== undefined && { target: options.target }),
     buildArgs: buildArgs(options.buildArg ?? [], world),
@@ -81,10 +100,21 @@ export function dockerfileSettings(world: World, options: DockerfileOptions): Do
     sshSockets: new Map((options.ssh ?? []).map((text) => ssh(text, world))),
     network: options.network === "none" ? "none" : "host",
     allowsInsecure: options.allow?.includes("security.insecure") === true,
+    ...(caBundle !== undefined && caBundle !== "" && { caBundle: resolve(world.cwd, caBundle) }),
+    ...(options.onError === "shell" && { onError: "shell" }),
     ...(project !== undefined && project !== "" && { project }),
     ...(maxMounts !== undefined &&
       maxMounts !== "" && { maxMountBytes: parseSize(maxMounts, "CAMBIUM_MOUNTS_MAX") }),
   };
+}
+
+function assertTerminal({ isStdinTTY, stderr }: World): void {
+  if (isStdinTTY && stderr.isTTY === true) return;
+  throw usageError(
+    "SHELL_NO_TERMINAL",
+    `--on-error shell: ${isStdinTTY ? "stderr" : "stdin"} is no terminal`,
+    "Run the build on a terminal, or leave the flag out.",
+  );
 }
 
 /** As docker has it: a name alone takes the environment's value, and is left out where there is none. */
@@ -116,7 +146,15 @@ function buildContext(text: string, { cwd }: World): [name: string, place: strin
       "Write data=./folder.",
     );
   }
-  return [name, /^[a-z][a-z0-9-]*:\/\//.test(place) ? place : resolve(cwd, place)];
+  const [, scheme, rest = ""] = /^([a-zA-Z][a-zA-Z0-9+.-]*):\/\/(.*)$/.exec(place) ?? [];
+  if (scheme === undefined) return [name, resolve(cwd, place)];
+  if (scheme === "docker-image" && rest !== "") return [name, place];
+  if (scheme === "oci-layout" && rest !== "") return [name, `oci-layout://${resolve(cwd, rest)}`];
+  throw usageError(
+    "BUILD_CONTEXT_SYNTAX",
+    `--build-context ${name}: nothing is read through ${JSON.stringify(scheme)}`,
+    "It is a folder, docker-image://NAME or oci-layout://FOLDER[:TAG|@DIGEST]; ADD takes what the web and git have.",
+  );
 }
 
 function secret(text: string, { cwd, env }: World): [id: string, source: SecretSource] {

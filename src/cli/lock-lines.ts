@@ -7,7 +7,13 @@ const states = { written: "wrote", unchanged: "unchanged", stale: "out of date" 
 
 /** What a lock changed, then where it is. */
 export function lockLines(lock: LockResult, style: Style): string[] {
-  const counts = `${formatCount(lock.distributions, "distribution")}, ${formatCount(lock.debs, "Debian package")}`;
+  const packages = [
+    formatCount(lock.distributions, "distribution"),
+    formatCount(lock.debs, "Debian package"),
+  ];
+  const hasPackages = lock.distributions + lock.debs > 0 || lock.sources === 0;
+  const sources = lock.sources === 0 ? [] : [formatCount(lock.sources, "source")];
+  const counts = [...(hasPackages ? packages : []), ...sources].join(", ");
   const state = lock.state === "stale" ? style.yellow(states.stale) : states[lock.state];
   return [
     ...lock.changes.map((change) => changeLine(change, style)),

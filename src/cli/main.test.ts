@@ -92,6 +92,7 @@ test("build without flags: the project here, nothing demanded, the digest on std
   expect(settings).toEqual({
     storeRoot: "/home/ada/.cache/cambium",
     env: {},
+    flags: expect.not.arrayContaining(["--target", "--no-cache=STAGE"]),
     contextDir: "/home/ada/project",
     platforms: [],
     extras: [],
@@ -168,6 +169,13 @@ test("every flag of build arrives as a final value", async () => {
   const { emit: _, signal: __, env: ___, ...rest } = settings;
   expect(rest).toEqual({
     storeRoot: "/home/ada/project/store",
+    flags: expect.arrayContaining([
+      "--target",
+      "--build-arg",
+      "--default-index",
+      "--base",
+      "--debian-mirror",
+    ]),
     contextDir: "/home/ada/other",
     file: "/home/ada/project/deploy.yaml",
     tags: ["app:1", "app:latest"],
@@ -228,6 +236,48 @@ test("--upgrade takes a name only after =, so that it never swallows PATH", asyn
     contextDir: "/home/ada/project/app",
   });
   expect(await buildSettings(["--upgrade", "--upgrade=six"])).toMatchObject({ upgrade: true });
+});
+
+test("--build-context takes folders and two schemes, and refuses others", async () => {
+  const digest = `sha256:${"ab".repeat(32)}`;
+  const { dockerfile } = await buildSettings([
+    ...[
+      "--build-context",
+      "a=oci-layout://images/a:1",
+      "--build-context",
+      `b=oci-layout:///images/b@${digest}`,
+    ],
+    ...["--build-context", "c=docker-image://alpine", "--build-context", "d=./d"],
+  ]);
+  expect([...dockerfile.buildContexts.values()]).toEqual([
+    "oci-layout:///home/ada/project/images/a:1",
+    `oci-layout:///images/b@${digest}`,
+    "docker-image://alpine",
+    "/home/ada/project/d",
+  ]);
+  for (const place of ["https://ada:secret@example.org/x.git", "oci-layout://", "docker-image://"]) {
+    const refused = await cambium(["build", "--build-context", `x=${place}`]);
+    expect(refused).toMatchObject({ exitCode: 2, calls: [] });
+    expect(refused.stderr).toContain("oci-layout://FOLDER");
+    expect(refused.stderr).not.toContain("secret");
+  }
+});
+
+test("--no-cache is for all, or after = for a stage; it never swallows PATH", async () => {
+  const all = await buildSettings(["--no-cache", "app"]);
+  expect(all).toMatchObject({ noCache: true, contextDir: "/home/ada/project/app" });
+  expect(all.flags).not.toContain("--no-cache=STAGE");
+  const some = await buildSettings(["--no-cache=test", "--no-cache=0", "app"]);
+  expect(some).toMatchObject({ noCache: ["test", "0"], contextDir: "/home/ada/project/app" });
+  expect(some.flags).toContain("--no-cache=STAGE");
+  expect(await buildSettings(["--no-cache=test", "--no-cache"])).toMatchObject({ noCache: true });
+});
+
+test("flags of run for the process inside are none of the build", async () => {
+  const { calls } = await cambium(["run", "--network", "none", "-e", "A=1", "--python", "3.13"]);
+  const { flags } = calls[0]!.settings as RunSettings;
+  expect(flags).toContain("--python");
+  expect(flags).not.toContain("--network");
 });
 
 test("what follows PATH of run belongs to the program inside", async () => {
@@ -470,6 +520,7 @@ test("lock --check of a lock that would change exits with 1 and shows the change
           state: "stale",
           distributions: 3,
           debs: 1,
+          sources: 0,
           changes: [
             { ecosystem: "python", name: "numpy", from: "2.0.0", to: "2.1.0" },
             { ecosystem: "python", name: "six", to: "1.17.0" },

@@ -45,7 +45,11 @@ function configureStreams(command: Configurable, world: World): void {
 }
 
 /** Flags whose value may be left out, with what that means. */
-const openFlags: Readonly<Record<string, string>> = { "--upgrade": "--upgrade=", "--load": "--load=auto" };
+const openFlags: Readonly<Record<string, string>> = {
+  "--upgrade": "--upgrade=",
+  "--load": "--load=auto",
+  "--no-cache": "--no-cache=",
+};
 
 /**
  * Such a flag takes its value only after `=`; the parser would swallow the next word, so that

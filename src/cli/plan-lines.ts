@@ -1,4 +1,10 @@
-import type { PlannedImage, PlannedLayer, PlanResult } from "../actions/results.ts";
+import type {
+  PlannedImage,
+  PlannedLayer,
+  PlannedStage,
+  PlannedStep,
+  PlanResult,
+} from "../actions/results.ts";
 import { formatPlatform } from "../platform.ts";
 import { formatBytes, formatCount } from "../report/format.ts";
 import { pad, printable } from "../report/printable.ts";
@@ -10,21 +16,41 @@ export function planLines(plan: PlanResult, style: Style): string[] {
   return [
     `from  ${printable(plan.source)}`,
     `base  ${printable(plan.base)}`,
-    ...plan.images.flatMap((image) => ["", ...imagePlanLines(image, style)]),
+    ...plan.images.flatMap((image) => [
+      "",
+      style.bold(formatPlatform(image.platform)),
+      ...(image.layers.length === 0 ? [] : layersPlanLines(image, style)),
+      ...(image.stages === undefined ? [] : stagePlanLines(image, image.stages, style)),
+    ]),
   ];
 }
 
-function imagePlanLines(image: PlannedImage, style: Style): string[] {
+function stagePlanLines(image: PlannedImage, stages: readonly PlannedStage[], style: Style): string[] {
+  const steps = stages.flatMap((stage) => stage.steps);
+  const count = (state: PlannedStep["state"]) => steps.filter((step) => step.state === state).length;
+  const unneeded = image.unneededStages ?? [];
+  return [
+    ...stages.flatMap((stage) => [
+      `  ${printable(stage.name)} from ${printable(stage.base)}`,
+      ...stage.steps.map((step) => stepPlanLine(step, style)),
+    ]),
+    ...(unneeded.length === 0 ? [] : [`  not needed: ${unneeded.map((name) => printable(name)).join(", ")}`]),
+    `  ${formatCount(steps.length, "step")}: ${count("hit")} hit, ${count("miss")} miss, ${count("open")} open`,
+  ];
+}
+
+function stepPlanLine({ line, text, state }: PlannedStep, style: Style): string {
+  const colours = { hit: style.dim, miss: style.green, open: style.yellow };
+  return `  ${String(line).padStart(5)}  ${colours[state](state.padEnd(4))}  ${printable(text)}`;
+}
+
+function layersPlanLines(image: PlannedImage, style: Style): string[] {
   const reused = image.layers.filter((layer) => layer.isReused).length;
   const total = image.layers.reduce((sum, layer) => sum + layer.sizeBytes, 0);
   const layers = formatCount(image.layers.length, "layer");
   const download = image.downloadBytes === 0 ? "nothing" : formatBytes(image.downloadBytes);
   return [
-    style.bold(formatPlatform(image.platform)),
     ...image.layers.flatMap((layer, at) => layerPlanLines(layer, at, style)),
-    ...(image.steps ?? []).map(
-      ({ stage, text }) => `       ${style.dim(pad(printable(stage), 12))} ${printable(text)}`,
-    ),
     `  ${layers}, ${formatBytes(total)}: ${reused} reused, ${image.layers.length - reused} new; ${download} to download`,
   ];
 }

@@ -31,6 +31,7 @@ export function createProgram(act: Act): Command {
       `
 Environment:
   CAMBIUM_ROOT              the store (default: cambium in the user's cache folder)
+  CAMBIUM_CA_BUNDLE         what --ca-bundle says
   CAMBIUM_DEBIAN_MIRROR     what --debian-mirror says
   CAMBIUM_MOUNTS_MAX        what all cache mounts may take together, as in 50GB (default: 20GB)
   CAMBIUM_PROJECT           whose cache mounts a build uses (default: by git remote, tag or folder)

@@ -16,7 +16,8 @@ export type ProjectOptions = {
   readonly locked?: true;
   /** An empty text stands for `--upgrade` without a name. */
   readonly upgrade?: readonly string[];
-  readonly cache: boolean;
+  /** False for `--no-cache`; for `--no-cache=STAGE` the stages, where an empty text stands for none named. */
+  readonly cache: boolean | readonly string[];
   readonly base?: string;
   readonly pull?: true;
   readonly debianMirror?: string;
@@ -52,10 +53,21 @@ export function addProjectOptions(command: Command): Command {
     .option("--base <image>", "image of a registry to build on, instead of computed Debian")
     .option("--pull", "look up the base again, whatever was chosen before")
     .option("--locked", "fail where the lock does not answer, instead of resolving")
-    .option("--no-cache", "compute everything again; verified downloads are still used")
     .option("--debian-mirror <url>", "where Debian packages come from (env: CAMBIUM_DEBIAN_MIRROR)")
     .option("--default-index <url>", "package index instead of the configured one")
     .addOption(repeatable("--index <url>", "further package index, asked first; repeatable"));
+}
+
+/** The flag begins as `true`, which stands for no such flag. */
+export function addStageCacheOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      "--no-cache [stage]",
+      "compute everything again, or with --no-cache=STAGE that stage of a Dockerfile; repeatable; verified downloads are still used",
+    ).argParser((stage: string, before: true | readonly string[]) =>
+      append(stage, before === true ? [] : before),
+    ),
+  );
 }
 
 function insecureRegistryOption(): Option {
@@ -97,7 +109,20 @@ export function addSessionOptions(command: Command): Command {
     .option("-j, --jobs <n>", "upper bound for work done at once");
 }
 
-/** Flags and environment as the library's final values; reads nothing from disk. */
+/** The flags that were given, as people write them. */
+function flagsIn(options: ProjectOptions): string[] {
+  return Object.entries(options).flatMap(([name, value]) => {
+    if (name === "cache") return Array.isArray(value) && !value.includes("") ? ["--no-cache=STAGE"] : [];
+    return value === undefined
+      ? []
+      : [`--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`];
+  });
+}
+
+/**
+ * Flags and environment as the library's final values; reads nothing from disk.
+ * @param options those of them that say how a project is built
+ */
 export function projectSettings(
   world: World,
   session: SessionSettings,
@@ -108,6 +133,7 @@ export function projectSettings(
   const epoch = sourceDateEpochFrom(world.env);
   return {
     ...session,
+    flags: flagsIn(options),
     contextDir: resolve(world.cwd, path),
     ...(options.file === undefined ? {} : { file: resolve(world.cwd, options.file) }),
     platforms: parsePlatforms(options.platform ?? []),
@@ -124,9 +150,14 @@ export function projectSettings(
     pull: options.pull === true,
     locked: options.locked === true,
     upgrade: upgradeFrom(options.upgrade),
-    noCache: !options.cache,
+    noCache: noCacheFrom(options.cache),
     ...(epoch === undefined ? {} : { sourceDateEpoch: epoch }),
   };
+}
+
+function noCacheFrom(cache: ProjectOptions["cache"]): boolean | readonly string[] {
+  if (typeof cache === "boolean") return !cache;
+  return cache.includes("") || cache;
 }
 
 function upgradeFrom(names: readonly string[] | undefined): boolean | readonly string[] {

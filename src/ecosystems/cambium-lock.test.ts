@@ -156,9 +156,9 @@ test("packages of stages and what steps take from elsewhere stand beside the ima
     ...example,
     stages: { "with.dot": packages, build: { inputs: digestOf("build") } },
     sources: {
-      images: [{ reference: "docker.io/library/a:1", platform: "linux/amd64", digest: digestOf("a") }],
-      files: [{ url: "https://files.example/x", digest: digestOf("x") }],
-      repositories: [{ url: "https://git.example/r", commit: "0".repeat(40) }],
+      images: [{ reference: "docker.io/library/a:1", targets: { amd64: digestOf("a") } }],
+      http: [{ url: "https://files.example/x", digest: digestOf("x") }],
+      git: [{ url: "https://git.example/r", commit: "0".repeat(40) }],
     },
   };
   const text = writeCambiumLock(written, { urls: true });
@@ -177,6 +177,40 @@ test("a mistake in a stage's part names its place", () => {
   expect(() => readCambiumLock(text, "cambium.lock")).toThrow(
     expect.objectContaining({ code: "LOCK_FIELD", message: expect.stringContaining("stages.build.inputs") }),
   );
+});
+
+const sources: NonNullable<CambiumLock["sources"]> = {
+  http: [{ url: "https://example.org/a.txt", digest: digestOf("a") }],
+  git: [
+    { url: "https://example.org/b.git", commit: "c".repeat(40) },
+    { url: "https://example.org/b.git", ref: "main", commit: "b".repeat(40), refName: "refs/heads/main" },
+  ],
+  images: [
+    { reference: "docker.io/library/debian:12", targets: { amd64: digestOf("amd"), arm64: digestOf("arm") } },
+  ],
+};
+
+test("sources stand beside whatever else is locked, and are read back", () => {
+  const text = writeCambiumLock({ ...example, sources }, { urls: false });
+  expect(text).toContain('ref = "main"\ncommit = "bbbb');
+  expect(text).toContain('name = "refs/heads/main"\n');
+  const read = readCambiumLock(text, "cambium.lock");
+  expect(read.sources).toEqual(sources);
+  expect(read.python?.distributions).toHaveLength(1);
+  expect(writeCambiumLock(read, { urls: false })).toBe(text);
+});
+
+test.each([
+  [
+    "credentials",
+    `[[http]]\nurl = "https://a:b@example.org/x"\ndigest = "${digestOf("x")}"`,
+    "LOCK_CREDENTIALS",
+  ],
+  ["a short digest", '[[http]]\nurl = "https://example.org/x"\ndigest = "sha256:ab"', "LOCK_FIELD"],
+  ["no commit", '[[git]]\nurl = "https://example.org/x"\ncommit = "main"', "LOCK_FIELD"],
+])("sources with %s are refused", (_, lines, code) => {
+  const text = `version = 1\ninputs = "${digestOf("x")}"\n${lines}\n`;
+  expect(() => readCambiumLock(text, "cambium.lock")).toThrow(expect.objectContaining({ code }));
 });
 
 test("the order of what is locked leaves no trace", () => {

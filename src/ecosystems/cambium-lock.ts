@@ -6,7 +6,7 @@ import { type LockedBase, lockedBaseLines, lockedBaseSchema, readLockedBase } fr
 import {
   type LockedSources,
   lockedSourcesLines,
-  lockedSourcesSchema,
+  lockedSourcesShape,
   readLockedSources,
 } from "./locked-sources.ts";
 import type { UniversalDistribution, UniversalLock } from "./python/choice/universal-lock.ts";
@@ -23,7 +23,6 @@ export type CambiumLock = LockedPackages & {
   readonly version: 1;
   /** Packages of stages that have their own, by the stage's name. */
   readonly stages?: Readonly<Record<string, LockedPackages>>;
-  /** What steps take from elsewhere, where the project does not say it itself. */
   readonly sources?: LockedSources;
 };
 
@@ -97,7 +96,7 @@ const PACKAGES = z.strictObject({
 const LOCK = z.strictObject({
   version: z.literal(1),
   ...PACKAGES.shape,
-  sources: lockedSourcesSchema.optional(),
+  ...lockedSourcesShape,
   stages: z.record(z.string().regex(/^[A-Za-z][\w.-]*$/, "not a stage's name"), PACKAGES).optional(),
 });
 
@@ -118,11 +117,13 @@ export function readCambiumLock(text: string, where: string): CambiumLock {
     );
   }
   const lock = checkShape(file, LOCK, HINT);
+  const sources = readLockedSources(lock, where);
+  if (sources !== undefined) assertPlainUrls(sources, where);
   const stages = Object.entries(lock.stages ?? {});
   return {
     version: 1,
     ...readPackages(lock, file, []),
-    ...(lock.sources === undefined ? {} : { sources: readSources(lock.sources, where) }),
+    ...(sources !== undefined && { sources }),
     ...(stages.length > 0 && {
       stages: Object.fromEntries(
         stages.map(([name, part]) => [name, readPackages(part, file, ["stages", name])]),
@@ -131,14 +132,8 @@ export function readCambiumLock(text: string, where: string): CambiumLock {
   };
 }
 
-function readSources(part: z.output<typeof lockedSourcesSchema>, where: string): LockedSources {
-  const sources = readLockedSources(part, where);
-  assertPlainUrls(sources, where);
-  return sources;
-}
-
-function assertPlainUrls({ files, repositories }: LockedSources, where: string): void {
-  for (const { url } of [...files, ...repositories]) assertNoCredentials(url, where);
+function assertPlainUrls({ http, git }: LockedSources, where: string): void {
+  for (const { url } of [...http, ...git]) assertNoCredentials(url, where);
 }
 
 /** @param above where the part stands in the file */

@@ -1,87 +1,97 @@
 import { z } from "zod";
 import { type Digest, parseDigest } from "../layer/digest.ts";
 
-/** What the steps of a build take from elsewhere, as a lock pins it. URLs are without credentials. */
+/** What files from elsewhere were when the lock was made, where the project does not say it itself. */
 export type LockedSources = {
-  readonly images: readonly LockedImage[];
-  readonly files: readonly LockedFile[];
-  readonly repositories: readonly LockedRepository[];
+  readonly http: readonly { readonly url: string; readonly digest: Digest }[];
+  /** Without `ref` the default branch. `refName` in full, as `refs/heads/main`. */
+  readonly git: readonly {
+    readonly url: string;
+    readonly ref?: string;
+    readonly commit: string;
+    readonly refName?: string;
+  }[];
+  /** `targets`: of the manifest, by architecture. */
+  readonly images: readonly {
+    readonly reference: string;
+    readonly targets: Readonly<Record<string, Digest>>;
+  }[];
 };
 
-/** `digest` is of the manifest for this platform. */
-export type LockedImage = { readonly reference: string; readonly platform: string; readonly digest: Digest };
+export const NO_SOURCES: LockedSources = { http: [], git: [], images: [] };
 
-/** A file of the web, by the name that `sourceName` gives its URL. */
-export type LockedFile = { readonly url: string; readonly digest: Digest };
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, "not a digest (sha256: and 64 hex digits)");
 
-export type LockedRepository = {
-  readonly url: string;
-  /** As asked for; absent: the default branch. */
-  readonly ref?: string;
-  readonly commit: string;
-  /** In full, as `refs/heads/main`; absent for the default branch. */
-  readonly refName?: string;
+/** `[[http]]`, `[[git]]` and `[[images]]` of cambium.lock. */
+export const lockedSourcesShape = {
+  http: z.array(z.strictObject({ url: z.string().min(1), digest })).optional(),
+  git: z
+    .array(
+      z.strictObject({
+        url: z.string().min(1),
+        ref: z.string().min(1).optional(),
+        commit: z.string().regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/, "not a commit id"),
+        name: z
+          .string()
+          .regex(/^refs\/\S+$/, "not the full name of a branch or tag")
+          .optional(),
+      }),
+    )
+    .optional(),
+  images: z
+    .array(
+      z.strictObject({
+        reference: z.string().min(1),
+        targets: z.partialRecord(z.enum(["amd64", "arm64"]), digest),
+      }),
+    )
+    .optional(),
 };
+const lockedSourcesSchema = z.object(lockedSourcesShape);
 
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "not a sha256 (64 hex digits)");
-const text = z.string().min(1);
-
-/** `[sources]` of cambium.lock. */
-export const lockedSourcesSchema = z.strictObject({
-  images: z.array(
-    z.strictObject({
-      reference: text,
-      platform: z.string().regex(/^linux\/(amd64|arm64)$/, "not a platform (linux/amd64, linux/arm64)"),
-      digest: z.string().regex(/^sha256:[0-9a-f]{64}$/, "not a digest (sha256: and 64 hex digits)"),
-    }),
-  ),
-  files: z.array(z.strictObject({ url: text, sha256 })),
-  repositories: z.array(
-    z.strictObject({
-      url: text,
-      ref: text.optional(),
-      commit: z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, "not a commit (40 or 64 hex digits)"),
-      name: z
-        .string()
-        .regex(/^refs\/[^\s]+$/, "not the full name of a branch or tag")
-        .optional(),
-    }),
-  ),
-});
-
-export function readLockedSources(part: z.output<typeof lockedSourcesSchema>, where: string): LockedSources {
+/** Undefined where a lock has none. */
+export function readLockedSources(
+  { http = [], git = [], images = [] }: z.output<typeof lockedSourcesSchema>,
+  where: string,
+): LockedSources | undefined {
+  if (http.length + git.length + images.length === 0) return undefined;
   return {
-    images: part.images.map(({ digest, ...image }) => ({ ...image, digest: parseDigest(digest, where) })),
-    files: part.files.map(({ url, sha256: hex }) => ({ url, digest: parseDigest(`sha256:${hex}`, where) })),
-    repositories: part.repositories.map(({ url, ref, commit, name }) => ({
+    http: http.map((one) => ({ url: one.url, digest: parseDigest(one.digest, `${where}: http`) })),
+    git: git.map(({ url, ref, commit, name }) => ({
       url,
-      commit,
       ...(ref !== undefined && { ref }),
+      commit,
       ...(name !== undefined && { refName: name }),
+    })),
+    images: images.map(({ reference, targets }) => ({
+      reference,
+      targets: Object.fromEntries(
+        Object.entries(targets).map(([target, text]) => [target, parseDigest(text, `${where}: images`)]),
+      ),
     })),
   };
 }
 
-/** Sorted, a source a line. @param toml a value on one line */
-export function lockedSourcesLines(sources: LockedSources, toml: (value: unknown) => string): string[] {
-  const list = (key: string, items: readonly object[]): string[] => {
-    const lines = [...new Set(items.map(toml))].sort();
-    return lines.length === 0 ? [`${key} = []`] : [`${key} = [`, ...lines.map((line) => `  ${line},`), "]"];
-  };
+/** Lines of cambium.lock, sorted. @param toml writes a value */
+export function lockedSourcesLines(
+  { http, git, images }: LockedSources,
+  toml: (value: unknown) => string,
+): string[] {
+  const byText = <T>(all: readonly T[], textOf: (one: T) => string) =>
+    [...all].sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1));
   return [
-    "",
-    "[sources]",
-    ...list(
-      "images",
-      sources.images.map(({ reference, platform, digest }) => ({ reference, platform, digest })),
-    ),
-    ...list(
-      "files",
-      sources.files.map(({ url, digest }) => ({ url, sha256: digest.slice("sha256:".length) })),
-    ),
-    ...list(
-      "repositories",
-      sources.repositories.map(({ url, ref, commit, refName }) => ({ url, ref, commit, name: refName })),
-    ),
+    ...byText(http, ({ url }) => url).flatMap((one) => [
+      ...["", "[[http]]", `url = ${toml(one.url)}`, `digest = ${toml(one.digest)}`],
+    ]),
+    ...byText(git, ({ url, ref = "" }) => `${url} ${ref}`).flatMap(({ url, ref, commit, refName }) => [
+      ...["", "[[git]]", `url = ${toml(url)}`],
+      ...(ref === undefined ? [] : [`ref = ${toml(ref)}`]),
+      `commit = ${toml(commit)}`,
+      ...(refName === undefined ? [] : [`name = ${toml(refName)}`]),
+    ]),
+    ...byText(images, ({ reference }) => reference).flatMap(({ reference, targets }) => {
+      const sorted = Object.fromEntries(Object.entries(targets).sort(([a], [b]) => (a < b ? -1 : 1)));
+      return ["", "[[images]]", `reference = ${toml(reference)}`, `targets = ${toml(sorted)}`];
+    }),
   ];
 }

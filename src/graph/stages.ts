@@ -14,10 +14,12 @@ export type StageGraph = {
    * arguments. They are of the machine that builds and belong into no key.
    */
   readonly proxies: readonly (readonly [name: string, value: string])[];
+  /** Stages whose steps count as never done (`--no-cache=STAGE`), by their place; in no key. */
+  readonly forgotten?: readonly number[];
 };
 
 export type Stage = {
-  /** Its name, else its number: for messages and `--no-cache=STAGE`. */
+  /** Its name, else its number: for messages. */
   readonly name: string;
   readonly platform: Platform;
   readonly base: StageBase;
@@ -179,6 +181,8 @@ export type CopySourceOp =
       readonly skipsSubmodules?: boolean;
       /** `checksum` is the commit to take, and nobody asks what `ref` is now. */
       readonly fetchesByCommit?: boolean;
+      /** What a lock says that `ref` is, so that nobody is asked. `refName` as in `refs/heads/main`. */
+      readonly resolved?: { readonly commit: string; readonly refName?: string };
     };
 
 /** Makes a directory if nothing is there, owned by the stage's user as WORKDIR has it. */

@@ -167,7 +167,11 @@ class Landing {
   }
 
   #behindLinks(path: string, here: string): string {
-    if (this.#entries.get(here)?.type !== "symlink" || this.#changes.removed.has(path)) return here;
+    const { over, removed } = this.#changes;
+    // Where the changes were made on a link too, they put the directory in its place on purpose.
+    const isReplaced =
+      removed.has(path) || (over.entries.has(path) && over.entries.get(path)?.type !== "directory");
+    if (this.#entries.get(here)?.type !== "symlink" || isReplaced) return here;
     const real = resolveLinks(here, (at) => {
       const entry = this.#entries.get(at);
       return entry?.type === "symlink" ? entry.target : undefined;

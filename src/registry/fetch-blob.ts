@@ -9,13 +9,16 @@ import type { Repository } from "./repository.ts";
 
 const PROGRESS_INTERVAL_MS = 100;
 
+/** Whatever gives blobs that are held to their digest, such as a repository. */
+export type BlobHome = Pick<Repository, "blob">;
+
 /**
  * Brings a blob of a registry into the store, once: whoever else wants it, here or in another process, waits for the
  * first. @throws CambiumError as `Repository.blob`, `DISK_FULL`, `STORE_UNWRITABLE`.
  */
 export async function fetchBlob(
   store: Store,
-  repository: Repository,
+  repository: BlobHome,
   blob: Descriptor,
   options: { readonly name: string; readonly emit: Emit; readonly signal: AbortSignal },
 ): Promise<void> {
@@ -29,7 +32,7 @@ export async function fetchBlob(
 
 async function receive(
   store: Store,
-  repository: Repository,
+  repository: BlobHome,
   blob: Descriptor,
   { name, emit, signal }: { readonly name: string; readonly emit: Emit; readonly signal: AbortSignal },
 ): Promise<void> {

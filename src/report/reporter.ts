@@ -62,10 +62,12 @@ export function createReporter(settings: ReporterSettings): Reporter {
 
 function createPlainReporter({ stream, style, now }: ReporterSettings): Reporter {
   let state = initialState(now());
+  let isOver = false;
   return {
     emit(event) {
       const nowMs = now();
-      writeLines(stream, plainLines(state, event, nowMs));
+      if (!isOver) writeLines(stream, plainLines(state, event, nowMs));
+      isOver ||= event.type === "process-started";
       state = nextState(state, event, nowMs);
     },
     succeed: () => writeLines(stream, summaryLines(state, style, now())),

@@ -1,16 +1,18 @@
 import { CambiumError, usageError } from "../errors.ts";
 import type { ConfigDocument } from "../image/documents.ts";
+import { parseLayoutReference } from "../image/layout-reference.ts";
 import { type LoadedImage, loadImage } from "../image/load.ts";
 import { layerCompression, ociLayerType } from "../image/media-types.ts";
-import { parseReference, type Reference } from "../image/reference.ts";
+import { parseReference } from "../image/reference.ts";
+import type { ImageSource } from "../image/source.ts";
 import type { Digest } from "../layer/digest.ts";
 import type { LayerRecord } from "../layer/layer.ts";
 import { formatPlatform, type Platform } from "../platform.ts";
 import { openRemoteImage } from "../registry/remote-image.ts";
-import { noteOrigin } from "./lazy-layers.ts";
+import { noteLayout, noteOrigin } from "./lazy-layers.ts";
 import type { Workbench } from "./workbench.ts";
 
-/** One image of a registry without its layers' bytes. */
+/** One image of a registry, or of an image layout, without its layers' bytes. */
 export type BaseDocuments = {
   /** Of the manifest. */
   readonly digest: Digest;
@@ -24,21 +26,29 @@ const MAX_LAYERS = 500;
 
 type Bench = Pick<Workbench, "store" | "registries">;
 
+/** An image where it is, and how it is noted that a layer can be had there. */
+type Opened = {
+  readonly source: ImageSource;
+  /** Folder or repository, for messages. */
+  readonly place: string;
+  readonly note: (digest: Digest) => void;
+};
+
 /**
- * Asks the registry what a reference points to now, for each platform.
+ * Asks the registry, or the image layout, what a reference points to now, for each platform.
  * @throws CambiumError `MANIFEST_UNKNOWN`, `PLATFORM_UNKNOWN`, `MANIFEST_INVALID`, `MEDIA_TYPE_UNKNOWN`, and as
- *   `Repository`.
+ *   `Repository` and `openLayoutImage`.
  */
 export async function findBase(
   text: string,
   platforms: readonly Platform[],
   bench: Bench,
 ): Promise<{ readonly digest: Digest; readonly images: readonly BaseDocuments[] }> {
-  const reference = parseReference(text, "base");
-  const source = await openRemoteImage(reference, bench.registries);
+  const opened = await open(text, undefined, bench);
+  const { source } = opened;
   const images: BaseDocuments[] = [];
   for (const platform of platforms) {
-    images.push(remember(await loadImage(source, platform), reference, platform, bench));
+    images.push(remember(await loadImage(source, platform), opened, platform, bench));
   }
   return { digest: source.root.digest, images };
 }
@@ -55,19 +65,39 @@ export async function baseDocuments(
 ): Promise<BaseDocuments> {
   const known = bench.store.records.get("base", digest) as BaseDocuments | undefined;
   if (known !== undefined) return known;
-  const { tag: _, ...repository } = parseReference(text, "base");
-  const reference = { ...repository, digest };
-  const source = await openRemoteImage(reference, bench.registries);
-  return remember(await loadImage(source, platform), reference, platform, bench);
+  const opened = await open(text, digest, bench);
+  return remember(await loadImage(opened.source, platform), opened, platform, bench);
+}
+
+/** @param digest instead of what the reference names */
+async function open(text: string, digest: Digest | undefined, bench: Bench): Promise<Opened> {
+  const layout = parseLayoutReference(text);
+  if (layout !== undefined) {
+    const { openLayoutImage } = await import("../image/sources/layout-folder.ts");
+    const { folder } = layout;
+    return {
+      source: await openLayoutImage(digest === undefined ? layout : { folder, digest }),
+      place: folder,
+      note: (layer) => noteLayout(bench.store, layer, folder),
+    };
+  }
+  const named = parseReference(text, "base");
+  const { registry, repository } = named;
+  const reference = digest === undefined ? named : { registry, repository, digest };
+  return {
+    source: await openRemoteImage(reference, bench.registries),
+    place: `${registry}/${repository}`,
+    note: (layer) => noteOrigin(bench.store, layer, reference),
+  };
 }
 
 function remember(
   { digest, config, layers }: LoadedImage,
-  reference: Reference,
+  { place, note }: Opened,
   platform: Platform,
   { store }: Bench,
 ): BaseDocuments {
-  const where = `${reference.registry}/${reference.repository}@${digest}`;
+  const where = `${place}@${digest}`;
   if (config.os !== platform.os || config.architecture !== platform.architecture) {
     throw usageError(
       "PLATFORM_UNKNOWN",
@@ -94,7 +124,7 @@ function remember(
           { hint: "Layers are tars, plain, gzip or zstd; encrypted and other artifacts cannot be a base." },
         );
       }
-      noteOrigin(store, descriptor.digest, reference);
+      note(descriptor.digest);
       return { descriptor: { ...descriptor, mediaType: ociLayerType(descriptor.mediaType) }, diffId };
     }),
   };

@@ -24,6 +24,18 @@ export async function baseTree(
   return mergeListings(await layerListings(layers, wanted, where, bench), where);
 }
 
+/** Whether all is known of these layers without fetching one. */
+export function areListed(
+  layers: readonly LayerRecord[],
+  wanted: WantedFiles,
+  { store }: Pick<LayerBench, "store">,
+): boolean {
+  return layers.every(
+    (layer) =>
+      (store.listings.get(layer.diffId, wanted.id) ?? composedListing(store, layer, wanted)) !== undefined,
+  );
+}
+
 /** What is known of each layer; only one that was neither read nor composed here is fetched. */
 export async function layerListings(
   layers: readonly LayerRecord[],

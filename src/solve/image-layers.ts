@@ -41,10 +41,9 @@ export function planLayers(
 } {
   // Rank within a tier goes by name, whatever the groups are: who wins must not depend on grouping.
   const ranked = tiers.map((groups) => groups.flatMap(({ members }) => members).sort(byKey));
-  const arrangement = arrange(ranked, below);
-  const arrangedTiers = withoutStaleBytecode(arrangement.tiers);
+  const arrangement = withoutStaleBytecode(arrange(ranked, below));
   const layers = tiers.flatMap((groups, index) => {
-    const tier = arrangedTiers[index];
+    const tier = arrangement.tiers[index];
     if (tier === undefined) return [];
     const arranged = new Map<SegmentId, ArrangedSegment>(tier.segments.map((it) => [it.segment.id, it]));
     return groups.map(({ name, members }): PlannedLayer => {

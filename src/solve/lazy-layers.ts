@@ -1,9 +1,11 @@
+import { existsSync } from "node:fs";
 import { CambiumError } from "../errors.ts";
 import type { ImageSet } from "../image/image.ts";
 import { familiarReference, type Reference } from "../image/reference.ts";
+import { verified } from "../image/verified.ts";
 import type { Digest } from "../layer/digest.ts";
 import type { Layer, LayerRecord } from "../layer/layer.ts";
-import { fetchBlob } from "../registry/fetch-blob.ts";
+import { type BlobHome, fetchBlob } from "../registry/fetch-blob.ts";
 import { openRepository } from "../registry/repository.ts";
 import type { Store } from "../store/store.ts";
 import { isComposable, storedLayer } from "../store/stored-layer.ts";
@@ -24,6 +26,11 @@ function originOf(store: Store, digest: Digest): Origin | undefined {
   return store.records.get("origin", digest) as Origin | undefined;
 }
 
+/** Remembers the image layout folder that a layer was seen in; absolute. */
+export function noteLayout(store: Store, digest: Digest, folder: string): void {
+  store.records.put("layout", digest, folder);
+}
+
 /**
  * Remembers that a repository has the layers of an image that was pushed to it: another repository of its registry can
  * have them mounted. They are still to be had here, so it is no origin: a registry that is gone must not matter.
@@ -38,7 +45,21 @@ export function notePushed(store: Store, set: ImageSet, { registry, repository }
 
 /** Whether it is known where the layer can be had. */
 export function hasOrigin(store: Store, digest: Digest): boolean {
-  return originOf(store, digest) !== undefined;
+  return originOf(store, digest) !== undefined || layoutOf(store, digest) !== undefined;
+}
+
+/** The folder, if it is still one. */
+function layoutOf(store: Store, digest: Digest): string | undefined {
+  const folder = store.records.get("layout", digest) as string | undefined;
+  return folder !== undefined && existsSync(folder) ? folder : undefined;
+}
+
+async function* layoutBlob(
+  folder: string,
+  blob: Parameters<BlobHome["blob"]>[0],
+): AsyncGenerator<Uint8Array> {
+  const { readLayoutBlob } = await import("../image/sources/layout-folder.ts");
+  yield* verified(readLayoutBlob(folder, blob.digest), blob, `${folder}: ${blob.digest}`);
 }
 
 /** A layer that is fetched from where it was seen when something first reads it, and then kept. */
@@ -58,12 +79,17 @@ export function lazyLayer(record: LayerRecord, bench: LayerBench): Layer {
 export async function fetchLayer({ descriptor }: LayerRecord, bench: LayerBench): Promise<void> {
   const { store, registries, emit, signal } = bench;
   if (store.blobs.has(descriptor.digest)) return;
+  const layout = layoutOf(store, descriptor.digest);
   const origin = originOf(store, descriptor.digest);
-  if (origin === undefined) return;
-  const place = familiarReference(origin);
+  const place = layout ?? (origin && familiarReference(origin));
+  if (place === undefined) return;
   const name = `${place} ${descriptor.digest.slice(7, 19)}`;
   try {
-    await fetchBlob(store, openRepository(origin, registries), descriptor, { name, emit, signal });
+    const home: BlobHome =
+      layout === undefined
+        ? openRepository(origin!, registries)
+        : { blob: (blob) => layoutBlob(layout, blob) };
+    await fetchBlob(store, home, descriptor, { name, emit, signal });
   } catch (error) {
     const isGone = error instanceof CambiumError && /^(BLOB|NAME|MANIFEST)_UNKNOWN$/.test(error.code);
     if (!isGone) throw error;

@@ -107,7 +107,10 @@ function contentsOf({ base, debian, python }: CambiumLock): string {
 }
 
 /** A text that was read before is not parsed again: that takes longer than the rest of an unchanged build. */
-export async function readLockFile(path: string, { store }: Workbench): Promise<CambiumLock | undefined> {
+export async function readLockFile(
+  path: string,
+  { store }: Pick<Workbench, "store">,
+): Promise<CambiumLock | undefined> {
   if (!existsSync(path)) return undefined;
   const text = readFileSync(path, "utf8");
   const digest = digestOf(text);

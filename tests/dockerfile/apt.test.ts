@@ -8,7 +8,7 @@ import { type BaseWorld, type Machine, startBaseWorld } from "../support/registr
 const STEPS = [
   `echo == before; dpkg-query -W -f '\${Package} \${Version}\\n'; echo == lines; dpkg -l | grep -c '^ii'`,
   "echo == verified; dpkg --verify; dpkg --audit; apt-get check -qq; dpkg -L bash >/dev/null",
-  "apt-get update -o Acquire::Languages=none && apt-get install -y --no-install-recommends git && echo == git && git --version && rm -rf /var/lib/apt/lists/*",
+  "apt-get update -o Acquire::Languages=none && apt-get install -y --no-install-recommends git && echo == git && git --version && rm /var/lib/apt/lists/*_*",
   "echo == after; dpkg --verify; dpkg --audit; apt-get check -qq; echo == listed; apt list --installed 2>/dev/null | grep -c installed",
   `apt-get remove -y git >/dev/null && echo == removed && dpkg-query -W -f '\${db:Status-Status}\\n' git && ! test -e /usr/bin/git`,
 ];

@@ -59,6 +59,29 @@ describe.runIf(needs("docker-registry", "runc", "root"))("a Dockerfile", () => {
     expect(ran.exitCode).toBe(exitCode);
   });
 
+  test.for([
+    { args: ["--base", "debian:12"], says: /FLAG_UNFIT\]: --base [\s\S]*docker-image:/ },
+    { args: ["--python", "3.13"], says: /FLAG_UNFIT\]: --python [\s\S]*FROM/ },
+    { args: ["--extra", "web"], says: /FLAG_UNFIT\]: --extra / },
+    { args: ["--no-cache=tset"], says: /DOCKERFILE_STAGE\]: --no-cache: [\s\S]*Did you mean test\?/ },
+  ])("given $args says what to do instead", async ({ args, says }) => {
+    const ran = await build("FROM debian AS test\n", args);
+    expect(ran.stderr).toMatch(says);
+    expect(ran.exitCode).toBe(2);
+  });
+
+  test.for(["--target=web", "--build-arg=A=1", "--secret=id=a,env=A", "--network=none", "--no-cache=web"])(
+    "is what %s is for, and a project without one refuses it",
+    async (flag) => {
+      const { world, builder } = debian;
+      const project = world.project("plain", { "requirements.txt": "" });
+      const ran = await builder.run(["build", project, flag], { env: { A: "secret" } });
+      expect(ran.stderr).toMatch(/error\[FLAG_UNFIT\]: --[a-z-]+/);
+      expect(ran.stderr).toContain("a Python project");
+      expect(ran.exitCode).toBe(2);
+    },
+  );
+
   test("reads a secret while it runs, and it is nowhere afterwards", async () => {
     const { world, builder } = debian;
     const image = world.at("secret-image");

@@ -167,6 +167,22 @@ const hitCases: readonly HitCase[] = [
     missed: [],
   },
   {
+    name: "nothing, with --no-cache for a stage by its name",
+    dockerfile:
+      "FROM debian AS one\nRUN date +%N > /one\nFROM debian AS two\nRUN date +%N > /two\nFROM debian\nCOPY --from=one /one /\nCOPY --from=two /two /\n",
+    change: nothing,
+    changedArgs: ["--no-cache=one"],
+    missed: ["RUN /bin/sh -c date +%N > /one", "COPY /one"],
+  },
+  {
+    name: "nothing, with --no-cache for two stages, one by its number",
+    dockerfile:
+      "FROM debian AS one\nRUN echo same > /one\nFROM debian AS two\nRUN echo same > /two\nFROM debian\nCOPY --from=one /one /\nCOPY --from=two /two /\n",
+    change: nothing,
+    changedArgs: ["--no-cache=two", "--no-cache=0"],
+    missed: ["RUN /bin/sh -c echo same > /one", "RUN /bin/sh -c echo same > /two"],
+  },
+  {
     name: "the user of a step",
     dockerfile: "FROM debian\nUSER 1\nRUN true\n",
     change: rewrite("Dockerfile", "FROM debian\nUSER 2\nRUN true\n"),

@@ -28,12 +28,14 @@ describe.runIf(needs("docker-registry", "runc", "root")).each(["bookworm", "trix
         `echo == checked; ${CHECKS}`,
         "echo == made; getent passwd sshd | cut -d: -f1; readlink /etc/alternatives/editor /etc/alternatives/nc; test -e /etc/ssh/sshd_config; ls /etc/rc2.d | grep -c ssh",
         `apt-get purge -y nano openssh-server && apt-get autoremove -y && echo == purged && ${CHECKS}; readlink -q /etc/alternatives/editor; true`,
-        `echo == reinstalled; ${INSTALL} --reinstall bash dash libc-bin ca-certificates base-files >/dev/null; ${CHECKS}`,
-        "apt-get dist-upgrade -y && echo == upgraded && dpkg --audit && rm -rf /var/lib/apt/lists/*",
+        `echo == reinstalled; ${INSTALL} --reinstall bash dash libc-bin ca-certificates base-files >/dev/null 2>&1; ${CHECKS}`,
+        "apt-get dist-upgrade -y && echo == upgraded && dpkg --audit && rm /var/lib/apt/lists/*_*",
       ];
       const { said, root } = await runInside(base, `scripts-${suite}`, steps, world, machine);
       expect(said.get("checked")).toEqual([]);
-      expect(said.get("made")).toEqual(["sshd", "/bin/nano", "/bin/nc.openbsd", "1"]);
+      const [account, editor, nc, services] = said.get("made") ?? [];
+      expect([account, services]).toEqual(["sshd", "1"]);
+      expect([editor, nc].map((path) => path?.replace(/^.*\//, ""))).toEqual(["nano", "nc.openbsd"]);
       expect(said.get("purged")).toEqual([]);
       expect(said.get("reinstalled")).toEqual([]);
       expect(said.get("upgraded")).toEqual([]);

@@ -69,7 +69,9 @@ steps:
     const built = await steps.build(project);
     expect(built.text("src/other.txt")).toBe("other");
     expect((await steps.run(["lock", project])).exitCode).toBe(0);
-    const commit = /commit = "([0-9a-f]{40})"/.exec(readFileSync(join(project, "cambium.lock"), "utf8"))?.[1];
+    const commit = /^commit = "([0-9a-f]{40})"$/m.exec(
+      readFileSync(join(project, "cambium.lock"), "utf8"),
+    )?.[1];
     await git[Symbol.asyncDispose]();
     const gone = await steps.build(project, ["--locked"]);
     expect(gone).toMatchObject({ digest: built.digest, missed: [] });

@@ -2,12 +2,18 @@ import type { Command } from "commander";
 import type { BuildSettings, LoadSettings } from "../../actions/settings.ts";
 import { usageError } from "../../errors.ts";
 import type { Act } from "../action.ts";
-import { addDockerfileOptions, type DockerfileOptions, dockerfileSettings } from "../dockerfile-options.ts";
+import {
+  addStageOptions,
+  addStepOptions,
+  type DockerfileOptions,
+  dockerfileSettings,
+} from "../dockerfile-options.ts";
 import { assertOutputsApart, parseOutput } from "../output-flag.ts";
 import {
   addLoadOption,
   addProjectOptions,
   addSessionOptions,
+  addStageCacheOption,
   addUpgradeOption,
   type ProjectOptions,
   projectSettings,
@@ -35,7 +41,7 @@ export function defineBuild(command: Command, act: Act): void {
         "stdout when that is not a terminal.",
     )
     .argument("[path]", "the project's folder, or one script", ".");
-  addProjectOptions(command)
+  addStageCacheOption(addProjectOptions(command))
     .addOption(repeatable("-t, --tag <name>", "name for the image; repeatable"))
     .addOption(repeatable("-o, --output <spec>", "type=oci|docker|tar|rootfs,dest=PATH; repeatable"));
   addLoadOption(command)
@@ -44,7 +50,7 @@ export function defineBuild(command: Command, act: Act): void {
       repeatable("--cache-from <image>", "image whose build record tells what is known already; repeatable"),
     )
     .addOption(repeatable("--cache-to <image>", "push image and build record there too; repeatable"));
-  addDockerfileOptions(command);
+  addStepOptions(addStageOptions(command));
   addUpgradeOption(command);
   addSessionOptions(command)
     .addHelpText(
@@ -57,6 +63,7 @@ Examples:
   $ cambium build -o type=oci,dest=image                an image layout in a folder
   $ cambium build --platform linux/amd64,linux/arm64 -t registry.example/app:1 --push
   $ cambium build -f Dockerfile --build-arg VERSION=2 --target prod
+  $ cambium build --no-cache=test                       a Dockerfile's stage anew, the others as they are
   $ cambium build --locked                              only what cambium.lock says
 `,
     )

@@ -34,6 +34,7 @@ export function defineRun(command: Command, act: Act): void {
     // What follows PATH belongs to the program inside, flags too.
     .passThroughOptions();
   addProjectOptions(command)
+    .option("--no-cache", "compute everything again; verified downloads are still used")
     .option("--image <source>", "run this image as it is: tag in the store, image layout, tar")
     .option("--entrypoint <path>", "program to run instead of the image's entrypoint")
     .addOption(
@@ -69,18 +70,20 @@ Examples:
               "Leave one out.",
             );
           }
+          // What the process inside is given is nothing of the build.
+          const { network, entrypoint, env, workdir, user, volume, image, interactive, ...project } = options;
           return world.library.run({
-            ...projectSettings(world, session, path, options),
-            ...(options.image === undefined ? {} : { image: options.image }),
+            ...projectSettings(world, session, path, project),
+            ...(image === undefined ? {} : { image }),
             cwd: world.cwd,
             args,
-            ...(options.entrypoint === undefined ? {} : { entrypoint: options.entrypoint }),
-            envOverrides: (options.env ?? []).flatMap((text) => parseEnvOverride(text, world.env)),
-            ...(options.workdir === undefined ? {} : { workdir: options.workdir }),
-            ...(options.user === undefined ? {} : { user: options.user }),
-            volumes: (options.volume ?? []).map((text) => parseVolume(text, world.cwd)),
-            network: options.network,
-            isInteractive: options.interactive === true,
+            ...(entrypoint === undefined ? {} : { entrypoint }),
+            envOverrides: (env ?? []).flatMap((text) => parseEnvOverride(text, world.env)),
+            ...(workdir === undefined ? {} : { workdir }),
+            ...(user === undefined ? {} : { user }),
+            volumes: (volume ?? []).map((text) => parseVolume(text, world.cwd)),
+            network,
+            isInteractive: interactive === true,
             hasTerminal: world.isStdinTTY,
           });
         }),

@@ -9,10 +9,11 @@ import { accounts } from "./generate/accounts.ts";
 import { alternatives } from "./generate/alternatives.ts";
 import { baseFiles } from "./generate/base-files.ts";
 import { certificates } from "./generate/certificates.ts";
-import { type DpkgInput, dpkgDatabase } from "./generate/dpkg-database.ts";
+import { type DpkgInput, dpkgDatabase, hasDpkg } from "./generate/dpkg-database.ts";
 import { symlink } from "./generate/entries.ts";
 import { ldSoCache } from "./generate/ld-so-cache.ts";
 import { network } from "./generate/network.ts";
+import { pam } from "./generate/pam.ts";
 import { pythonRuntime } from "./generate/python-runtime.ts";
 import { readline } from "./generate/readline.ts";
 import { rootLinks } from "./generate/root-links.ts";
@@ -53,6 +54,8 @@ export function generateBase(
     ...alternatives(tree),
     ...readline(tree),
     ...pythonRuntime(tree, suite),
+    // Where packages are installed later; other images with PAM keep the bytes that they had.
+    ...(hasDpkg(input.debs.map(({ deb }) => deb)) ? pam(tree) : []),
   ];
   const parts: readonly (readonly [name: string, entries: readonly SourceEntry[]])[] = [
     ["debian-system", system],

@@ -22,6 +22,8 @@ const ANSWERED: ReadonlySet<string> = new Set([
   "libc-bin",
   "libc6",
   "libgssapi-krb5-2",
+  "libpam-modules",
+  "libpam-runtime",
   "libselinux1",
   "mawk",
   "netbase",

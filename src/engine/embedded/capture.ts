@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { opendirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { CambiumError } from "../../errors.ts";
 import { digestOf, Hasher } from "../../layer/digest.ts";
@@ -55,6 +55,7 @@ export async function capture(
 ): Promise<Captured | undefined> {
   const { signal } = options;
   signal?.throwIfAborted();
+  if (isEmptyFolder(folder.upper)) return undefined;
   const where = "the step";
   const lowers = [...folder.trees].reverse().map((name) => join(folder.treesPath, name));
   const temporary = store.blobs.temporary();
@@ -132,6 +133,21 @@ export async function capture(
       // What is kept is a help to those who read it without the layer; past this bound they read the layer.
       if (bytes !== undefined && keptBytes <= MAX_KEPT_BYTES) contents.set(path, new Uint8Array(bytes));
     }
+  }
+}
+
+/** The root itself is in no layer, so then nothing changed: many steps only look at something, and need no tar. */
+function isEmptyFolder(path: string): boolean {
+  try {
+    const folder = opendirSync(path);
+    try {
+      return folder.readSync() === null;
+    } finally {
+      folder.closeSync();
+    }
+  } catch {
+    // The step gave it to another account: whoever may look at it will say.
+    return false;
   }
 }
 

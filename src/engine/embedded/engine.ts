@@ -15,6 +15,8 @@ export type EngineSettings = CheckSettings & {
 
 /** A step that has run. Its changes are there until `remove`, which the caller owes. */
 export type FinishedStep = StepEnd & {
+  /** What it changed, as a tree above those that it ran on; there until `remove`. */
+  readonly changes: TreeName;
   /** Makes a layer of the changes; undefined when there are none. Once. */
   capture(options: CaptureOptions): Promise<Captured | undefined>;
   remove(): Promise<void>;
@@ -98,6 +100,7 @@ function finishedStep(
   const upper = join(folder.path, "u");
   return {
     ...end,
+    changes: `${folder.near}/u`,
     async capture(options) {
       const captured = await capture(host, store, { upper, treesPath: trees.path, trees: below }, options);
       // The next step finds the changes where they are, instead of unpacking the layer just made.

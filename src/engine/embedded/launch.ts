@@ -47,6 +47,9 @@ const MAPPED = 'echo unmapped >&3 && read -r go <&4 && exec "$@"';
 
 const run = promisify(execFile);
 
+/** Where a program that has our terminal finds it: our stdin, and our stderr, since stdout is for data. */
+export const TERMINAL_FDS = { input: 5, output: 6 } as const;
+
 /**
  * Call it in the main thread: the kernel's signal comes at the end of the thread that started the program.
  * @throws CambiumError `ENGINE_START`, `ENGINE_USER_NAMESPACE`.
@@ -54,7 +57,7 @@ const run = promisify(execFile);
 export async function launch(
   settings: LaunchSettings,
   argv: readonly string[],
-  options: { readonly cwd?: string } = {},
+  options: { readonly cwd?: string; readonly hasTerminal?: boolean } = {},
 ): Promise<Launched> {
   const { programs, mappings } = settings;
   const mortal = [programs.setpriv, "--pdeathsig", "KILL", programs.sh, "-c", ALIVE, "sh"];
@@ -67,7 +70,7 @@ export async function launch(
     cwd: options.cwd ?? "/",
     // One language for messages, names as bytes; `mount` must not pass options in pieces of 256 bytes.
     env: { PATH: searchPathOf(programs), LC_ALL: "C", LIBMOUNT_FORCE_MOUNT2: "always" },
-    stdio: ["pipe", "pipe", "pipe", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe", "pipe", "pipe", ...(options.hasTerminal === true ? [0, 2] : [])],
     // Ctrl-C reaches it through us alone.
     detached: true,
   });

@@ -51,6 +51,8 @@ export type StepRequest = {
   readonly caBundle?: Uint8Array;
   /** Mounted where the image has apt and no sources, and the step a network; they enter no layer. */
   readonly aptSources?: AptSources;
+  /** Runs on our terminal: stdin and stderr are one. No line is told then. */
+  readonly hasTerminal?: boolean;
 };
 
 /** A line of output, without its end. Lines of more than 16 KiB come in pieces. */
@@ -114,6 +116,7 @@ export async function runStep(
     ],
     unpackInto: near("."),
     command: [...runtimeCommand(host, bundle), folder.id],
+    hasTerminal: request.hasTerminal === true,
   });
   return inSandbox(sandbox, signal, async () => {
     const end = await runInside(host, folder, request, mounts, sandbox, onLine);
@@ -238,7 +241,7 @@ function specOf(
     env: hasHome ? request.env : [...request.env, `HOME=${user.home}`],
     cwd: request.cwd,
     user,
-    hasTerminal: false,
+    hasTerminal: request.hasTerminal === true,
     hasCgroup: host.hasCgroup,
     network: request.network,
     isInUserNamespace: isRootless,

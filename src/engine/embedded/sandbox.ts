@@ -1,5 +1,5 @@
 import { CambiumError, environmentError } from "../../errors.ts";
-import { type Launched, type LaunchSettings, launch, nextStatus } from "./launch.ts";
+import { type Launched, type LaunchSettings, launch, nextStatus, TERMINAL_FDS } from "./launch.ts";
 
 /** One call of mount(8). Paths may be relative to the sandbox's folder. */
 export type MountCommand = {
@@ -16,7 +16,7 @@ export type MountCommand = {
  * kills what is left in it and takes the mounts down.
  * Arguments: number of mounts, four for each, the folder to unpack into, the command.
  */
-const STEP = `set -eu
+const stepScript = (stdio: string) => `set -eu
 count=$1
 shift
 while [ "$count" -gt 0 ]; do
@@ -32,10 +32,14 @@ read -r go <&4
 tar --extract --file=- --directory="$1" --numeric-owner --same-owner --preserve-permissions
 shift
 code=0
-"$@" </dev/null 3>&- 4<&- || code=$?
+"$@" ${stdio} 3>&- 4<&- || code=$?
 echo "ended $code" >&3
 read -r go <&4 || exit 0
 `;
+
+const SILENT = "</dev/null";
+/** Nothing else of the sandbox may read from the terminal. */
+const ON_TERMINAL = `<&${TERMINAL_FDS.input} >&${TERMINAL_FDS.output} 2>&${TERMINAL_FDS.output} ${TERMINAL_FDS.input}<&- ${TERMINAL_FDS.output}>&-`;
 
 export type Sandbox = {
   readonly launched: Launched;
@@ -54,8 +58,11 @@ export async function openSandbox(
     readonly mounts: readonly MountCommand[];
     readonly unpackInto: string;
     readonly command: readonly string[];
+    /** The command gets our terminal instead of nothing. */
+    readonly hasTerminal?: boolean;
   },
 ): Promise<Sandbox> {
+  const hasTerminal = input.hasTerminal === true;
   const { sh, unshare } = settings.programs;
   const namespaces = [
     "--mount",
@@ -67,9 +74,11 @@ export async function openSandbox(
     "--mount-proc",
   ];
   const mounts = input.mounts.flatMap(({ type, options, source, target }) => [type, options, source, target]);
-  const script = [sh, "-c", STEP, "sh", String(input.mounts.length), ...mounts, input.unpackInto];
+  const step = stepScript(hasTerminal ? ON_TERMINAL : SILENT);
+  const script = [sh, "-c", step, "sh", String(input.mounts.length), ...mounts, input.unpackInto];
   const launched = await launch(settings, [unshare, ...namespaces, ...script, ...input.command], {
     cwd: input.folder,
+    hasTerminal,
   });
   const line = await nextStatus(launched);
   if (line !== "mounted") throw mountError(await textOf(launched.stderr), await launched.exitCode);

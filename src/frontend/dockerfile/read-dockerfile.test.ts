@@ -82,6 +82,19 @@ COPY --from=build /x /x
   );
 });
 
+test("stages are forgotten by name or number, those of them that are needed", async () => {
+  const text = "FROM a AS one\nFROM a AS unused\nFROM a\nCOPY --from=one /x /x\n";
+  expect((await read(text)).graph.forgotten).toBeUndefined();
+  expect((await read(text, { forgotten: ["ONE"] })).graph.forgotten).toEqual([0]);
+  expect((await read(text, { forgotten: ["2", "unused"] })).graph.forgotten).toEqual([1]);
+  expect(await refused(text, { forgotten: ["on"] })).toEqual({
+    code: "DOCKERFILE_STAGE",
+    message: '--no-cache: no stage "on"',
+    hint: "Did you mean one? Known: one, unused.",
+  });
+  expect(await refused(text, { forgotten: ["3"] })).toMatchObject({ code: "DOCKERFILE_STAGE" });
+});
+
 test("platforms of stages that nobody needs may be any", async () => {
   const text = "FROM --platform=linux/s390x a AS other\nFROM scratch\nCOPY a b\n";
   expect((await read(text)).stages).toHaveLength(1);

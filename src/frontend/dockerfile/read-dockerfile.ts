@@ -8,13 +8,15 @@ import { parseDockerfile } from "./parse.ts";
 import { platformArgs } from "./platform-args.ts";
 import { type BuildOptions, buildStages } from "./stage-build.ts";
 import { groupStages } from "./stage-list.ts";
-import { checkDefaults, findTarget, globalArguments, planStages } from "./stage-plan.ts";
+import { checkDefaults, findStage, findTarget, globalArguments, planStages } from "./stage-plan.ts";
 import { assertOwnSyntax } from "./syntax.ts";
 import { checkWritten } from "./written.ts";
 
 export type DockerfileOptions = BuildOptions & {
   /** A stage's name; undefined: the last. */
   readonly target?: string;
+  /** `--no-cache=STAGE`: names or numbers. */
+  readonly forgotten?: readonly string[];
   /** Of the machine that builds. */
   readonly buildPlatform: Platform;
   /** `--build-context NAME=VALUE`: `docker-image://…`, `oci-layout://…`, anything else has files alone. */
@@ -25,6 +27,8 @@ export type DockerfileOptions = BuildOptions & {
 
 export type ReadDockerfile = {
   readonly graph: StageGraph;
+  /** Names, or numbers, of stages that the target does not need. */
+  readonly unneeded: readonly string[];
   readonly warnings: readonly Warning[];
 };
 
@@ -61,9 +65,11 @@ export async function readDockerfile(
   for (const { instructions } of plans) assertPlainFrom(instructions, escapeMark);
   const target = findTarget(plans, options.target);
   const { ignoreRules = [] } = options;
-  const graph = await buildStages(
-    { ...options, plans, contexts, escapeMark, globalArgs, warnings, ignoreRules },
+  const forgotten = new Set((options.forgotten ?? []).map((stage) => findStage(plans, stage, "--no-cache")));
+  const { graph, needed } = await buildStages(
+    { ...options, plans, contexts, escapeMark, globalArgs, warnings, ignoreRules, forgotten },
     target,
   );
-  return { graph, warnings: warnings.all() };
+  const unneeded = plans.filter(({ index }) => !needed.includes(index)).map(({ name: of }) => of);
+  return { graph, unneeded, warnings: warnings.all() };
 }

@@ -42,10 +42,15 @@ export type BuildInput = {
   readonly globalArgs: ReadonlyMap<string, string>;
   readonly warnings: Warnings;
   readonly ignoreRules: readonly IgnoreRule[];
+  /** Stages whose steps count as never done. */
+  readonly forgotten: ReadonlySet<number>;
 } & BuildOptions;
 
-/** The graph of what a target needs. */
-export function buildStages(input: BuildInput, target: number): Promise<StageGraph> {
+/** The graph of what a target needs, and which stages those are. */
+export function buildStages(
+  input: BuildInput,
+  target: number,
+): Promise<{ readonly graph: StageGraph; readonly needed: readonly number[] }> {
   return new StageBuild(input).graph(target);
 }
 
@@ -64,7 +69,7 @@ class StageBuild {
     this.#lookups = lookupsOf(input.plans, input.contexts);
   }
 
-  async graph(target: number): Promise<StageGraph> {
+  async graph(target: number) {
     const needed = await this.#load(target);
     const places = new Map(needed.map((index, place) => [index, place]));
     const states = new Map<number, StageState>();
@@ -82,7 +87,13 @@ class StageBuild {
       for (const instruction of this.#instructionsOf(plan)) apply(state, instruction, surroundings);
       stages.push(state.toStage(plan.name, this.#baseOf(plan, places)));
     }
-    return { stages, target: places.get(target)!, proxies: proxyVariables(this.#input.buildArgs) };
+    const { buildArgs } = this.#input;
+    const forgotten = needed.flatMap((index, place) => (this.#input.forgotten.has(index) ? [place] : []));
+    const graph: StageGraph = {
+      ...{ stages, target: places.get(target)!, proxies: proxyVariables(buildArgs) },
+      ...(forgotten.length > 0 && { forgotten }),
+    };
+    return { graph, needed };
   }
 
   /**

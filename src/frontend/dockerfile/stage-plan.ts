@@ -176,20 +176,33 @@ function isReference(text: string): boolean {
 }
 
 /**
- * Which stage a name or number means; the last one without a name.
+ * Which stage a name means; the last one without a name.
  * @throws CambiumError `DOCKERFILE_STAGE`.
  */
 export function findTarget(plans: readonly StagePlan[], target: string | undefined): number {
   if (target === undefined || target === "") return plans.length - 1;
-  const wanted = target.toLowerCase();
-  const found = plans.findLast(({ from }) => from.name === wanted);
-  if (found !== undefined) return found.index;
+  return stageByName(plans, target) ?? throwUnknown(plans, target, "--target");
+}
+
+/** Which stage a name or a number means. @throws CambiumError `DOCKERFILE_STAGE`. */
+export function findStage(plans: readonly StagePlan[], stage: string, flag: string): number {
+  const byNumber = /^[0-9]+$/.test(stage) ? plans[Number(stage)]?.index : undefined;
+  return stageByName(plans, stage) ?? byNumber ?? throwUnknown(plans, stage, flag);
+}
+
+/** Of two stages with one name the last is meant, as in BuildKit. */
+function stageByName(plans: readonly StagePlan[], name: string): number | undefined {
+  return plans.findLast(({ from }) => from.name === name.toLowerCase())?.index;
+}
+
+function throwUnknown(plans: readonly StagePlan[], stage: string, flag: string): never {
+  const wanted = stage.toLowerCase();
   const names = plans.flatMap(({ from }) => (from.name === undefined ? [] : [from.name]));
   const near = nearest(wanted, names);
   const known = names.length === 0 ? "no stage has a name" : `Known: ${names.join(", ")}`;
   throw usageError(
     "DOCKERFILE_STAGE",
-    `--target: no stage ${JSON.stringify(target)}`,
+    `${flag}: no stage ${JSON.stringify(stage)}`,
     `${near === undefined ? "" : `Did you mean ${near}? `}${known}.`,
   );
 }

@@ -29,14 +29,14 @@ describe("what cannot be built says why and what to do", () => {
     [
       "Dockerfile",
       { Dockerfile: "FROM x" },
-      "DOCKERFILE_UNLOCKED",
-      "Dockerfile: a Dockerfile can be built, and neither planned nor locked yet",
+      "PROJECT_UNSUPPORTED",
+      "Dockerfile: a Dockerfile is no list of packages",
       "-f",
     ],
     [
       "Dockerfile beside Python files",
       { Dockerfile: "", "requirements.txt": "" },
-      "DOCKERFILE_UNLOCKED",
+      "PROJECT_UNSUPPORTED",
       "Dockerfile",
       "-f requirements.txt",
     ],

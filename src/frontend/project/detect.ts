@@ -7,6 +7,7 @@ import type { Spec } from "../spec/schema.ts";
 import { fullReference, sourceByName } from "../spec/to-definition.ts";
 import type { LoadedSpec } from "../spec/to-loaded-spec.ts";
 import { chooseBase } from "./choose-base.ts";
+import type { ProjectForm } from "./flags.ts";
 import type { DetectOptions, LoadedProject, LoadedStages } from "./loaded-project.ts";
 import { openProject, type ProjectFiles, readText } from "./project-files.ts";
 import { pythonProject } from "./python-project.ts";
@@ -17,11 +18,12 @@ import type { PythonStatement } from "./suite.ts";
 const BUILDER_FILES = ["cambium.ts", "cambium.mts", "cambium.js", "cambium.mjs"];
 const SPEC_FILES = ["cambium.yaml", "cambium.yml"];
 const DOCKERFILES = ["Dockerfile", "Containerfile"];
+const OWN_FILES = [...BUILDER_FILES, ...SPEC_FILES, ...DOCKERFILES];
 
 /**
  * Reads what is to be built from a project's folder, or from one script with inline metadata. In this order:
  * `cambium.ts`, `cambium.yaml`, a Dockerfile, Python files. Nothing of the project runs but a `cambium.ts`.
- * @throws CambiumError `CONTEXT_MISSING`, `DOCKERFILE_UNLOCKED`, `PROJECT_UNKNOWN`, `PROJECT_UNSUPPORTED`,
+ * @throws CambiumError `CONTEXT_MISSING`, `PROJECT_UNKNOWN`, `PROJECT_UNSUPPORTED`,
  * `PROJECT_AMBIGUOUS`, `PROJECT_NOT_STATIC`, `PYTHON_UNAVAILABLE`, `TOML_SYNTAX`, `SPEC_*`, `BUILDER_*`.
  */
 export async function detectProject(path: string, options: DetectOptions = {}): Promise<LoadedProject> {
@@ -37,20 +39,36 @@ export async function detectProject(path: string, options: DetectOptions = {}): 
   }
   const files = openProject(path);
   if (options.file !== undefined) return fromFile(files, relativeTo(path, options.file), options);
-  const own = [...BUILDER_FILES, ...SPEC_FILES, ...DOCKERFILES].find((name) => files.names.has(name));
+  const own = OWN_FILES.find((name) => files.names.has(name));
   return own === undefined ? pythonProject(files, options) : fromFile(files, own, options);
 }
 
-/**
- * The Dockerfile that is to be built: the one that `-f` names, or the folder's own where nothing of ours stands before
- * it. Absolute; undefined for other projects.
- */
-export function findDockerfile(path: string, file: string | undefined): string | undefined {
-  if (file !== undefined) return isDockerfile(file) ? resolve(path, file) : undefined;
+/** What is to be built, and for a Dockerfile which: an absolute path. */
+export type FoundForm =
+  | { readonly form: Exclude<ProjectForm, "dockerfile"> }
+  | { readonly form: "dockerfile"; readonly file: string };
+
+/** Looks at names alone: the one that `-f` gives, or those in the folder in their order of preference. */
+export function findForm(path: string, file: string | undefined): FoundForm {
+  const own = file ?? ownFile(path);
+  if (own === undefined) return { form: "python" };
+  if (isDockerfile(own)) return { form: "dockerfile", file: resolve(path, own) };
+  const isSpec = isBuilderFile(own) || isSpecFile(own);
+  return { form: isSpec ? "spec" : "python" };
+}
+
+function ownFile(path: string): string | undefined {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return undefined;
   const { names } = openProject(path);
-  const own = [...BUILDER_FILES, ...SPEC_FILES, ...DOCKERFILES].find((name) => names.has(name));
-  return own !== undefined && isDockerfile(own) ? resolve(path, own) : undefined;
+  return OWN_FILES.find((name) => names.has(name));
+}
+
+function isBuilderFile(file: string): boolean {
+  return /\.[cm]?[jt]s$/.test(basename(file));
+}
+
+function isSpecFile(file: string): boolean {
+  return /\.ya?ml$/.test(basename(file));
 }
 
 function isDockerfile(file: string): boolean {
@@ -63,8 +81,8 @@ function relativeTo(root: string, file: string): string {
 
 async function fromFile(files: ProjectFiles, file: string, options: DetectOptions): Promise<LoadedProject> {
   const name = basename(file);
-  if (isDockerfile(name)) throw dockerfileUnlocked(file);
-  if (/\.[cm]?[jt]s$/.test(name)) {
+  if (isDockerfile(name)) throw notPackages(file);
+  if (isBuilderFile(name)) {
     const { loadBuilderFile } = await import("../spec/load-builder.ts");
     return fromSpec(
       files,
@@ -77,7 +95,7 @@ async function fromFile(files: ProjectFiles, file: string, options: DetectOption
   const text = readText(files, file);
   if (text === undefined)
     throw usageError("PROJECT_FILE_MISSING", `no such file: ${file}`, "Check the name behind -f.");
-  if (/\.ya?ml$/.test(name)) {
+  if (isSpecFile(name)) {
     const { parseSpecYaml } = await import("../spec/yaml.ts");
     return fromSpec(files, file, "spec", parseSpecYaml(text, file), options);
   }
@@ -202,10 +220,10 @@ function pathsOf(python: PythonInstall | undefined): readonly string[] {
   return source.kind === "requirements" ? source.paths : [source.path];
 }
 
-function dockerfileUnlocked(file: string): Error {
+function notPackages(file: string): Error {
   return usageError(
-    "DOCKERFILE_UNLOCKED",
-    `${file}: a Dockerfile can be built, and neither planned nor locked yet`,
+    "PROJECT_UNSUPPORTED",
+    `${file}: a Dockerfile is no list of packages`,
     "Name the Python project behind it, as in -f requirements.txt or -f pyproject.toml.",
   );
 }

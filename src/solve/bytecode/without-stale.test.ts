@@ -20,7 +20,8 @@ function segmentOf(
   });
   const source = digestOf(key);
   const recipe: Recipe = { ecosystem, layoutVersion: 1, source, options: {} };
-  const input = { recipe, name: key, key, mtimeSec: CONSTANT_MTIME, entries: [...entries, ...more] };
+  const name = ecosystem === "bytecode" ? `bytecode of ${key}` : key;
+  const input = { recipe, name, key, mtimeSec: CONSTANT_MTIME, entries: [...entries, ...more] };
   return segmentFromFiles(input, new MemoryBlobs());
 }
 
@@ -41,7 +42,7 @@ const bytecode = (key: string, ...names: readonly string[]) =>
 
 /** Names of modules whose bytecode of a package stays out. */
 function left(key: string, ...tiers: readonly (readonly Segment[])[]): string[] {
-  const arranged = withoutStaleBytecode(arrange(tiers).tiers).flatMap(({ segments }) => segments);
+  const arranged = withoutStaleBytecode(arrange(tiers)).tiers.flatMap(({ segments }) => segments);
   const own = arranged.find(({ segment }) => segment.key === key && segment.recipe.ecosystem === "bytecode");
   return [...(own?.omitted ?? [])].map((path) => /([^/]*)\.cpython-311\.pyc$/.exec(path)?.[1] ?? path).sort();
 }
@@ -67,6 +68,17 @@ test("of the source that another package replaces it goes, also when that one's 
   expect(left("a", wheels, [bytecode("a", "one", "shared"), bytecode("b", "shared")])).toEqual(["shared"]);
   expect(left("a", wheels, [bytecode("a", "one", "shared"), bytecode("b")])).toEqual(["shared"]);
   expect(left("b", wheels, [bytecode("a", "one", "shared"), bytecode("b", "shared")])).toEqual([]);
+});
+
+test("of what differs the sources are told, not what was compiled of them", () => {
+  const tiers = [
+    [wheel("a", { shared: "a" }), wheel("b", { shared: "b" })],
+    [bytecode("a", "shared"), bytecode("b", "shared")],
+  ];
+  expect(arrange(tiers).conflicts).toHaveLength(2);
+  expect(withoutStaleBytecode(arrange(tiers)).conflicts).toEqual([
+    { path: `${SITE}/shared.py`, winner: "b", loser: "a" },
+  ]);
 });
 
 test("so it does where the user's files stand in its place, by whatever name of the folder", () => {

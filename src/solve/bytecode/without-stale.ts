@@ -1,14 +1,16 @@
 import { sourceOfBytecode } from "../../ecosystems/python/bytecode/bytecode.ts";
-import type { ArrangedSegment, ArrangedTier } from "../../layer/arrange.ts";
+import type { ArrangedSegment, Arrangement } from "../../layer/arrange.ts";
 import type { Segment, SegmentEntry } from "../../layer/segment.ts";
 
 /**
  * Leaves out bytecode whose source is not in the image: another package has that path, or the user's files do. Python
- * would run it unchecked in place of what is there.
+ * would run it unchecked in place of what is there. Nothing is told of it: the sources' conflict is told already.
  */
-export function withoutStaleBytecode(tiers: readonly ArrangedTier[]): readonly ArrangedTier[] {
+export function withoutStaleBytecode(arrangement: Arrangement): Arrangement {
+  const { tiers, conflicts } = arrangement;
   const all = tiers.flatMap(({ segments }) => segments);
-  if (!all.some(({ segment }) => isBytecode(segment))) return tiers;
+  const names = new Set(all.filter(({ segment }) => isBytecode(segment)).map(({ segment }) => segment.name));
+  if (names.size === 0) return arrangement;
   const sources = new Map<string, SegmentEntry>();
   const wheels = new Map<string, ArrangedSegment>();
   for (const arranged of all) {
@@ -21,7 +23,7 @@ export function withoutStaleBytecode(tiers: readonly ArrangedTier[]): readonly A
         sources.set(renamed.get(entry.path) ?? entry.path, entry);
     }
   }
-  return tiers.map((tier) => ({
+  const kept = tiers.map((tier) => ({
     ...tier,
     segments: tier.segments.map((arranged) => {
       if (!isBytecode(arranged.segment)) return arranged;
@@ -31,6 +33,7 @@ export function withoutStaleBytecode(tiers: readonly ArrangedTier[]): readonly A
         : { ...arranged, omitted: new Set([...arranged.omitted, ...stale]) };
     }),
   }));
+  return { tiers: kept, conflicts: conflicts.filter(({ winner }) => !names.has(winner)) };
 }
 
 function staleFiles(

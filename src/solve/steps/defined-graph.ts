@@ -18,8 +18,7 @@ import type {
 } from "../../graph/stages.ts";
 import type { ImageSettings } from "../../image/config.ts";
 import { type BaseSettings, inheritSettings, settingsOn, type Venv } from "../../image/inherit.ts";
-import { formatPlatform, type Platform } from "../../platform.ts";
-import { sourceName } from "../lock-sources.ts";
+import type { Platform } from "../../platform.ts";
 
 export type GraphRequest = {
   readonly platform: Platform;
@@ -97,13 +96,11 @@ function toSource(source: DefinedCopySource, into: Into): CopySourceOp {
   const { sources } = into.request;
   if (source.kind === "files") return { ...source, from: filesOf(source.from, into) };
   if (source.kind === "http" && source.checksum === undefined) {
-    const name = sourceName(source.url);
-    const pin = sources.files.find(({ url }) => url === name);
+    const pin = sources.http.find(({ url }) => url === source.url);
     return pin === undefined ? source : { ...source, checksum: pin.digest };
   }
   if (source.kind === "git") {
-    const name = sourceName(source.url);
-    const pin = sources.repositories.find(({ url, ref }) => url === name && ref === source.ref);
+    const pin = sources.git.find(({ url, ref }) => url === source.url && ref === source.ref);
     return pin === undefined ? source : { ...source, ref: pin.commit };
   }
   return source;
@@ -112,10 +109,8 @@ function toSource(source: DefinedCopySource, into: Into): CopySourceOp {
 function filesOf(from: DefinedSource, { places, request }: Into): FileSource {
   if (from.kind === "stage") return { kind: "stage", stage: places.get(from.stage)! };
   if (from.kind !== "image") return from;
-  const platform = formatPlatform(request.platform);
-  const pin = request.sources.images.find(
-    (one) => one.reference === from.reference && one.platform === platform,
-  );
-  if (pin === undefined) throw new TypeError(`nobody looked up ${from.reference}`);
-  return { ...from, digest: pin.digest };
+  const pin = request.sources.images.find(({ reference }) => reference === from.reference);
+  const digest = pin?.targets[request.platform.architecture];
+  if (digest === undefined) throw new TypeError(`nobody looked up ${from.reference}`);
+  return { ...from, digest };
 }

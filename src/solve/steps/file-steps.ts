@@ -35,18 +35,33 @@ export class FileSteps {
     this.#bench = bench;
   }
 
-  /** @throws CambiumError as `copyStep`. */
-  async copy(one: CopyStep & StepPlace, at: StageLayers): Promise<StageLayer> {
+  /**
+   * @param where the stage, or what else is the same in the next build: contents of the same copy before are used again
+   * @throws CambiumError as `copyStep`.
+   */
+  async copy(one: CopyStep & StepPlace, at: StageLayers, where: string): Promise<StageLayer> {
     const layer = await this.#remembered(one, at, await this.#identities(one), async () => {
       const below = await this.#files.treeOf(at);
       const input = {
         sources: (from: FileSource) => this.#files.source(from),
         ...this.#inputOf(below),
+        slot: `${this.#files.root} ${where}`,
       };
       const segment = await copyStep(one, input, this.#bench);
       return plannedStageLayer(copyLayer(one, segment, below?.tree), this.#bench);
     });
     return layer!;
+  }
+
+  /** What the step came to before, if that is known without a tree or a file being read. */
+  async known(
+    one: (CopyStep | WorkdirStep) & StepPlace,
+    at: StageLayers,
+  ): Promise<{ readonly layer: StageLayer | undefined } | undefined> {
+    const identities = one.op === "copy" ? await this.#identities(one) : [];
+    if (identities === undefined) return undefined;
+    const known = this.#known(this.#keyOf(one, at, identities).key);
+    return known && { layer: layerFrom(one, known, true) };
   }
 
   /** Undefined when the directory is there. @throws CambiumError as `workdirStep`. */
@@ -61,14 +76,17 @@ export class FileSteps {
 
   /** All files of a context as a stage of their own. */
   async whole(from: FileSource): Promise<StageLayers> {
-    return { base: undefined, steps: [await this.copy(wholeCopy(from, "/"), NOTHING)] };
+    return { base: undefined, steps: [await this.copy(wholeCopy(from, "/"), NOTHING, nameOf(from))] };
   }
 
   /** What a mount shows. Files of a context become a layer, so that what ignore files leave out is not there. */
   async mounted(from: FileSource, source: string, stage: Stage): Promise<MountedTree> {
     const at =
       from.kind === "context"
-        ? { base: undefined, steps: [await this.copy(wholeCopy(from, source), NOTHING)] }
+        ? {
+            base: undefined,
+            steps: [await this.copy(wholeCopy(from, source), NOTHING, `${nameOf(from)} ${source}`)],
+          }
         : await this.#files.stack(from, stage.platform);
     const records = recordsOf(at);
     return { records, tree: (await this.#files.layers(records, "mount")).tree };
@@ -96,18 +114,22 @@ export class FileSteps {
   ): Promise<StageLayer | undefined> {
     if (identities === undefined) return work();
     const { store } = this.#bench;
-    const { line: _, text: __, where: ___, ...step } = one;
-    const document = {
-      ...{ version: 1, layoutVersions: LAYOUT_VERSIONS, step, sources: identities },
-      ...{ below: contentsOf(at), mtimeSec: this.#mtimeSec },
-    };
-    const key = digestOf(canonicalJson(document));
+    const { key, document } = this.#keyOf(one, at, identities);
     const known = this.#known(key);
     if (known !== undefined) return layerFrom(one, known, true);
     const layer = await work();
     const result = layer === undefined ? {} : { layer: layer.record, content: layer.content };
     rememberStep(store, key, document, result);
     return layer;
+  }
+
+  #keyOf(one: (CopyStep | WorkdirStep) & StepPlace, at: StageLayers, identities: readonly string[]) {
+    const { line: _, text: __, where: ___, ...step } = one;
+    const document = {
+      ...{ version: 1, layoutVersions: LAYOUT_VERSIONS, step, sources: identities },
+      ...{ below: contentsOf(at), mtimeSec: this.#mtimeSec },
+    };
+    return { key: digestOf(canonicalJson(document)), document };
   }
 
   #known(key: Digest): KnownStep | undefined {
@@ -126,6 +148,11 @@ export class FileSteps {
 function pinnedIdentity(source: Extract<CopySourceOp, { kind: "http" | "git" }>): string | undefined {
   if (source.kind === "http") return source.checksum;
   return source.ref !== undefined && isCommit(source.ref) ? source.ref : undefined;
+}
+
+/** Of a context that is a stage or a mount as a whole. */
+function nameOf(from: FileSource): string {
+  return `context ${"name" in from ? from.name : ""}`;
 }
 
 /** Everything below `source` of a context, at its own paths. */

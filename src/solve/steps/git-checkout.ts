@@ -36,7 +36,11 @@ export type ResolvedCommit = {
  * @throws CambiumError `GIT_REF`, `GIT_CHECKSUM`, `GIT_FAILED`, `GIT_MISSING`.
  */
 export async function resolveCommit(op: GitOp, folder: string, bench: Bench): Promise<ResolvedCommit> {
-  const { ref = "HEAD" } = op;
+  const { ref = "HEAD", resolved } = op;
+  if (resolved !== undefined) {
+    assertChecksum(op, [resolved.commit]);
+    return resolved;
+  }
   if (isCommit(ref)) {
     assertChecksum(op, [ref]);
     return { commit: ref };
@@ -64,6 +68,11 @@ export async function resolveCommit(op: GitOp, folder: string, bench: Bench): Pr
   const commit = ids.get(`${refName}^{}`) ?? id;
   assertChecksum(op, [...new Set([commit, id])]);
   return refName === "HEAD" ? { commit } : { commit, refName };
+}
+
+/** Whether it says a commit by itself, in full. */
+export function namesCommit({ ref }: GitOp): boolean {
+  return ref !== undefined && isCommit(ref);
 }
 
 /** Of a tag, its own id will do too. */

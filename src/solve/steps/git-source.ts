@@ -23,10 +23,15 @@ type Bench = Pick<Workbench, "store" | "lease" | "signal" | "env">;
 const NO_CACHE: DigestCache = { get: () => undefined, put: () => undefined };
 
 /** The commit that a branch or tag is now. @throws CambiumError as `resolveCommit`. */
-export async function commitNow(wanted: Pick<GitOp, "url" | "ref">, bench: Bench): Promise<ResolvedCommit> {
+export async function commitNow(wanted: Pick<GitOp, "url" | "ref">, bench: Bench): Promise<string> {
+  return (await commitOf({ kind: "git", keepsGitFolder: false, ...wanted }, bench)).commit;
+}
+
+/** The commit that a source means now. @throws CambiumError as `resolveCommit`. */
+export async function commitOf(op: GitOp, bench: Bench): Promise<ResolvedCommit> {
   const folder = bench.store.blobs.temporary();
   try {
-    return await resolveCommit({ kind: "git", keepsGitFolder: false, ...wanted }, folder, bench);
+    return await resolveCommit(op, folder, bench);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

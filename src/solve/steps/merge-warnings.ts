@@ -21,7 +21,7 @@ export function mergeWarnings(
   added: string,
 ): MergeWarning[] {
   const told = conflicts.filter(({ path }) => !BACKUPS.test(path));
-  const paths = told.map((conflict): MergeWarning => {
+  const paths = bounded(told, (conflict): MergeWarning => {
     const { path, was, is } = conflict;
     const owner = ownerOf(path);
     return was === is
@@ -34,22 +34,25 @@ export function mergeWarnings(
           message: `/${path} is a ${was} in ${owner} and a ${is} in ${added}: the ${is} is taken${lossOf(conflict)}`,
         };
   });
-  const versions = packages.map(
+  const versions = bounded(
+    packages,
     ({ name, was, is }): MergeWarning => ({
       code: "MERGE_PACKAGES",
       message: `package ${name} is ${was} below and ${is} in ${added}: the status says ${is}`,
     }),
   );
-  return [paths, accountWarnings, versions].flatMap(bounded);
+  return [...paths, ...bounded(accountWarnings, (warning) => warning), ...versions];
 }
 
 function lossOf({ lostPaths }: PathConflict): string {
   return lostPaths === 0 ? "" : `; ${lostPaths} paths below it are gone`;
 }
 
-function bounded(warnings: readonly MergeWarning[]): readonly MergeWarning[] {
-  const rest = warnings.length - MAX_LINES;
-  if (rest <= 0) return warnings;
-  const { code } = warnings[0]!;
-  return [...warnings.slice(0, MAX_LINES), { code, message: `and ${rest} more of these` }];
+/** Of what is not shown no warning is made: that looks for the owner of a path. */
+function bounded<Item>(items: readonly Item[], warningOf: (item: Item) => MergeWarning): MergeWarning[] {
+  const shown = items.slice(0, MAX_LINES).map(warningOf);
+  const rest = items.length - shown.length;
+  if (rest === 0) return shown;
+  const { code } = shown[0]!;
+  return [...shown, { code, message: `and ${rest} more of these` }];
 }

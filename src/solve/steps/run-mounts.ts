@@ -23,6 +23,8 @@ export type Lent = {
   readonly project: string;
   /** Where an image's apt finds packages, if it says nothing itself. */
   readonly aptSources: AptSources;
+  /** PEM of certificates for steps whose image has its own in one file. */
+  readonly caBundle?: Uint8Array;
 };
 
 /** A file tree that a mount shows, as layers. */

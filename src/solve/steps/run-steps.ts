@@ -1,6 +1,7 @@
 import { BASE_FILES } from "../../ecosystems/read-base.ts";
-import type { Engine } from "../../engine/embedded/engine.ts";
-import { CambiumError } from "../../errors.ts";
+import type { Engine, FinishedStep } from "../../engine/embedded/engine.ts";
+import type { StepRequest } from "../../engine/embedded/run-step.ts";
+import { CambiumError, messageOf } from "../../errors.ts";
 import {
   type CacheMount,
   type RunStep,
@@ -33,6 +34,7 @@ import {
   knownStep,
   rememberCaptured,
   rememberStep,
+  type StepRecords,
 } from "./step-memory.ts";
 
 export type RunSettings = {
@@ -42,6 +44,10 @@ export type RunSettings = {
   readonly network: "host" | "none";
   /** `--allow security.insecure`. */
   readonly allowsInsecure: boolean;
+  /** `--on-error shell`: the first step that fails takes it, and then the terminal. */
+  readonly shell?: { isTaken: boolean };
+  /** Of other machines. */
+  readonly records?: StepRecords;
 };
 
 type Run = RunStep & StepPlace;
@@ -75,31 +81,61 @@ export class RunSteps {
   /** Undefined when the step changed nothing. @throws CambiumError `STEP_FAILED`, `STEP_INSECURE`, and as `runStep`. */
   async run(one: Run, at: StageLayers, stage: Stage): Promise<StageLayer | undefined> {
     const bound = await this.#bound(one, stage);
-    const contents = new Map([...bound].map(([target, { content }]) => [target, content]));
-    const { sourceDateEpoch } = this.#settings;
-    const document = runKeyDocument(one, {
-      ...{ platform: stage.platform, below: contentsOf(at), contents },
-      ...(sourceDateEpoch !== undefined && { sourceDateEpoch }),
-    });
+    const document = this.#keyDocument(one, at, stage, bound);
     const key = keyOf(document);
     const { store, signal } = this.#bench;
+    const { records } = this.#settings;
     const name = stepName(stage, one);
     return step(this.#bench, name, async () => {
-      const before = this.#known(key);
-      if (before !== undefined) return { value: layerFrom(one, before, true), outcome: "hit" };
+      const before = this.#known(key) ?? (await this.#recorded(key, document));
+      if (before !== undefined) {
+        records?.note(key, before);
+        return { value: layerFrom(one, before, true), outcome: "hit" };
+      }
       const seeds = await this.#seeds(one, stage);
       // Two builds of the same step wait for one another: the second finds what the first made.
       return store.exclusive(
         `step ${key}`,
         async () => {
           const meanwhile = this.#known(key);
+          const result = meanwhile ?? (await this.#execute(one, at, bound, seeds, name));
+          records?.note(key, result);
           if (meanwhile !== undefined) return { value: layerFrom(one, meanwhile, true), outcome: "hit" };
-          const result = await this.#execute(one, at, bound, seeds, name);
           rememberStep(store, key, document, result);
           return { value: layerFrom(one, result, false), outcome: "done" };
         },
         { signal },
       );
+    });
+  }
+
+  /** What another machine says that the step comes to. */
+  async #recorded(key: Digest, document: unknown): Promise<KnownStep | undefined> {
+    const { store, isForgetful } = this.#bench;
+    const found = isForgetful ? undefined : await this.#settings.records?.find(key);
+    if (found === undefined) return undefined;
+    rememberStep(store, key, document, found);
+    if (found.layer !== undefined) rememberCaptured(store, found.content!, found.layer);
+    return this.#known(key);
+  }
+
+  /** What the step came to before, if it is known. */
+  async known(
+    one: Run,
+    at: StageLayers,
+    stage: Stage,
+  ): Promise<{ readonly layer: StageLayer | undefined } | undefined> {
+    const bound = await this.#bound(one, stage);
+    const known = this.#known(keyOf(this.#keyDocument(one, at, stage, bound)));
+    return known && { layer: layerFrom(one, known, true) };
+  }
+
+  #keyDocument(one: Run, at: StageLayers, stage: Stage, bound: ReadonlyMap<string, Bound>) {
+    const contents = new Map([...bound].map(([target, { content }]) => [target, content]));
+    const { sourceDateEpoch } = this.#settings;
+    return runKeyDocument(one, {
+      ...{ platform: stage.platform, below: contentsOf(at), contents },
+      ...(sourceDateEpoch !== undefined && { sourceDateEpoch }),
     });
   }
 
@@ -143,28 +179,67 @@ export class RunSteps {
     name: string,
   ): Promise<KnownStep> {
     const { emit, signal } = this.#bench;
-    const { lent, network } = this.#settings;
+    const { lent, network, shell } = this.#settings;
     const treesOf = (records: readonly LayerRecord[]) => this.#foldersOf(records);
     const prepared = await runMounts(one, shown, treesOf, folders, lent);
     const own = new Set(one.env.map(([variable]) => variable));
     const proxies = this.#proxies.filter(([variable]) => !own.has(variable));
     const env = [...one.env, ...proxies].map(([variable, value]) => `${variable}=${value}`);
     const { argv, cwd, user, security } = one;
+    const request: StepRequest = {
+      ...{ trees, argv, cwd, user, security, env: [...env, ...prepared.env] },
+      network: one.network === "default" ? network : one.network,
+      mounts: prepared.mounts,
+      aptSources: lent.aptSources,
+      ...(lent.caBundle !== undefined && { caBundle: lent.caBundle }),
+    };
     const finished = await this.#engine.runStep(
-      {
-        ...{ trees, argv, cwd, user, security, env: [...env, ...prepared.env] },
-        network: one.network === "default" ? network : one.network,
-        mounts: prepared.mounts,
-        aptSources: lent.aptSources,
-      },
+      request,
       (line, stream) => emit({ type: "step-output", id: name, line, stream }),
       signal,
     );
     try {
-      if (finished.exitCode !== 0) throw stepFailed(one, finished.exitCode, finished.lastLines);
+      if (finished.exitCode !== 0) {
+        const failure = stepFailed(one, finished.exitCode, finished.lastLines);
+        if (shell?.isTaken === false) {
+          shell.isTaken = true;
+          await this.#showShell(request, finished, failure);
+        }
+        throw failure;
+      }
       return await this.#captured(finished);
     } finally {
       await finished.remove();
+    }
+  }
+
+  /** A shell on the terminal, in what a failed step left; nothing of what it does is kept. */
+  async #showShell(request: StepRequest, failed: FinishedStep, failure: CambiumError): Promise<void> {
+    const { emit, signal, env } = this.#bench;
+    emit({
+      type: "warning",
+      code: "STEP_SHELL",
+      message: `${failure.message}\nA shell in what it left; exit ends the build.`,
+    });
+    emit({ type: "process-started" });
+    const hasTerm = request.env.some((line) => line.startsWith("TERM="));
+    try {
+      const ended = await this.#engine.runStep(
+        {
+          ...request,
+          trees: [...request.trees, failed.changes],
+          argv: shellOf(request.argv),
+          env: hasTerm ? request.env : [...request.env, `TERM=${env.TERM ?? "xterm"}`],
+          hasTerminal: true,
+        },
+        () => undefined,
+        signal,
+      );
+      await ended.remove();
+    } catch (error) {
+      signal.throwIfAborted();
+      // The step's own failure is what ends the build.
+      emit({ type: "warning", code: "STEP_SHELL", message: `no shell: ${messageOf(error)}` });
     }
   }
 
@@ -231,6 +306,11 @@ export class RunSteps {
     }
     return bound;
   }
+}
+
+/** The one that the step ran in, else the one that nearly every image has. */
+function shellOf([program = ""]: readonly string[]): string[] {
+  return [/(^|\/)[a-z]*sh$/.test(program) ? program : "/bin/sh"];
 }
 
 /** The command's own words are what people need. */

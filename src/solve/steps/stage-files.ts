@@ -49,6 +49,11 @@ export class StageFiles {
     this.#bench = bench;
   }
 
+  /** Of the build's own context. */
+  get root(): string {
+    return this.#folders.context.root;
+  }
+
   async source(from: FileSource): Promise<ContentSource> {
     switch (from.kind) {
       case "context":

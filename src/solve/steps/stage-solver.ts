@@ -39,6 +39,9 @@ export async function solveStages(
   }
 }
 
+/** What does the steps of a stage. */
+type Doers = { readonly files: FileSteps; readonly runs: RunSteps; readonly bench: Workbench };
+
 /**
  * What this machine lacks is said before any work. One that once had all is asked again when a step must run: that starts
  * three programs, which a build that changes nothing need not wait for.
@@ -54,10 +57,11 @@ class StageSolver {
   readonly #graph: StageGraph;
   readonly #bench: Workbench;
   readonly #files: StageFiles;
+  readonly #doers: Doers;
+  /** Of stages that `--no-cache` names. */
+  readonly #forgetful: Doers;
   /** Of what is computed: files that steps copy, trees that are compared or merged. */
   readonly #mtimeSec: number;
-  readonly #fileSteps: FileSteps;
-  readonly #runSteps: RunSteps;
   readonly #packages: StageSettings["packages"];
   readonly #stages = new Map<number, Promise<StageLayers>>();
 
@@ -68,8 +72,13 @@ class StageSolver {
     this.#packages = settings.packages;
     this.#files = new StageFiles(graph, settings, (index) => this.#stage(index), bench);
     this.#mtimeSec = settings.sourceDateEpoch ?? CONSTANT_MTIME;
-    this.#fileSteps = new FileSteps(this.#files, this.#mtimeSec, bench);
-    this.#runSteps = new RunSteps(this.#files, this.#fileSteps, { ...settings, proxies }, engine, bench);
+    const doers = (its: Workbench): Doers => {
+      const files = new FileSteps(this.#files, this.#mtimeSec, its);
+      const runs = new RunSteps(this.#files, files, { ...settings, proxies }, engine, its);
+      return { files, runs, bench: its };
+    };
+    this.#doers = doers(bench);
+    this.#forgetful = doers({ ...bench, isForgetful: true });
   }
 
   async target(): Promise<StageLayers> {
@@ -84,15 +93,17 @@ class StageSolver {
   }
 
   #stage(index: number): Promise<StageLayers> {
-    const known = this.#stages.get(index) ?? this.#solve(this.#graph.stages[index]!);
+    const known = this.#stages.get(index) ?? this.#solve(index);
     this.#stages.set(index, known);
     return known;
   }
 
-  async #solve(stage: Stage): Promise<StageLayers> {
+  async #solve(index: number): Promise<StageLayers> {
+    const stage = this.#graph.stages[index]!;
+    const doers = this.#graph.forgotten?.includes(index) === true ? this.#forgetful : this.#doers;
     // What steps will need begins at once; a failure is met where it is waited for.
     for (const other of neededBy(stage)) this.#stage(other).catch(() => undefined);
-    let at = await this.#base(stage);
+    let at = await this.#base(stage, doers);
     const add = (layer: StageLayers["steps"][number]) => {
       at = { ...at, steps: [...at.steps, layer] };
     };
@@ -100,15 +111,15 @@ class StageSolver {
     for (const [place, one] of stage.steps.entries()) {
       for (const { beforeStep, text } of emptyHistory) if (beforeStep === place) add({ text });
       this.#bench.signal.throwIfAborted();
-      const layers = await this.#step(one, at, stage);
+      const layers = await this.#step(one, at, stage, doers);
       for (const layer of layers.length === 0 ? [{ text: one.text }] : layers) add(layer);
     }
     for (const { beforeStep, text } of emptyHistory) if (beforeStep >= stage.steps.length) add({ text });
     return at;
   }
 
-  async #base({ name, base, platform }: Stage): Promise<StageLayers> {
-    if (base.kind === "context") return this.#fileSteps.whole({ kind: "context", name: base.name });
+  async #base({ name, base, platform }: Stage, { files, bench }: Doers): Promise<StageLayers> {
+    if (base.kind === "context") return files.whole({ kind: "context", name: base.name });
     if (base.kind === "packages") {
       const found = await this.#packages?.(base.set);
       if (found === undefined) throw new TypeError(`nobody knows the packages ${base.set}`);
@@ -116,24 +127,29 @@ class StageSolver {
     }
     if (base.kind !== "diff") return this.#files.stack(base, platform);
     const [lower, upper] = [await this.#stage(base.lower), await this.#stage(base.upper)];
-    return diffStage({ name: `${name}: diff`, lower, upper }, this.#files, this.#mtimeSec, this.#bench);
+    return diffStage({ name: `${name}: diff`, lower, upper }, this.#files, this.#mtimeSec, bench);
   }
 
   /** The layers that the step adds. */
-  async #step(one: Step, at: StageLayers, stage: Stage): Promise<readonly StageLayer[]> {
+  async #step(
+    one: Step,
+    at: StageLayers,
+    stage: Stage,
+    { files, runs, bench }: Doers,
+  ): Promise<readonly StageLayer[]> {
     switch (one.op) {
       case "run":
-        return listOf(await this.#runSteps.run(one, at, stage));
+        return listOf(await runs.run(one, at, stage));
       case "copy":
-        return [await this.#named(one, stage, () => this.#fileSteps.copy(one, at))];
+        return [await this.#named(one, stage, () => files.copy(one, at, stage.name))];
       case "workdir":
-        return listOf(await this.#fileSteps.workdir(one, at));
+        return listOf(await files.workdir(one, at));
       case "merge": {
         const merged: MergedStage[] = [];
         for (const index of one.stages) {
           merged.push({ name: this.#graph.stages[index]!.name, layers: await this.#stage(index) });
         }
-        return mergeStep(one, { at, stage }, merged, this.#files, this.#mtimeSec, this.#bench);
+        return mergeStep(one, { at, stage }, merged, this.#files, this.#mtimeSec, bench);
       }
     }
   }

@@ -10,6 +10,13 @@ import type { MergeWarning } from "./merge-warnings.ts";
 /** What a step came to; without a layer where it changed nothing. */
 export type KnownStep = { readonly layer?: LayerRecord; readonly content?: string };
 
+/** What is known of steps elsewhere: asked where this machine knows nothing, and told of each step that was needed. */
+export type StepRecords = {
+  /** Makes it known here, its layer without bytes. */
+  readonly find: (key: Digest) => Promise<KnownStep | undefined>;
+  readonly note: (key: Digest, result: KnownStep) => void;
+};
+
 /** What a step of this key came to before, if its layer is still to be had. */
 export function knownStep(store: Store, key: Digest): KnownStep | undefined {
   const known = store.records.get("step", key) as KnownStep | undefined;

@@ -38,6 +38,10 @@ const PACKAGES: readonly EntrySketch[] = [
   file("usr/bin/python3.13"),
   file("usr/share/base-passwd/passwd.master", "root:*:0:0:root:/root:/bin/bash\n"),
   file("usr/bin/dash"),
+  ...["auth", "account", "password", "session", "session-noninteractive"].map((name) =>
+    file(`usr/share/pam/common-${name}`),
+  ),
+  file("usr/share/pam-configs/unix", "Name: Unix authentication\nDefault: yes\nPriority: 256\n"),
   file("usr/share/base-passwd/group.master", "root:*:0:\n"),
   file("usr/share/ca-certificates/mozilla/A.crt", CERTIFICATE),
   file(`${TUPLE}/libz.so.1`, elfOf({ soname: "libz.so.1" })),

@@ -1,0 +1,63 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { root } from "../../scripts/paths.ts";
+import { needs } from "../support/needs.ts";
+import { type BaseWorld, type Machine, startBaseWorld } from "../support/registry-bases.ts";
+
+describe.runIf(needs("docker-registry", "runc", "root", "python3"))("--on-error shell", () => {
+  let world: BaseWorld;
+  let machine: Machine;
+  let base: string;
+
+  beforeAll(async () => {
+    world = await startBaseWorld([]);
+    machine = world.machine("machine");
+    base = `${world.registry.address}/debian:1`;
+    const yaml = "debian: trixie\ncmd: [python3]\n";
+    await machine.build(world.project("debian", { "cambium.yaml": yaml }), "-t", base, "--push");
+  });
+  afterAll(async () => world?.[Symbol.asyncDispose]());
+
+  test("shows what the failed step left, with its mounts and environment, and ends with its failure", async () => {
+    const project = world.project("failing", {
+      Dockerfile: `FROM ${base}
+RUN echo earlier > /earlier
+ENV NAME=value
+WORKDIR /work
+USER 1000
+RUN --mount=type=cache,target=/c,uid=1000 rm -f /tmp/none && echo left > /tmp/left && echo cached > /c/cached && exit 7
+`,
+    });
+    const script =
+      "echo uid=$(id -u) in=$PWD name=$NAME; cat /earlier /tmp/left /c/cached; test -t 0 && echo terminal; echo more > /tmp/more; exit 3\n";
+    const helper = join(root, "tests", "support", "on-terminal.py");
+    const wrapper = ["python3", helper, "120", "exit ends the build", script, "--"];
+    const args = [
+      "build",
+      project,
+      "--progress",
+      "plain",
+      "--platform",
+      "linux/amd64",
+      "--on-error",
+      "shell",
+    ];
+    const ran = await machine.run(args, { wrapper, env: { NO_COLOR: "1" } });
+    const lines = ran.stdout.split(/\r?\n/);
+    expect(lines).toEqual(
+      expect.arrayContaining(["uid=1000 in=/work name=value", "earlier", "left", "cached", "terminal"]),
+    );
+    expect(ran.stdout).toMatch(/error\[STEP_FAILED\]: line 6: [\s\S]*exit code 7/);
+    expect(ran.exitCode).toBe(1);
+    expect(readdirSync(join(machine.store, "runs-v1"))).toEqual([]);
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(machine.store);
+  });
+
+  test("needs a terminal, which is said before any work", async () => {
+    const project = world.project("no-terminal", { Dockerfile: "FROM nowhere.example/none\n" });
+    const ran = await machine.run(["build", project, "--on-error", "shell"]);
+    expect(ran.stderr).toMatch(/error\[SHELL_NO_TERMINAL\]/);
+    expect(ran.exitCode).toBe(2);
+  });
+});

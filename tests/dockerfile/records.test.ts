@@ -1,0 +1,141 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readStagesRecord } from "../../src/cache/registry-record.ts";
+import { parseReference } from "../../src/image/reference.ts";
+import { createRegistryAccess } from "../../src/registry/access.ts";
+import { openStore } from "../../src/store/store.ts";
+import { needs } from "../support/needs.ts";
+import { type BaseWorld, type Built, type Machine, startBaseWorld } from "../support/registry-bases.ts";
+
+const SAID = "said-in-an-argument";
+
+describe.runIf(needs("docker-registry", "runc", "root"))(
+  "the record of an image that was built in stages",
+  () => {
+    let world: BaseWorld;
+    let tag: string;
+    let project: string;
+    let first: Built;
+
+    const text = () => `FROM ${world.registry.address}/debian:1 AS made
+ARG WORD
+COPY a /a
+RUN cat /a > /made && date +%N >> /made
+FROM ${world.registry.address}/debian:1
+COPY --from=made /made /made
+RUN date +%N > /ran
+COPY a /copied
+CMD ["one"]
+`;
+    const push = (machine: Machine, ...args: readonly string[]) =>
+      build(machine, project, "-t", tag, "--push", "--build-arg", `WORD=${SAID}`, ...args);
+
+    beforeAll(async () => {
+      world = await startBaseWorld([]);
+      tag = `${world.registry.address}/app:1`;
+      const maker = world.machine("maker");
+      const yaml = "debian: trixie\ncmd: [python3]\n";
+      await maker.build(
+        world.project("debian", { "cambium.yaml": yaml }),
+        "-t",
+        `${world.registry.address}/debian:1`,
+        "--push",
+      );
+      project = world.project("app", { Dockerfile: text(), a: "a\n" });
+      first = await push(maker);
+    });
+    afterAll(async () => world?.[Symbol.asyncDispose]());
+
+    async function build(machine: Machine, folder: string, ...args: readonly string[]): Promise<Built> {
+      const ran = await machine.run([
+        "build",
+        folder,
+        "--progress",
+        "json",
+        "--platform",
+        "linux/amd64",
+        ...args,
+      ]);
+      if (ran.exitCode !== 0) throw new Error(ran.stderr);
+      const events = ran.stderr
+        .split("\n")
+        .filter((line) => line.startsWith("{"))
+        .map((line) => JSON.parse(line) as Built["events"][number]);
+      const layers = events
+        .filter(({ type }) => type === "layer")
+        .map(({ name, digest, isReused }) => ({
+          name: String(name),
+          digest: String(digest),
+          isReused: isReused === true,
+        }));
+      const warnings = events.filter(({ type }) => type === "warning").map(({ code }) => String(code));
+      return { digest: ran.stdout.trim(), events, layers, transcoded: [], warnings };
+    }
+
+    /** Steps of stages with how they went. */
+    const stepsOf = ({ events }: Built) =>
+      events.flatMap(({ type, id, outcome }) =>
+        type === "step-done" && /^\S+ \d+: /.test(String(id)) ? [`${outcome}: ${id}`] : [],
+      );
+
+    async function layersRead({ layers }: Built): Promise<string[]> {
+      const { read } = await world.blobTraffic("app");
+      const debian = await world.blobTraffic("debian");
+      return [...read, ...debian.read].filter((path) => layers.some(({ digest }) => path.endsWith(digest)));
+    }
+
+    test.for(["--push", "--cache-from"])("gives a fresh machine the whole image with %s", async (flag) => {
+      await world.forget();
+      const machine = world.machine(`fresh${flag}`);
+      const arg = ["--build-arg", `WORD=${SAID}`];
+      const again =
+        flag === "--push" ? await push(machine) : await build(machine, project, "--cache-from", tag, ...arg);
+      expect(again).toMatchObject({ digest: first.digest, warnings: [] });
+      expect(again.layers.map(({ digest }) => digest)).toEqual(first.layers.map(({ digest }) => digest));
+      expect(stepsOf(again)).toEqual([]);
+      expect(await layersRead(first)).toEqual([]);
+      expect((await world.blobTraffic("app")).written).toEqual([]);
+    });
+
+    test("gives a fresh machine the steps before a change, without their layers", async () => {
+      const single = (last: string) => `FROM ${world.registry.address}/debian:1
+COPY a /copied
+RUN date +%N > /ran
+WORKDIR /made
+${last}
+`;
+      const files = (last: string) => ({ Dockerfile: single(last), a: "a\n" });
+      const at = `${world.registry.address}/app:single`;
+      const folder = world.project("single", files('CMD ["one"]'));
+      const before = await build(world.machine("single-maker"), folder, "-t", at, "--push");
+      world.project("single", files('COPY a /again\nCMD ["two"]'));
+      await world.forget();
+      const changed = await build(world.machine("single-fresh"), folder, "-t", at, "--push");
+      expect(stepsOf(changed).filter((line) => line.includes(": RUN"))).toEqual([
+        expect.stringMatching(/^hit: 0 3: RUN/),
+      ]);
+      const shared = before.layers.map(({ digest }) => digest);
+      expect(changed.layers.slice(0, shared.length).map(({ digest }) => digest)).toEqual(shared);
+      expect(changed.layers).toHaveLength(shared.length + 1);
+      expect(await layersRead(changed)).toEqual([]);
+      expect(changed.warnings).toEqual([]);
+    });
+
+    test("has no build argument in it, and no key as it is here", async () => {
+      const access = createRegistryAccess({ env: {}, emit: () => undefined });
+      try {
+        const found = await readStagesRecord(parseReference(tag, "test"), access, () => undefined);
+        expect(found?.record.steps).toHaveLength(1);
+        expect(JSON.stringify(found)).not.toContain(SAID);
+        const store = openStore(world.machine("maker").store);
+        try {
+          for (const { key } of found?.record.steps ?? [])
+            expect(store.records.get("step", key)).toBeUndefined();
+        } finally {
+          store.close();
+        }
+      } finally {
+        await access.close();
+      }
+    });
+  },
+);
