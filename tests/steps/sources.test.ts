@@ -90,4 +90,19 @@ steps:
       /LOCK_STALE\]: --locked: cambium.lock: it does not say what http:\/\/127.0.0.1:9\/none is/,
     );
   });
+
+  test("plan shows the steps of the stages that are needed, and makes nothing", async () => {
+    const yaml = `
+from: scratch
+stages:
+  one: { from: scratch, copy: a.txt:/a.txt }
+  unused: { from: scratch, run: [[none]] }
+copy: { from: /a.txt, to: /b.txt, stage: one }
+`;
+    const project = steps.project("planned", { "cambium.yaml": yaml, "a.txt": "a\n" });
+    const ran = await steps.run(["plan", project]);
+    expect(ran.exitCode, ran.stderr).toBe(0);
+    expect(ran.stdout).toMatch(/base +scratch[\s\S]*one +COPY a.txt \/a.txt\n +image +COPY \/a.txt \/b.txt/);
+    expect(ran.stdout).not.toContain("none");
+  });
 });

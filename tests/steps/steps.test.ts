@@ -24,7 +24,9 @@ describe.runIf(needs("docker-registry", "runc", "root"))("a project with command
   });
   afterAll(async () => steps?.[Symbol.asyncDispose]());
 
-  test("a program is compiled in one stage and runs in another, which has no compiler", async () => {
+  test("a program is compiled in one stage and runs in another, which has no compiler", {
+    timeout: 600_000,
+  }, async () => {
     const files = { "cambium.yaml": COMPILED, "app.c": C_PROGRAM, "notes.txt": "one\n" };
     const project = steps.project("compiled", files);
     const first = await steps.build(project);
