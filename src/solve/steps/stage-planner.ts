@@ -101,7 +101,7 @@ class StagePlanner {
       const layer = await files.workdir(step, at);
       return { state: layer?.isReused === false ? "miss" : "hit", known: true, layer };
     }
-    const layer = await files.copy(step, at);
+    const layer = await files.copy(step, at, stage.name);
     return { state: layer.isReused ? "hit" : "miss", known: true, layer };
   }
 
