@@ -15,13 +15,8 @@ import {
   sourceName,
 } from "../solve/steps/pinned-sources.ts";
 import type { Workbench } from "../solve/workbench.ts";
-import {
-  type FoundImage,
-  isForgotten,
-  type ReadStages,
-  readStages,
-  type StagesSettings,
-} from "./read-stages.ts";
+import { type FoundImage, isForgotten, type ReadStages, readStages } from "./read-stages.ts";
+import type { StagesSettings } from "./settings.ts";
 
 /**
  * What the target of a Dockerfile takes from elsewhere, pinned: for the platforms asked for, and for the others where its

@@ -6,9 +6,9 @@ import { machinePlatform, type Platform } from "../platform.ts";
 import { pinnedGraph } from "../solve/steps/pinned-sources.ts";
 import { planStages } from "../solve/steps/stage-planner.ts";
 import type { Workbench } from "../solve/workbench.ts";
-import { pinsFor, readStages, type StagesSettings, stageSettings } from "./read-stages.ts";
+import { pinsFor, readStages, stageSettings } from "./read-stages.ts";
 import type { PlannedImage, PlanResult } from "./results.ts";
-import { NO_DOCKERFILE_SETTINGS, type PlanSettings } from "./settings.ts";
+import { NO_DOCKERFILE_SETTINGS, type PlanSettings, type StagesSettings } from "./settings.ts";
 
 /** Which steps of a Dockerfile a build would find known and which it would run. Runs none. */
 export async function planDockerfile(

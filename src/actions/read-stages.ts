@@ -12,15 +12,8 @@ import { isNamed, SourcePins } from "../solve/steps/pinned-sources.ts";
 import type { ContextFolder } from "../solve/steps/stage-files.ts";
 import type { StageSettings } from "../solve/steps/stage-solver.ts";
 import type { Workbench } from "../solve/workbench.ts";
-import type { DockerfileSettings, ProjectSettings } from "./settings.ts";
+import type { ProjectSettings, StagesSettings } from "./settings.ts";
 import { stepSettings } from "./step-settings.ts";
-
-/** What says how the stages of a Dockerfile are built. */
-export type StagesSettings = ProjectSettings & {
-  readonly dockerfile: DockerfileSettings;
-  /** Of the image: they may name the project. */
-  readonly tags?: readonly string[];
-};
 
 /** An image that was looked up. */
 export type FoundImage = {

@@ -204,3 +204,10 @@ export type MountPruneSettings = SessionSettings & {
   /** Ids as written, or names. */
   readonly ids?: readonly string[];
 };
+
+/** What says how the stages are built. */
+export type StagesSettings = ProjectSettings & {
+  readonly dockerfile: DockerfileSettings;
+  /** Of the image: they may name the project. */
+  readonly tags?: readonly string[];
+};

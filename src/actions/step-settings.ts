@@ -3,7 +3,7 @@ import { usageError } from "../errors.ts";
 import { lentSources } from "../solve/mirrors.ts";
 import type { RunSettings } from "../solve/steps/run-steps.ts";
 import { mountProject } from "./mount-project.ts";
-import type { StagesSettings } from "./read-stages.ts";
+import type { StagesSettings } from "./settings.ts";
 
 const BUNDLE_HINT =
   "It is a PEM file with all certificates that are to be trusted, as /etc/ssl/certs/ca-certificates.crt.";

@@ -13,7 +13,8 @@ import type {
 } from "../layer/segment.ts";
 import { segmentId } from "../layer/segment-id.ts";
 import { LAYOUT_VERSIONS } from "../layout-versions.ts";
-import { type Deflater, Pack } from "./pack.ts";
+import { deflateEach } from "./deflate-each.ts";
+import { Pack } from "./pack.ts";
 import { wholeSegment } from "./segments.ts";
 import type { Workbench } from "./workbench.ts";
 
@@ -131,19 +132,6 @@ function recipeOf({ recipeName, mtimeSec }: FilesLabel, entries: readonly Segmen
   };
 }
 
-function deflaterOf(pool: Workbench["pool"] | undefined): Deflater | undefined {
-  if (pool === undefined) return undefined;
-  return {
-    parallel: pool.size,
-    deflate: async (contents) => {
-      const weight = contents.reduce((sum, bytes) => sum + bytes.length, 0);
-      const { deflatedEach } = await pool.run({ kind: "deflate-each", contents }, weight);
-      if (deflatedEach === undefined) throw new TypeError("nothing was compressed");
-      return deflatedEach;
-    },
-  };
-}
-
 /** Where each different content is in the store: where it was already, or in a new pack of all others. */
 async function payloadsOf(
   digests: ReadonlyMap<SourcedFile, Digest>,
@@ -166,7 +154,12 @@ async function payloadsOf(
     }
   }
   if (wanted.size === 0) return payloads;
-  const pack = await Pack.create(bench.store.blobs, deflaterOf(bench.pool));
+  const { pool } = bench;
+  const deflater = pool && {
+    parallel: pool.size,
+    deflate: (contents: readonly Uint8Array[]) => deflateEach(pool, contents),
+  };
+  const pack = await Pack.create(bench.store.blobs, deflater);
   try {
     for (const [source, files] of wanted) {
       for await (const { content } of source.read(files)) {

@@ -38,21 +38,20 @@ export type Job =
   /** What of a .deb only dpkg needs, where it was transcoded without being asked. */
   | { readonly kind: "deb-shipped"; readonly deb: LockedDeb }
   | { readonly kind: "debian-index"; readonly packed: Uint8Array; readonly where: string }
-  /** Raw deflate by the pinned compressor. */
-  | { readonly kind: "deflate"; readonly bytes: Uint8Array }
-  /** The same of several. */
-  | { readonly kind: "deflate-each"; readonly contents: readonly Uint8Array[] }
+  /** Raw deflate by the pinned compressor, each by itself. */
+  | { readonly kind: "deflate"; readonly contents: readonly Uint8Array[] }
   | { readonly kind: "describe"; readonly name: string; readonly plan: LayerPlan };
 
-/** What a job leaves: a segment or another blob in the store, a layer that is now known, compressed bytes; of a .deb
- * what dpkg's database needs, packed. */
+/**
+ * What a job leaves: a segment or another blob in the store, a layer that is now known, compressed bytes; of a .deb what
+ * dpkg's database needs, packed.
+ */
 export type JobResult = {
   readonly segment?: SegmentId;
   readonly blob?: Digest;
   readonly layer?: { readonly key: Digest; readonly record: LayerRecord };
-  readonly deflated?: Uint8Array;
+  readonly deflated?: readonly Uint8Array[];
   readonly shipped?: string;
-  readonly deflatedEach?: readonly Uint8Array[];
 };
 
 /** The parts of the store that need no index; each thread opens its own. */
@@ -64,9 +63,7 @@ export async function runJob(job: Job, store: JobStore): Promise<JobResult> {
     case "describe":
       return { layer: { key: job.plan.key, record: await describeLayer(job.plan, store.blobs, job.name) } };
     case "deflate":
-      return { deflated: deflatePinned(job.bytes) };
-    case "deflate-each":
-      return { deflatedEach: job.contents.map(deflatePinned) };
+      return { deflated: job.contents.map(deflatePinned) };
     case "deb": {
       const [{ transcodeDeb }, { packShipped }] = await Promise.all([
         import("../ecosystems/debian/transcode.ts"),

@@ -59,8 +59,8 @@ test.for(GUIDES)("every command quoted in %s exists, with its flags", (page) => 
   expect(unknown).toEqual([]);
 });
 
-/** Flags of git and of Python that guides name. */
-const OF_OTHERS = new Set(["--global", "--check-hash-based-pycs"]);
+/** Flags of git, of Python and of a Dockerfile's instructions that guides name. */
+const OF_OTHERS = new Set(["--global", "--check-hash-based-pycs", "--from"]);
 
 test("every flag that the guides name is a flag of some command", () => {
   const known = new Set([...REFERENCE.matchAll(/(?<=\s)--[a-z][a-z-]*/g)].map(([flag]) => flag));

@@ -13,6 +13,7 @@ import {
 import { keyOf, runKeyDocument } from "../../graph/step-key.ts";
 import { type Digest, digestOf } from "../../layer/digest.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
+import { deflateEach } from "../deflate-each.ts";
 import { lazyLayer } from "../lazy-layers.ts";
 import { step, type Workbench } from "../workbench.ts";
 import { cacheMountsOf, type HeldMounts, holdCacheMounts, type Seed, seedOf } from "./cache-mounts.ts";
@@ -246,11 +247,7 @@ export class RunSteps {
   async #captured(finished: Awaited<ReturnType<Engine["runStep"]>>): Promise<KnownStep> {
     const { store, signal, lease, pool } = this.#bench;
     const { sourceDateEpoch } = this.#settings;
-    const compress = async (bytes: Uint8Array) => {
-      const { deflated } = await pool.run({ kind: "deflate", bytes }, bytes.length);
-      if (deflated === undefined) throw new TypeError("nothing was compressed");
-      return deflated;
-    };
+    const compress = async (bytes: Uint8Array) => (await deflateEach(pool, [bytes]))[0]!;
     const captured = await finished.capture({
       ...{ wanted: BASE_FILES, signal, compress, parallel: pool.size },
       ...(sourceDateEpoch !== undefined && { latestSec: sourceDateEpoch }),
