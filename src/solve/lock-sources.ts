@@ -1,13 +1,13 @@
 import type { LockedSources } from "../ecosystems/locked-sources.ts";
 import { NO_SOURCES } from "../ecosystems/locked-sources.ts";
 import { usageError } from "../errors.ts";
-import { redactUrl } from "../fetch/redact.ts";
 import type { WantedGit, WantedSources } from "../graph/defined-stages.ts";
 import type { Digest } from "../layer/digest.ts";
 import type { Platform } from "../platform.ts";
 import { findBase } from "./base-documents.ts";
 import { commitNow } from "./steps/git-source.ts";
 import { fetchedDigest, fileNameOf } from "./steps/http-source.ts";
+import { isNamed, sourceName } from "./steps/pinned-sources.ts";
 import type { Workbench } from "./workbench.ts";
 
 export type SourcesRequest = {
@@ -18,7 +18,7 @@ export type SourcesRequest = {
   /** Of `cambium.lock`. */
   readonly file: LockedSources | undefined;
   readonly locked: boolean;
-  /** Names may be URLs and references. */
+  /** Names of images, and of URLs as the lock has them. */
   readonly upgrade: boolean | readonly string[];
   /** Images are looked up again. */
   readonly pull: boolean;
@@ -49,10 +49,11 @@ async function httpNow(
   request: SourcesRequest,
   bench: Workbench,
 ) {
-  const known = earlier.flatMap(({ http }) => http).find((one) => one.url === url);
-  if (known !== undefined && !isUpgraded(url, request)) return known;
-  assertUnlocked(redactUrl(url), request);
-  return { url, digest: await fetchedDigest(url, fileNameOf(url), bench) };
+  const name = sourceName(url);
+  const known = earlier.flatMap(({ http }) => http).find((one) => one.url === name);
+  if (known !== undefined && !isUpgraded(name, request)) return known;
+  assertUnlocked(name, request);
+  return { url: name, digest: await fetchedDigest(url, fileNameOf(url), bench) };
 }
 
 async function gitNow(
@@ -62,10 +63,11 @@ async function gitNow(
   bench: Workbench,
 ) {
   const { url, ref } = wanted;
-  const known = earlier.flatMap(({ git }) => git).find((one) => one.url === url && one.ref === ref);
-  if (known !== undefined && !isUpgraded(url, request)) return known;
-  assertUnlocked(redactUrl(url), request);
-  return { ...wanted, commit: await commitNow(wanted, bench) };
+  const name = sourceName(url);
+  const known = earlier.flatMap(({ git }) => git).find((one) => one.url === name && one.ref === ref);
+  if (known !== undefined && !isUpgraded(name, request)) return known;
+  assertUnlocked(name, request);
+  return { ...wanted, url: name, commit: await commitNow(wanted, bench) };
 }
 
 async function imageNow(
@@ -88,7 +90,7 @@ async function imageNow(
 }
 
 function isUpgraded(name: string, { upgrade }: SourcesRequest): boolean {
-  return typeof upgrade === "boolean" ? upgrade : upgrade.includes(name);
+  return typeof upgrade === "boolean" ? upgrade : upgrade.some((one) => isNamed(name, one));
 }
 
 function assertUnlocked(name: string, { locked }: SourcesRequest): void {

@@ -19,6 +19,7 @@ import type {
 import type { ImageSettings } from "../../image/config.ts";
 import { type BaseSettings, inheritSettings, settingsOn, type Venv } from "../../image/inherit.ts";
 import type { Platform } from "../../platform.ts";
+import { sourceName } from "./pinned-sources.ts";
 
 export type GraphRequest = {
   readonly platform: Platform;
@@ -96,11 +97,11 @@ function toSource(source: DefinedCopySource, into: Into): CopySourceOp {
   const { sources } = into.request;
   if (source.kind === "files") return { ...source, from: filesOf(source.from, into) };
   if (source.kind === "http" && source.checksum === undefined) {
-    const pin = sources.http.find(({ url }) => url === source.url);
+    const pin = sources.http.find(({ url }) => url === sourceName(source.url));
     return pin === undefined ? source : { ...source, checksum: pin.digest };
   }
   if (source.kind === "git") {
-    const pin = sources.git.find(({ url, ref }) => url === source.url && ref === source.ref);
+    const pin = sources.git.find(({ url, ref }) => url === sourceName(source.url) && ref === source.ref);
     return pin === undefined ? source : { ...source, ref: pin.commit };
   }
   return source;
