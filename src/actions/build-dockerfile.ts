@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { createEngine } from "../engine/embedded/engine.ts";
 import type { Digest } from "../layer/digest.ts";
 import type { Platform } from "../platform.ts";
-import { pinnedGraph } from "../solve/steps/pinned-sources.ts";
+import { pinnedGraph } from "../solve/sources/pinned-sources.ts";
 import { solveStages } from "../solve/steps/stage-solver.ts";
 import type { KnownStep, StepRecords } from "../solve/steps/step-memory.ts";
 import type { Workbench } from "../solve/workbench.ts";

@@ -5,15 +5,15 @@ import { CambiumError, usageError } from "../errors.ts";
 import type { StageGraph } from "../graph/stages.ts";
 import { type Digest, digestOf } from "../layer/digest.ts";
 import { formatPlatform, KNOWN_PLATFORMS, machinePlatform, type Platform } from "../platform.ts";
-import { commitOf } from "../solve/steps/git-source.ts";
-import { fetchedDigest, fileNameOf } from "../solve/steps/http-source.ts";
+import { commitOf } from "../solve/sources/git-source.ts";
+import { fetchedDigest, fileNameOf } from "../solve/sources/http-source.ts";
 import {
   isNamed,
   type OpenSource,
   openSources,
   SourcePins,
   sourceName,
-} from "../solve/steps/pinned-sources.ts";
+} from "../solve/sources/pinned-sources.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import { type FoundImage, isForgotten, type ReadStages, readStages } from "./read-stages.ts";
 import type { StagesSettings } from "./settings.ts";

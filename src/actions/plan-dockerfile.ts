@@ -3,7 +3,7 @@ import { createEngine } from "../engine/embedded/engine.ts";
 import type { StageBase, StageGraph } from "../graph/stages.ts";
 import { familiarReference, parseReference } from "../image/reference.ts";
 import { machinePlatform, type Platform } from "../platform.ts";
-import { pinnedGraph } from "../solve/steps/pinned-sources.ts";
+import { pinnedGraph } from "../solve/sources/pinned-sources.ts";
 import { planStages } from "../solve/steps/stage-planner.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import { pinsFor, readStages, stageSettings } from "./read-stages.ts";

@@ -8,7 +8,7 @@ import type { Digest } from "../layer/digest.ts";
 import { formatPlatform, machinePlatform, type Platform } from "../platform.ts";
 import { type BaseDocuments, baseDocuments, findBase } from "../solve/base-documents.ts";
 import { readLockFile } from "../solve/lock.ts";
-import { isNamed, SourcePins } from "../solve/steps/pinned-sources.ts";
+import { isNamed, SourcePins } from "../solve/sources/pinned-sources.ts";
 import type { ContextFolder } from "../solve/steps/stage-files.ts";
 import type { StageSettings } from "../solve/steps/stage-solver.ts";
 import type { Workbench } from "../solve/workbench.ts";

@@ -6,8 +6,8 @@ import { CambiumError } from "../errors.ts";
 import type { CopySourceOp, FileSource, StageBase, StageGraph, Step } from "../graph/stages.ts";
 import { type Digest, digestOf } from "../layer/digest.ts";
 import { LAYOUT_VERSIONS } from "../layout-versions.ts";
-import { commitOf } from "../solve/steps/git-source.ts";
-import { httpSource } from "../solve/steps/http-source.ts";
+import { commitOf } from "../solve/sources/git-source.ts";
+import { httpSource } from "../solve/sources/http-source.ts";
 import { type ContextFolders, StageFiles } from "../solve/steps/stage-files.ts";
 import type { Workbench } from "../solve/workbench.ts";
 

@@ -12,7 +12,7 @@ import { composedLayer, describeLayer } from "../../src/layer/describe.ts";
 import { CONSTANT_MTIME } from "../../src/layer/entry.ts";
 import type { LayerListing } from "../../src/layer/listing.ts";
 import { accountsOf, copyLayer, copyStep } from "../../src/solve/steps/copy-step.ts";
-import { layersSource } from "../../src/solve/steps/layers-source.ts";
+import { layersSource } from "../../src/solve/sources/layers-source.ts";
 import { startBuildKit, type TestBuildKit } from "../support/buildkit.ts";
 import { copyBench } from "../support/copy-bench.ts";
 import { startFaultyServer } from "../support/faulty-server.ts";

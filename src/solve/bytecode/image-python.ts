@@ -5,15 +5,15 @@ import { TUPLES } from "../../ecosystems/linux/tuples.ts";
 import type { LockedBase } from "../../ecosystems/locked-base.ts";
 import type { BaseInterpreter } from "../../ecosystems/python/base/interpreters.ts";
 import { parseProgramFacts } from "../../ecosystems/python/base/program-facts.ts";
+import type { UnpackedPython } from "../../ecosystems/python/bytecode/compile.ts";
 import { formatReference, parseReference } from "../../image/reference.ts";
 import { hexOf } from "../../layer/digest.ts";
 import { formatPlatform, machinePlatform, type Platform } from "../../platform.ts";
 import { findBase } from "../base-documents.ts";
 import type { BaseImage } from "../opened-base.ts";
-import { layersSource } from "../steps/layers-source.ts";
+import { layersSource } from "../sources/layers-source.ts";
 import { toolFolder } from "../tool-folder.ts";
 import type { Workbench } from "../workbench.ts";
-import type { UnpackedPython } from "./target-python.ts";
 
 /** What CPython's program and its codecs are linked to, wherever the image has it. */
 const LIBRARIES =

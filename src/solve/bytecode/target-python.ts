@@ -2,7 +2,11 @@ import { arch, platform as system } from "node:os";
 import type { CambiumLock } from "../../ecosystems/cambium-lock.ts";
 import { pythonVersionOf } from "../../ecosystems/debian/suites.ts";
 import { cacheTag, isExactVersion, minorOf } from "../../ecosystems/python/bytecode/bytecode.ts";
-import { askPython, type PythonProgram } from "../../ecosystems/python/bytecode/compile.ts";
+import {
+  askPython,
+  type PythonProgram,
+  type UnpackedPython,
+} from "../../ecosystems/python/bytecode/compile.ts";
 import type { Interpreter } from "../../ecosystems/python/target.ts";
 import { type CambiumError, environmentError, messageOf } from "../../errors.ts";
 import type { Definition } from "../../graph/definition.ts";
@@ -52,8 +56,6 @@ export async function targetPython(request: TargetPythonRequest, bench: Workbenc
     return { absence, error: environmentError("PYTHON_UNUSABLE", absence, hint, cause) };
   }
 }
-
-export type UnpackedPython = Omit<PythonProgram, "isConfined">;
 
 /** Confined where this account may make namespaces; else what Debian signed runs as it is, and nothing of others. */
 async function usable(unpacked: UnpackedPython, isSigned: boolean) {

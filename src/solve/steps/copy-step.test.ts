@@ -19,8 +19,8 @@ import { CONSTANT_MTIME } from "../../layer/entry.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
 import type { Segment } from "../../layer/segment.ts";
 import { rememberComposition } from "../../store/stored-layer.ts";
+import { layersSource } from "../sources/layers-source.ts";
 import { accountsOf, type CopyInput, copyLayer, copyStep } from "./copy-step.ts";
-import { layersSource } from "./layers-source.ts";
 
 type Bench = ReturnType<typeof copyBench>;
 

@@ -21,13 +21,13 @@ import type { ImageTree } from "../../image/image-tree.ts";
 import type { Segment } from "../../layer/segment.ts";
 import { filesSegment } from "../files.ts";
 import type { PlannedLayer } from "../image-layers.ts";
+import { archiveSource } from "../sources/archive-source.ts";
+import { gitSource } from "../sources/git-source.ts";
+import { httpSource } from "../sources/http-source.ts";
+import { inlineSource } from "../sources/made-sources.ts";
 import type { Workbench } from "../workbench.ts";
-import { archiveSource } from "./archive-source.ts";
 import { type AccountFiles, chownOwner } from "./copy-owner.ts";
-import { gitSource } from "./git-source.ts";
-import { httpSource } from "./http-source.ts";
 import { laidLayer } from "./laid-layer.ts";
-import { inlineSource } from "./made-sources.ts";
 
 export type CopyInput = {
   /** Gives the files of a context, stage or image; asked once for each that is named. */

@@ -19,7 +19,7 @@ import type {
 import type { ImageSettings } from "../../image/config.ts";
 import { type BaseSettings, inheritSettings, settingsOn, type Venv } from "../../image/inherit.ts";
 import type { Platform } from "../../platform.ts";
-import { sourceName } from "./pinned-sources.ts";
+import { sourceName } from "../sources/pinned-sources.ts";
 
 export type GraphRequest = {
   readonly platform: Platform;

@@ -5,9 +5,9 @@ import { parentOf } from "../../layer/arrange.ts";
 import { comparePaths } from "../../layer/entry.ts";
 import { WHITEOUT_PREFIX } from "../../layer/whiteout.ts";
 import { filesSegment, type SourcedEntry } from "../files.ts";
+import { inlineSource } from "../sources/made-sources.ts";
 import type { Workbench } from "../workbench.ts";
 import { laidLayer, plannedStageLayer } from "./laid-layer.ts";
-import { inlineSource } from "./made-sources.ts";
 import type { StageLayer } from "./stage-layers.ts";
 
 /** Where a file of a tree can be read. */

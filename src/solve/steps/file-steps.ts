@@ -11,10 +11,10 @@ import type {
 import { type Digest, digestOf } from "../../layer/digest.ts";
 import { LAYOUT_VERSIONS } from "../../layout-versions.ts";
 import { compositionBlobs } from "../../store/stored-layer.ts";
+import type { LayersSource } from "../sources/layers-source.ts";
 import type { Workbench } from "../workbench.ts";
 import { accountsOf, copyLayer, copyStep } from "./copy-step.ts";
 import { plannedStageLayer } from "./laid-layer.ts";
-import type { LayersSource } from "./layers-source.ts";
 import { isRootPath, type MountedTree } from "./run-mounts.ts";
 import type { StageFiles } from "./stage-files.ts";
 import { contentsOf, layerFrom, recordsOf, type StageLayer, type StageLayers } from "./stage-layers.ts";

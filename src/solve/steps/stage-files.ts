@@ -6,8 +6,8 @@ import type { LayerRecord } from "../../layer/layer.ts";
 import type { Platform } from "../../platform.ts";
 import { baseDocuments } from "../base-documents.ts";
 import { type OpenContext, openContext } from "../open-context.ts";
+import { type LayersSource, layersSource } from "../sources/layers-source.ts";
 import type { Workbench } from "../workbench.ts";
-import { type LayersSource, layersSource } from "./layers-source.ts";
 import { contentsOf, recordsOf, type StageLayers } from "./stage-layers.ts";
 
 /**

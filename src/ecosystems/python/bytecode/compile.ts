@@ -19,6 +19,9 @@ export type PythonProgram = {
   readonly isConfined: boolean;
 };
 
+/** A program before it is known how far it may be trusted. */
+export type UnpackedPython = Omit<PythonProgram, "isConfined">;
+
 export type PythonFile = {
   /** Absolute, as Python in the image will know the file: tracebacks name it. */
   readonly path: string;

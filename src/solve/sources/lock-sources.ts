@@ -1,14 +1,14 @@
-import type { LockedSources } from "../ecosystems/locked-sources.ts";
-import { NO_SOURCES } from "../ecosystems/locked-sources.ts";
-import { usageError } from "../errors.ts";
-import type { WantedGit, WantedSources } from "../graph/defined-stages.ts";
-import type { Digest } from "../layer/digest.ts";
-import type { Platform } from "../platform.ts";
-import { findBase } from "./base-documents.ts";
-import { commitNow } from "./steps/git-source.ts";
-import { fetchedDigest, fileNameOf } from "./steps/http-source.ts";
-import { isNamed, sourceName } from "./steps/pinned-sources.ts";
-import type { Workbench } from "./workbench.ts";
+import type { LockedSources } from "../../ecosystems/locked-sources.ts";
+import { NO_SOURCES } from "../../ecosystems/locked-sources.ts";
+import { usageError } from "../../errors.ts";
+import type { WantedGit, WantedSources } from "../../graph/defined-stages.ts";
+import type { Digest } from "../../layer/digest.ts";
+import type { Platform } from "../../platform.ts";
+import { findBase } from "../base-documents.ts";
+import type { Workbench } from "../workbench.ts";
+import { commitNow } from "./git-source.ts";
+import { fetchedDigest, fileNameOf } from "./http-source.ts";
+import { isNamed, sourceName } from "./pinned-sources.ts";
 
 export type SourcesRequest = {
   readonly wanted: WantedSources;
