@@ -74,7 +74,8 @@ test("a difference of any two trees, laid over the first, is the second", async 
       ],
     },
   );
-  expect(count).toBeGreaterThan(40);
+  // About 50 of 200 random pairs can be unpacked.
+  expect(count).toBeGreaterThan(20);
 });
 
 test("whatever meets whatever comes to a tree that both sides explain, and warnings name the rest", async () => {
@@ -98,6 +99,11 @@ test("whatever meets whatever comes to a tree that both sides explain, and warni
         const found = both.entry(entry.path);
         // A link that leads to itself can be replaced by what is to go through it.
         if (found === undefined && isTold(entry.path)) continue;
+        // Behind a link of the tree below, two paths can be one: the last of them stays.
+        const isShared = [...trees[1].entries()].some(
+          ({ path }) => path !== entry.path && both.entry(path)?.path === found?.path,
+        );
+        if (isShared && isTold(found?.path ?? "")) continue;
         expect(found, entry.path).toMatchObject(
           entry.type === "directory" ? { type: /directory|symlink/ } : { ...entry, path: found?.path },
         );
@@ -111,9 +117,23 @@ test("whatever meets whatever comes to a tree that both sides explain, and warni
       }
       await assertListedAsWritten(place, layers);
     }),
-    { numRuns: 200 },
+    {
+      numRuns: 200,
+      examples: [
+        [
+          [[{ path: "l", link: "a" }]],
+          [
+            [
+              { path: "l/z", file: "" },
+              { path: "a/z", file: "x" },
+            ],
+          ],
+        ],
+      ],
+    },
   );
-  expect(count).toBeGreaterThan(40);
+  // About 50 of 200 random pairs can be unpacked.
+  expect(count).toBeGreaterThan(20);
 });
 
 /** What the store knows of composed layers is what reading their bytes gives. */

@@ -54,10 +54,17 @@ export const randomLayer: fc.Arbitrary<HandMade[]> = fc
   .map(({ members, whiteouts, opaques }): HandMade[] => {
     const directories = members.filter((one) => "directory" in one);
     const others = members.filter((one) => !("directory" in one));
+    // No builder deletes below what its own layer deletes; whether that leaves the directory there, engines disagree.
+    const isBelowDeleted = (path: string) => whiteouts.some((gone) => path.startsWith(`${gone}/`));
     return [
       ...directories,
-      ...opaques.map((one) => ({ path: `${one}/.wh..wh..opq`, file: "" })),
-      ...whiteouts.sort().map((one) => ({ path: one.replace(/([^/]+)$/, ".wh.$1"), file: "" })),
+      ...opaques
+        .filter((one) => !isBelowDeleted(`${one}/`))
+        .map((one) => ({ path: `${one}/.wh..wh..opq`, file: "" })),
+      ...whiteouts
+        .filter((one) => !isBelowDeleted(one))
+        .sort()
+        .map((one) => ({ path: one.replace(/([^/]+)$/, ".wh.$1"), file: "" })),
       ...others,
     ];
   });

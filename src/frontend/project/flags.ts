@@ -44,7 +44,6 @@ const RULES: Readonly<Record<string, FlagRule>> = {
     forms: PACKAGES,
     instead: "Change FROM, or put an image in its place: --build-context NAME=docker-image://IMAGE.",
   },
-  "--debian-mirror": { forms: PACKAGES, instead: "Set it in the Dockerfile, where apt reads it." },
   "--default-index": {
     forms: PACKAGES,
     instead: "Give it to the RUN that installs, as a --build-arg, or as a --secret where it has a password.",
