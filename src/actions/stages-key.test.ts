@@ -19,11 +19,13 @@ const stage: Stage = {
   config,
 };
 
-function keyOf(changes: Partial<Stage>, others: Partial<StageGraph> = {}) {
+type Settings = Parameters<typeof stagesKey>[1];
+
+function keyOf(changes: Partial<Stage>, others: Partial<StageGraph> = {}, given: Partial<Settings> = {}) {
   const bench = { signal: new AbortController().signal } as Workbench;
   const graph: StageGraph = { stages: [{ ...stage, ...changes }], target: 0, proxies: [], ...others };
-  const folders = { context: { root: "/nowhere" }, contexts: new Map() };
-  return stagesKey(graph, folders, "1980-01-02T00:00:00Z", bench);
+  const context = { context: { root: "/nowhere" }, contexts: new Map() };
+  return stagesKey(graph, { ...context, network: "host", ...given }, "1980-01-02T00:00:00Z", bench);
 }
 
 test.for<[what: string, changes: Partial<Stage>]>([
@@ -35,6 +37,13 @@ test.for<[what: string, changes: Partial<Stage>]>([
   ["a variable", { config: { ...config, env: [["line", "2"]] } }],
 ])("%s is in the key", async ([, changes]) => {
   expect(await keyOf(changes)).not.toBe(await keyOf({}));
+});
+
+test.for<[what: string, given: Partial<Settings>]>([
+  ["the network of steps that say nothing", { network: "none" }],
+  ["the time that steps rewrite, even one that images have anyway", { sourceDateEpoch: 315_619_200 }],
+])("%s is in the key", async ([, given]) => {
+  expect(await keyOf({}, {}, given)).not.toBe(await keyOf({}));
 });
 
 test.for<[what: string, changes: Partial<Stage>, others: Partial<StageGraph>]>([

@@ -8,24 +8,26 @@ import { type Digest, digestOf } from "../layer/digest.ts";
 import { LAYOUT_VERSIONS } from "../layout-versions.ts";
 import { commitOf } from "../solve/sources/git-source.ts";
 import { httpSource } from "../solve/sources/http-source.ts";
-import { type ContextFolders, StageFiles } from "../solve/steps/stage-files.ts";
+import { StageFiles } from "../solve/steps/stage-files.ts";
+import type { StageSettings } from "../solve/steps/stage-solver.ts";
 import type { Workbench } from "../solve/workbench.ts";
 
 /**
  * Definition key of an image that is built in stages: the graph with its sources resolved, and every file that its steps
- * take from build contexts. A hit needs no step and no layer.
- * `{"created":"…","graph":{…},"layoutVersions":{…},"taken":["…"]}`
+ * take from build contexts; with what is in the key of every RUN besides. A hit needs no step and no layer.
+ * `{"created":"…","graph":{…},"layoutVersions":{…},"network":"host","taken":["…"]}`
  * @returns undefined where a source cannot be read: the step that takes it says why.
  */
 export async function stagesKey(
   graph: StageGraph,
-  folders: ContextFolders,
+  settings: Pick<StageSettings, "context" | "contexts" | "network" | "sourceDateEpoch">,
   created: string,
   bench: Workbench,
 ): Promise<Digest | undefined> {
+  const { network, sourceDateEpoch } = settings;
   const files = new StageFiles(
     graph,
-    folders,
+    settings,
     () => Promise.reject(new TypeError("no stage is asked")),
     bench,
   );
@@ -38,7 +40,11 @@ export async function stagesKey(
     // What was computed of the files serves the build that follows.
     await files.save();
     return digestOf(
-      canonicalJson({ layoutVersions: LAYOUT_VERSIONS, created, graph: stripped(graph), taken }),
+      canonicalJson({
+        ...{ layoutVersions: LAYOUT_VERSIONS, created, graph: stripped(graph), taken },
+        network,
+        ...(sourceDateEpoch !== undefined && { sourceDateEpoch }),
+      }),
     );
   } catch (error) {
     bench.signal.throwIfAborted();
