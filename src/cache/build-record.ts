@@ -3,6 +3,7 @@ import { configSchema } from "../image/documents.ts";
 import type { Descriptor, DiffId, Digest } from "../layer/digest.ts";
 import type { SegmentId } from "../layer/segment.ts";
 import { decodeDocument, encodeDocument } from "../store/checked-document.ts";
+import { descriptor, diffId, digest } from "./record-parts.ts";
 
 /**
  * What a build tells other machines about the image that it made: enough to have the same image without a byte of its
@@ -64,12 +65,6 @@ export type RecordedBase = {
 /** A lock of a large project has 2 MB. */
 const MAX_RECORD_BYTES = 64 << 20;
 
-const digest = z
-  .string()
-  .regex(/^sha256:[0-9a-f]{64}$/)
-  .transform((text) => text as Digest);
-const diffId = digest.transform((text) => text as string as DiffId);
-const descriptor = z.object({ mediaType: z.string().min(1), digest, size: z.int().min(0) });
 const segmentId = z
   .string()
   .regex(/^[0-9a-f]{64}$/)

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type Descriptor, type DiffId, type Digest, digestOf } from "../layer/digest.ts";
 import { decodeDocument, encodeDocument } from "../store/checked-document.ts";
+import { descriptor, diffId, digest } from "./record-parts.ts";
 
 /**
  * What a build in stages (a Dockerfile's) tells other machines: which image it came to, and what each RUN left. Keys are
@@ -39,13 +40,6 @@ export type RecordedStep = {
 };
 
 const MAX_RECORD_BYTES = 64 << 20;
-
-const digest = z
-  .string()
-  .regex(/^sha256:[0-9a-f]{64}$/)
-  .transform((text) => text as Digest);
-const diffId = digest.transform((text) => text as string as DiffId);
-const descriptor = z.object({ mediaType: z.string().min(1), digest, size: z.int().min(0) });
 
 const schema = z.object({
   version: z.literal(1),
