@@ -3,21 +3,20 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { root } from "../../scripts/paths.ts";
 import { needs } from "../support/needs.ts";
-import { type BaseWorld, type Machine, startBaseWorld } from "../support/registry-bases.ts";
+import type { BaseWorld, Machine } from "../support/registry-bases.ts";
+import { type DebianWorld, startDebianWorld } from "./debian-world.ts";
 
 describe.runIf(needs("docker-registry", "runc", "root", "python3"))("--on-error shell", () => {
+  let debian: DebianWorld;
   let world: BaseWorld;
   let machine: Machine;
   let base: string;
 
   beforeAll(async () => {
-    world = await startBaseWorld([]);
-    machine = world.machine("machine");
-    base = `${world.registry.address}/debian:1`;
-    const yaml = "debian: trixie\ncmd: [python3]\n";
-    await machine.build(world.project("debian", { "cambium.yaml": yaml }), "-t", base, "--push");
+    debian = await startDebianWorld();
+    ({ world, builder: machine, base } = debian);
   });
-  afterAll(async () => world?.[Symbol.asyncDispose]());
+  afterAll(async () => debian?.[Symbol.asyncDispose]());
 
   test("shows what the failed step left, with its mounts and environment, and ends with its failure", async () => {
     const project = world.project("failing", {

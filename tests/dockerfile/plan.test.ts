@@ -2,7 +2,8 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { needs } from "../support/needs.ts";
-import { type BaseWorld, type Machine, startBaseWorld } from "../support/registry-bases.ts";
+import type { BaseWorld, Machine } from "../support/registry-bases.ts";
+import { type DebianWorld, startDebianWorld } from "./debian-world.ts";
 
 type Plan = {
   readonly images: readonly {
@@ -16,18 +17,16 @@ type Plan = {
 };
 
 describe.runIf(needs("docker-registry", "runc", "root"))("the plan of a Dockerfile", () => {
+  let debian: DebianWorld;
   let world: BaseWorld;
   let machine: Machine;
   let base: string;
 
   beforeAll(async () => {
-    world = await startBaseWorld([]);
-    machine = world.machine("machine");
-    base = `${world.registry.address}/debian:1`;
-    const yaml = "debian: trixie\ncmd: [python3]\n";
-    await machine.build(world.project("debian", { "cambium.yaml": yaml }), "-t", base, "--push");
+    debian = await startDebianWorld();
+    ({ world, builder: machine, base } = debian);
   });
-  afterAll(async () => world?.[Symbol.asyncDispose]());
+  afterAll(async () => debian?.[Symbol.asyncDispose]());
 
   async function statesOf(project: string, ...args: readonly string[]) {
     const ran = await machine.run(["plan", project, "--platform", "linux/amd64", "--json", ...args]);
