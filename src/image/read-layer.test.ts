@@ -175,6 +175,10 @@ describe("refused with its own code:", () => {
     ["a file below a file", "LAYER_PARENT", file("a"), file("a/b")],
     ["a link where something is below", "LAYER_PARENT", file("a/b"), symlink("a", "c")],
     ["a whiteout below a file", "LAYER_PARENT", file("a"), file("a/.wh.b")],
+    [
+      ...(["a hard link whose target's folder becomes a link", "LAYER_PARENT"] as const),
+      ...[hardlink("a", "l/x"), symlink("l", "b")],
+    ],
     ["an opaque file", "LAYER_PARENT", file("a"), file("a/.wh..wh..opq")],
     ["links in a circle", "LAYER_PARENT", symlink("a", "b"), symlink("b", "a"), file("a/x")],
     ["a hard link to a directory", "LAYER_LINK", directory("a"), hardlink("b", "a")],

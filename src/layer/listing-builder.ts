@@ -83,11 +83,11 @@ export class ListingBuilder {
     return listed;
   }
 
-  /** @throws CambiumError `LAYER_PARENT` for a member below something that is no directory. */
+  /** @throws CambiumError `LAYER_PARENT` for a member, or a hard link's target, below something that is no directory. */
   finish(): Pick<LayerListing, "entries" | "whiteouts" | "opaques" | "late"> {
     const checked = new Set<string>();
     const markers = [...this.#opaques].map((directory) => `${directory}/${OPAQUE_MARKER}`);
-    for (const path of [...this.#entries.keys(), ...this.#whiteouts, ...markers]) {
+    for (const path of [...this.#entries.keys(), ...this.#linked, ...this.#whiteouts, ...markers]) {
       this.#assertParents(path, checked);
     }
     const entries = [...this.#entries.values()].sort((a, b) => comparePaths(a.path, b.path));

@@ -51,10 +51,17 @@ class RealFolder {
     const before = lstatSync(path, { throwIfNoEntry: false });
     if (before !== undefined && before.isDirectory() !== "directory" in member)
       rmSync(path, { recursive: true });
+    // GNU tar stops at a link to nothing, even where a later member takes its place: whoever refuses it too is not asked,
+    // and whoever does not must have nothing of it in the end.
+    if ("hardlink" in member && !this.#isFile(member.hardlink)) return;
     // By its real path, as engines do: GNU tar loses its way when the member replaces a link that its own path goes through.
     const input = handMadeTar([{ ...member, path: relative(this.#root, path) }]);
     execFileSync("tar", ["-xpP", "--no-same-owner", "-C", this.#root], { input });
     this.#stated.add(path);
+  }
+
+  #isFile(path: string): boolean {
+    return lstatSync(join(this.#root, path), { throwIfNoEntry: false })?.isDirectory() === false;
   }
 
   /** What is missing on the way is made, and then is of this layer. */
