@@ -1,5 +1,5 @@
 /** `npm run build`: the packed package's `dist`: bundles for start-up speed, declarations for who imports it. */
-import { readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
 import { root, toolPath } from "./paths.ts";
@@ -21,17 +21,52 @@ const entries: Readonly<Record<string, string>> = {
 };
 
 /**
- * What every command loads, and what a build that changes nothing loads besides, each with all that it imports
- * statically, are one chunk each: docs/design/0006-start-up.md has the measurement.
+ * Modules that start a chunk, each with all that it imports statically and no earlier chunk has: what every command
+ * loads, what a build that changes nothing adds, then what knows a base, puts packages into layers and pushes them, and
+ * runs steps. docs/design/0006-start-up.md has the measurement.
  */
 const startChunks = [
-  { name: "command", test: /\/src\/cli\/(main|library)\.ts$/, priority: 2 },
+  { name: "command", modules: ["cli/main", "cli/library"] },
   {
     name: "build",
-    test: /\/src\/(actions\/build|frontend\/project\/detect|ecosystems\/python\/requirements\/requirements-file)\.ts$/,
-    priority: 1,
+    modules: ["actions/build", "frontend/project/detect", "ecosystems/python/requirements/requirements-file"],
   },
-];
+  {
+    name: "base",
+    modules: [
+      "solve/resolve-base",
+      "solve/base-image",
+      "solve/base-documents",
+      "solve/base-listings",
+      "actions/layer-results",
+    ],
+  },
+  {
+    name: "compose",
+    modules: [
+      "actions/compose-image",
+      "actions/outputs",
+      "actions/publish-record",
+      "registry/push",
+      "ecosystems/cambium-lock",
+      "ecosystems/python/choice/unfit-wheel",
+    ],
+  },
+  {
+    name: "stages",
+    modules: ["actions/build-dockerfile", "actions/build-stages", "actions/stages-memory"],
+  },
+].map(({ name, modules }, at, all) => ({
+  ...{ name, modules },
+  test: new RegExp(`/src/(${modules.join("|")})\\.ts$`),
+  priority: all.length - at,
+}));
+
+// One that moved would fall back to small chunks, and nothing else would tell.
+const gone = startChunks
+  .flatMap(({ modules }) => modules)
+  .filter((name) => !existsSync(join(root, `src/${name}.ts`)));
+if (gone.length > 0) throw new Error(`no such modules for start chunks: ${gone.join(", ")}`);
 
 rmSync(dist, { recursive: true, force: true });
 const bundle = await rolldown({
@@ -48,7 +83,7 @@ await bundle.write({
   dir: dist,
   format: "esm",
   chunkFileNames: "[name]-[hash].js",
-  codeSplitting: { groups: startChunks },
+  codeSplitting: { groups: startChunks.map(({ name, test, priority }) => ({ name, test, priority })) },
   // Names stay, so that the stack of a defect can be read.
   minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
 });
