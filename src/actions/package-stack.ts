@@ -15,22 +15,37 @@ import type { ImageResult, LayerResult } from "./results.ts";
 
 /** Packages as something that steps stand on. */
 export type PackageStack = StackBase & {
+  /** Manifest of the image that has nothing else. */
+  readonly digest: Digest;
   /** As they are told of. */
   readonly results: readonly LayerResult[];
   readonly annotations?: Annotations;
 };
+
+export type StackRequest = {
+  readonly platform: Platform;
+  /** RFC 3339. */
+  readonly created: string;
+  /** A layer of which only the listing is known will do. */
+  readonly acceptsListed: boolean;
+};
+
+/** Definition key of the packages of one stage: of an image that has nothing else. */
+export function stackKey({ definition, installed }: LockedSet, platform: Platform, created: string): Digest {
+  return imageKey({ definition, lock: installed, platform, created, files: [] });
+}
 
 /**
  * The packages of one stage, as the layers of an image that has nothing else: the one that was made before, or made now.
  * @throws CambiumError as `composeImage`.
  */
 export async function packageStack(
-  { definition, lock, choose, locateDebs }: LockedSet,
-  platform: Platform,
-  created: string,
+  locked: LockedSet,
+  { platform, created, acceptsListed }: StackRequest,
   bench: Workbench,
 ): Promise<PackageStack> {
-  const key = imageKey({ definition, lock, platform, created, files: [] });
+  const { definition, lock, choose, locateDebs } = locked;
+  const key = stackKey(locked, platform, created);
   // Its layers are told with those of the image that they become part of.
   const quiet: Workbench = {
     ...bench,
@@ -39,10 +54,10 @@ export async function packageStack(
     },
   };
   const baseCount = await baseLayerCount(lock, platform, bench);
-  const known = bench.isForgetful ? undefined : knownStack(key, baseCount, bench);
+  const known = bench.isForgetful ? undefined : knownStack(key, baseCount, acceptsListed, bench);
   if (known !== undefined) return known;
   const { composeImage } = await import("./compose-image.ts");
-  const request = { definition, lock, platform, key, files: [], created, locateDebs };
+  const request = { definition, lock, platform, key, files: [], created, locateDebs, acceptsListed };
   const result = await composeImage({ ...request, choose: () => choose(platform) }, quiet);
   const stack = stackOf(result, baseCount, bench);
   if (stack === undefined) throw new TypeError("the store lost the packages that were just composed");
@@ -50,10 +65,16 @@ export async function packageStack(
 }
 
 /** Undefined when a layer of it is not to be had any more. */
-function knownStack(key: Digest, baseCount: number, bench: Workbench): PackageStack | undefined {
+function knownStack(
+  key: Digest,
+  baseCount: number,
+  acceptsListed: boolean,
+  bench: Workbench,
+): PackageStack | undefined {
   const result = bench.store.records.get("image", key) as ImageResult | undefined;
   const stack = result && stackOf(result, baseCount, bench);
-  if (stack === undefined || !stack.layers.every((layer) => isHad(bench.store, layer))) return undefined;
+  if (stack === undefined) return undefined;
+  if (!acceptsListed && !stack.layers.every((layer) => isHad(bench.store, layer))) return undefined;
   return { ...stack, results: stack.results.map((layer) => ({ ...layer, isReused: true })) };
 }
 
@@ -85,7 +106,13 @@ function stackOf(
     annotations?: Annotations;
   };
   return {
-    ...{ config, layers, results, contents: packageContents(layers.slice(0, baseCount), composed.flat()) },
+    ...{
+      digest,
+      config,
+      layers,
+      results,
+      contents: packageContents(layers.slice(0, baseCount), composed.flat()),
+    },
     ...(annotations !== undefined && { annotations }),
   };
 }

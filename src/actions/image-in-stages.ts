@@ -1,0 +1,101 @@
+import type { Engine } from "../engine/embedded/engine.ts";
+import type { Stage, StageGraph } from "../graph/stages.ts";
+import type { Digest } from "../layer/digest.ts";
+import type { Platform } from "../platform.ts";
+import type { StageLayers } from "../solve/steps/stage-layers.ts";
+import { type StageSettings, solveStages } from "../solve/steps/stage-solver.ts";
+import type { KnownStep } from "../solve/steps/step-memory.ts";
+import type { Workbench } from "../solve/workbench.ts";
+import type { PackageStack } from "./package-stack.ts";
+import type { RecordedStages } from "./recorded-stages.ts";
+import type { ImageResult } from "./results.ts";
+import type { BuildSettings } from "./settings.ts";
+import { keepImage, tellImage } from "./stage-image.ts";
+import { stagesKey } from "./stages-key.ts";
+import { imagesIn, layersToTell, rememberStages } from "./stages-memory.ts";
+
+/** Packages that stages stand on, by what the graph calls them. */
+export type StagePackages = {
+  readonly keyOf: (set: string) => Digest;
+  readonly stackOf: (set: string, acceptsListed: boolean) => Promise<PackageStack>;
+};
+
+export type StagesRequest = {
+  readonly graph: StageGraph;
+  readonly platform: Platform;
+  /** RFC 3339. */
+  readonly created: string;
+  readonly settings: Omit<StageSettings, "packages" | "records" | "acceptsListed">;
+  /** What an earlier build left elsewhere. */
+  readonly recorded: RecordedStages | undefined;
+  /** Absent for a Dockerfile. */
+  readonly packages?: StagePackages;
+};
+
+/**
+ * One image in stages: as a record knows it, or solved step by step, and then remembered for its own record.
+ * @throws CambiumError as `solveStages`, and as the packages.
+ */
+export async function imageInStages(
+  request: StagesRequest,
+  { push, cacheTo, noCache }: Pick<BuildSettings, "push" | "cacheTo" | "noCache">,
+  engine: Engine,
+  bench: Workbench,
+): Promise<ImageResult> {
+  const { graph, platform, created, settings, packages } = request;
+  const recorded = bench.isForgetful ? undefined : request.recorded;
+  const isPublished = push || cacheTo.length > 0;
+  const key =
+    recorded !== undefined || isPublished
+      ? await stagesKey(graph, { ...settings, packageKey: packages?.keyOf }, created, bench)
+      : undefined;
+  const isAsked = key !== undefined && noCache === false;
+  const known = isAsked ? await recorded?.image(key, platform) : undefined;
+  if (known !== undefined) {
+    tellImage(known, bench);
+    return known;
+  }
+  await recorded?.adopt();
+  const steps = new Map<Digest, KnownStep>();
+  const stages = new Map<Stage, StageLayers>();
+  const stacks = new Map<string, PackageStack>();
+  const solved = await solveStages(
+    graph,
+    {
+      ...settings,
+      records: {
+        find: async (step) => recorded?.step(step),
+        note: (step, result) => steps.set(step, result),
+        noteStage: (stage, layers) => stages.set(stage, layers),
+      },
+      ...(packages !== undefined && {
+        packages: async (set, acceptsListed) => {
+          const stack = await packages.stackOf(set, acceptsListed);
+          stacks.set(set, stack);
+          return stack;
+        },
+      }),
+    },
+    engine,
+    bench,
+  );
+  const base = [...stacks.values()].find((stack) => stack === solved.base);
+  const image = keepImage(
+    {
+      ...{ graph, solved, platform, created },
+      ...(base !== undefined && { base: base.results }),
+      ...(base?.annotations !== undefined && { annotations: base.annotations }),
+    },
+    bench,
+  );
+  if (isPublished && key !== undefined) {
+    rememberStages(bench.store, image.digest, {
+      key,
+      steps: [...steps].map(([step, result]) => ({ key: step, result })),
+      layers: layersToTell(graph, solved, stages.values()),
+      bases: imagesIn(graph),
+      stacks: [...stacks.values()].map(({ digest }) => digest),
+    });
+  }
+  return image;
+}
