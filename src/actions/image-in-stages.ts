@@ -1,10 +1,11 @@
 import type { Engine } from "../engine/embedded/engine.ts";
+import { CambiumError } from "../errors.ts";
 import type { Stage, StageGraph } from "../graph/stages.ts";
 import type { Digest } from "../layer/digest.ts";
 import type { Platform } from "../platform.ts";
 import type { StageLayers } from "../solve/steps/stage-layers.ts";
 import { type StageSettings, solveStages } from "../solve/steps/stage-solver.ts";
-import type { KnownStep } from "../solve/steps/step-memory.ts";
+import type { KnownStep, StepRecords } from "../solve/steps/step-memory.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import type { PackageStack } from "./package-stack.ts";
 import type { RecordedStages } from "./recorded-stages.ts";
@@ -56,29 +57,13 @@ export async function imageInStages(
     return known;
   }
   await recorded?.adopt();
-  const steps = new Map<Digest, KnownStep>();
-  const stages = new Map<Stage, StageLayers>();
-  const stacks = new Map<string, PackageStack>();
-  const solved = await solveStages(
-    graph,
-    {
-      ...settings,
-      records: {
-        find: async (step) => recorded?.step(step),
-        note: (step, result) => steps.set(step, result),
-        noteStage: (stage, layers) => stages.set(stage, layers),
-      },
-      ...(packages !== undefined && {
-        packages: async (set, acceptsListed) => {
-          const stack = await packages.stackOf(set, acceptsListed);
-          stacks.set(set, stack);
-          return stack;
-        },
-      }),
-    },
-    engine,
-    bench,
-  );
+  const solve = (from: RecordedStages | undefined) => solvedStages(request, from, engine, bench);
+  const { solved, steps, stages, stacks } = await solve(recorded).catch((error: unknown) => {
+    const isGone = error instanceof CambiumError && error.code === "LAYER_GONE";
+    if (!isGone || recorded === undefined) throw error;
+    recorded.disbelieve(error.message);
+    return solve(undefined);
+  });
   const base = [...stacks.values()].find((stack) => stack === solved.base);
   const image = keepImage(
     {
@@ -98,4 +83,35 @@ export async function imageInStages(
     });
   }
   return image;
+}
+
+/** What a solved image leaves to tell. */
+type Solved = {
+  readonly solved: StageLayers;
+  readonly steps: ReadonlyMap<Digest, KnownStep>;
+  readonly stages: ReadonlyMap<Stage, StageLayers>;
+  readonly stacks: ReadonlyMap<string, PackageStack>;
+};
+
+async function solvedStages(
+  { graph, settings, packages }: StagesRequest,
+  recorded: RecordedStages | undefined,
+  engine: Engine,
+  bench: Workbench,
+): Promise<Solved> {
+  const steps = new Map<Digest, KnownStep>();
+  const stages = new Map<Stage, StageLayers>();
+  const stacks = new Map<string, PackageStack>();
+  const records: StepRecords = {
+    find: async (step) => recorded?.step(step),
+    note: (step, result) => steps.set(step, result),
+    noteStage: (stage, layers) => stages.set(stage, layers),
+  };
+  const stackOf = async (set: string, acceptsListed: boolean) => {
+    const stack = await packages!.stackOf(set, acceptsListed);
+    stacks.set(set, stack);
+    return stack;
+  };
+  const its = { ...settings, records, ...(packages !== undefined && { packages: stackOf }) };
+  return { solved: await solveStages(graph, its, engine, bench), steps, stages, stacks };
 }

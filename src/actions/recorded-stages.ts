@@ -6,7 +6,7 @@ import { type Image, imageSize } from "../image/image.ts";
 import type { Reference } from "../image/reference.ts";
 import type { Digest } from "../layer/digest.ts";
 import type { Platform } from "../platform.ts";
-import { noteOrigin } from "../solve/lazy-layers.ts";
+import { forgetOrigin, noteOrigin } from "../solve/lazy-layers.ts";
 import type { KnownStep } from "../solve/steps/step-memory.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import {
@@ -18,6 +18,7 @@ import {
   listingReader,
   noteBases,
   readRecordedLock,
+  warnOfRecord,
 } from "./adopt-record.ts";
 import type { ImageResult } from "./results.ts";
 
@@ -30,6 +31,8 @@ export type RecordedStages = {
   /** Takes over what is known of packages, and of the images that were built on. */
   adopt(): Promise<void>;
   step(key: Digest): Promise<KnownStep | undefined>;
+  /** Takes back where its layers are: the repository does not have one of them, whatever the record says. */
+  disbelieve(problem: string): void;
 };
 
 /** Of the first of these images that has a usable record. */
@@ -70,6 +73,11 @@ export async function recordedStages(
         if (!absent.has(descriptor.digest)) noteOrigin(store, descriptor.digest, place);
         return { layer: { descriptor, diffId }, content };
       });
+    },
+    disbelieve: (problem) => {
+      const layers = [...record.layers, ...record.steps.flatMap(({ layer }) => layer ?? [])];
+      for (const { descriptor } of layers) forgetOrigin(store, descriptor.digest, place);
+      warnOfRecord(place, problem, bench);
     },
   };
 }

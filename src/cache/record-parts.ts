@@ -43,7 +43,7 @@ export const segmentId = z
   .string()
   .regex(/^[0-9a-f]{64}$/)
   .transform((text) => text as SegmentId);
-export const recordedLayer = layerRecord.extend({ key: digest, listing: descriptor });
+export const recordedLayer = z.object({ key: digest, ...layerRecord.shape, listing: descriptor });
 export const recordedGenerated = z.object({ key: digest, ids: z.array(segmentId) });
 export const recordedListing = z.object({ diffId, descriptor });
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type DebianWorld, startDebianWorld } from "../dockerfile/debian-world.ts";
+import { copyOfBaseStore } from "../support/base-store.ts";
 import { noise } from "../support/given-registry.ts";
 import { needs } from "../support/needs.ts";
 import { type BaseWorld, type Built, builtBy, type Machine, moduleWheel } from "../support/registry-bases.ts";
@@ -115,6 +116,31 @@ cmd: [cat, /second]
     expect(digests(built).slice(0, -1)).toEqual(digests(first).slice(0, -1));
     expect(digests(built).at(-1)).not.toBe(digests(first).at(-1));
     expect((await layersRead(first)).length).toBeGreaterThan(0);
+  });
+
+  test("on computed Debian no package of Debian comes down, changed or not", async () => {
+    const files = (notes: string) => ({
+      "cambium.yaml": `debian: { suite: trixie, variant: distroless }
+stages:
+  made: { from: ${debian.base}, run: date +%N > /made }
+copy:
+  - { from: /made, to: /made, stage: made }
+  - { from: notes.txt, to: /notes/, owner: nobody }
+`,
+      "notes.txt": notes,
+    });
+    const maker = world.machine("debian-maker");
+    await copyOfBaseStore(maker.store);
+    const first = await push("debian-maker", files("one\n"), "computed");
+    for (const notes of ["one\n", "two\n"]) {
+      await world.forget();
+      const built = await push(`debian-${notes.trim()}`, files(notes), "computed");
+      expect(built).toMatchObject({ transcoded: [], warnings: [] });
+      expect(built.digest === first.digest).toBe(notes === "one\n");
+      expect(built.events.filter(({ type }) => type === "download-started")).toEqual([]);
+      expect(built.steps.filter((line) => line.includes(": RUN") && !line.startsWith("hit"))).toEqual([]);
+      expect(await layersRead(first)).toEqual([]);
+    }
   });
 
   test("what only a stage has is made again where something reads it, unless a cache has it", async () => {
