@@ -2,11 +2,13 @@ import type { ConfigDocument } from "../image/documents.ts";
 import { configSchema } from "../image/documents.ts";
 import type { Annotations } from "../image/manifest.ts";
 import type { Digest } from "../layer/digest.ts";
+import type { SegmentId } from "../layer/segment.ts";
 import type { Platform } from "../platform.ts";
 import { baseDocuments } from "../solve/base-documents.ts";
 import { packageContents, type StackBase } from "../solve/steps/stage-layers.ts";
 import { isHad } from "../solve/steps/step-memory.ts";
 import type { Workbench } from "../solve/workbench.ts";
+import type { Store } from "../store/store.ts";
 import { loadImageSet } from "../store/stored-image.ts";
 import { compositionIds } from "../store/stored-layer.ts";
 import { imageKey } from "./image-key.ts";
@@ -54,12 +56,14 @@ export async function packageStack(
     },
   };
   const baseCount = await baseLayerCount(lock, platform, bench);
-  const known = bench.isForgetful ? undefined : knownStack(key, baseCount, acceptsListed, bench);
+  const hasBytecode = definition.python?.bytecode === true;
+  const parts = { baseCount, hasBytecode };
+  const known = bench.isForgetful ? undefined : knownStack(key, parts, acceptsListed, bench);
   if (known !== undefined) return known;
   const { composeImage } = await import("./compose-image.ts");
   const request = { definition, lock, platform, key, files: [], created, locateDebs, acceptsListed };
   const result = await composeImage({ ...request, choose: () => choose(platform) }, quiet);
-  const stack = stackOf(result, baseCount, bench);
+  const stack = stackOf(result, parts, bench);
   if (stack === undefined) throw new TypeError("the store lost the packages that were just composed");
   return stack;
 }
@@ -67,12 +71,12 @@ export async function packageStack(
 /** Undefined when a layer of it is not to be had any more. */
 function knownStack(
   key: Digest,
-  baseCount: number,
+  parts: StackParts,
   acceptsListed: boolean,
   bench: Workbench,
 ): PackageStack | undefined {
   const result = bench.store.records.get("image", key) as ImageResult | undefined;
-  const stack = result && stackOf(result, baseCount, bench);
+  const stack = result && stackOf(result, parts, bench);
   if (stack === undefined) return undefined;
   if (!acceptsListed && !stack.layers.every((layer) => isHad(bench.store, layer))) return undefined;
   return { ...stack, results: stack.results.map((layer) => ({ ...layer, isReused: true })) };
@@ -88,10 +92,15 @@ async function baseLayerCount(
   return (await baseDocuments(base.reference, digest, platform, bench)).layers.length;
 }
 
-/** @param baseCount how many of the layers are those of an image of a registry */
+type StackParts = {
+  /** How many of the layers are those of an image of a registry. */
+  readonly baseCount: number;
+  readonly hasBytecode: boolean;
+};
+
 function stackOf(
   { digest, layers: results }: ImageResult,
-  baseCount: number,
+  { baseCount, hasBytecode }: StackParts,
   { store }: Workbench,
 ): PackageStack | undefined {
   const [image] = loadImageSet(store, digest)?.images ?? [];
@@ -105,14 +114,18 @@ function stackOf(
   const { annotations } = JSON.parse(Buffer.from(image.manifest.bytes).toString("utf8")) as {
     annotations?: Annotations;
   };
+  const ids = composed.flat();
+  const bytecode = hasBytecode ? bytecodePaths(ids, store) : new Set<string>();
   return {
-    ...{
-      digest,
-      config,
-      layers,
-      results,
-      contents: packageContents(layers.slice(0, baseCount), composed.flat()),
-    },
+    ...{ digest, config, layers, results, bytecode },
+    contents: packageContents(layers.slice(0, baseCount), ids),
     ...(annotations !== undefined && { annotations }),
   };
+}
+
+/** Where the bytecode among these segments lies. */
+function bytecodePaths(ids: readonly SegmentId[], store: Store): Set<string> {
+  const segments = ids.map((id) => store.segments.get(id));
+  const bytecode = segments.filter((segment) => segment?.recipe.ecosystem === "bytecode");
+  return new Set(bytecode.flatMap((segment) => (segment?.entries ?? []).map(({ path }) => path)));
 }

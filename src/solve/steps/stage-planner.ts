@@ -4,6 +4,7 @@ import type { CopyStep, FileSource, Stage, StageGraph, Step } from "../../graph/
 import { CONSTANT_MTIME } from "../../layer/entry.ts";
 import { areListed } from "../base-listings.ts";
 import type { Workbench } from "../workbench.ts";
+import { dropBytecode } from "./drop-bytecode.ts";
 import { FileSteps } from "./file-steps.ts";
 import { RunSteps } from "./run-steps.ts";
 import { StageFiles } from "./stage-files.ts";
@@ -71,10 +72,17 @@ class StagePlanner {
       states.push(planned.state);
       const { layer } = planned;
       if (!planned.known || at === undefined) at = undefined;
-      else at = { base: at.base, steps: [...at.steps, layer ?? { text: step.text }] };
+      else at = await this.#after(at, layer ?? { text: step.text });
     }
     this.states.push(states);
     this.#stages.push(at);
+  }
+
+  async #after(at: StageLayers, step: StageLayers["steps"][number]): Promise<StageLayers> {
+    const added = step.record === undefined ? [] : [step];
+    const mtimeSec = this.#settings.sourceDateEpoch ?? CONSTANT_MTIME;
+    const dropped = await dropBytecode(at, added, this.#files, mtimeSec, this.#bench);
+    return { base: at.base, steps: [...at.steps, step, ...(dropped === undefined ? [] : [dropped])] };
   }
 
   async #base({ base, platform }: Stage, files: FileSteps): Promise<StageLayers | undefined> {
