@@ -1,4 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { recordRow } from "../../src/cache/record-artifact.ts";
+import { readStagesRecord } from "../../src/cache/registry-record.ts";
+import { parseReference } from "../../src/image/reference.ts";
+import { createRegistryAccess } from "../../src/registry/access.ts";
+import { referrersTag } from "../../src/registry/read-listings.ts";
+import { openRepository } from "../../src/registry/repository.ts";
 import { type DebianWorld, startDebianWorld } from "../dockerfile/debian-world.ts";
 import { copyOfBaseStore } from "../support/base-store.ts";
 import { noise } from "../support/given-registry.ts";
@@ -63,6 +69,24 @@ cmd: [cat, /second]
     );
     return blobs.map(({ path }) => path).filter((path) => layers.some(({ digest }) => path.endsWith(digest)));
   }
+  /** What a record says that the repository lacks, and what its manifest names. */
+  async function recordAt(tag: string) {
+    const access = createRegistryAccess({ env: {}, emit: () => undefined });
+    try {
+      const reference = parseReference(tag, "test");
+      const found = await readStagesRecord(reference, access, () => undefined);
+      const repository = openRepository(reference, access);
+      const index = await repository.manifest(referrersTag(found!.root));
+      const { manifest } = recordRow(index!.bytes)!;
+      const { layers } = JSON.parse(Buffer.from(manifest!).toString("utf8")) as {
+        layers: { digest: string }[];
+      };
+      return { absent: found!.record.absent, layers: layers.map(({ digest }) => digest) };
+    } finally {
+      await access.close();
+    }
+  }
+
   const wheels = () => world.wheelRequests().map((path) => path.replace(/^\/files\/(\w+)-.*$/, "$1"));
 
   test("gives a fresh machine the whole image: no layer moves, nothing runs, no index is asked", async () => {
@@ -153,6 +177,13 @@ copy:
     };
     const runs = ({ steps }: Built) =>
       steps.filter((line) => line.includes(": RUN")).map((line) => line.slice(0, 12));
+
+    const records = await Promise.all([tagOf("stage"), cache].map(recordAt));
+    expect(records.map(({ absent }) => absent.length > 0)).toEqual([true, false]);
+    // Its manifest names them, so a registry that collects garbage keeps them.
+    const [wanted] = records;
+    expect(records[1]!.layers).toEqual(expect.arrayContaining([...wanted!.absent]));
+    expect(records[0]!.layers).not.toEqual(expect.arrayContaining([wanted!.absent[0]]));
 
     await world.forget();
     const without = await push("stage-fresh", changed, "stage");
