@@ -1,12 +1,11 @@
 import { canonicalJson } from "../../canonical-json.ts";
 import { BASE_FILES } from "../../ecosystems/read-base.ts";
-import { CambiumError } from "../../errors.ts";
 import type { Stage } from "../../graph/stages.ts";
 import { type Digest, digestOf } from "../../layer/digest.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
 import type { LayerListing } from "../../layer/listing.ts";
 import type { Store } from "../../store/store.ts";
-import { isComposable } from "../../store/stored-layer.ts";
+import { isComposable, layerUnknown } from "../../store/stored-layer.ts";
 import { hasOrigin } from "../lazy-layers.ts";
 import type { MergeWarning } from "./merge-warnings.ts";
 import type { StageLayers } from "./stage-layers.ts";
@@ -88,10 +87,7 @@ export function rememberCaptured(store: Store, content: string, layer: LayerReco
 /** @throws CambiumError `LAYER_UNKNOWN` for the first layer that is not to be had. */
 export function assertHad(store: Store, layers: readonly LayerRecord[]): void {
   const lost = layers.find((layer) => !isHad(store, layer));
-  if (lost === undefined) return;
-  throw new CambiumError("LAYER_UNKNOWN", `layer ${lost.descriptor.digest}: only its listing is known`, {
-    hint: "The store was pruned or is another one: build the image again.",
-  });
+  if (lost !== undefined) throw layerUnknown(lost.descriptor.digest, "only its listing is known");
 }
 
 /** Whether the bytes of a layer are here, can be composed, or are known to be elsewhere. */
