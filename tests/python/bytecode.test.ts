@@ -15,6 +15,7 @@ import { wheel, wheelFilename } from "../support/wheel.ts";
 import { fetchPip, pipWheel, wheelPath } from "./corpus.ts";
 
 const SITE = "/opt/venv/lib/python3.13/site-packages";
+const LIBRARY = "/usr/lib/python3.13";
 
 /** Modules of all kinds, those that no compiler takes among them. */
 const demo = wheel({
@@ -103,6 +104,43 @@ ${LIST}`;
     expect(ours).toEqual(oracle);
   });
 
+  test("of the standard library is what compileall of that Python leaves, and is read", async () => {
+    const list = `
+import hashlib, json, os
+found = {}
+for folder, _, names in os.walk("${LIBRARY}"):
+    for path in (os.path.join(folder, name) for name in names if name.endswith(".pyc")):
+        with open(path, "rb") as file: found[path] = hashlib.sha256(file.read()).hexdigest()
+print(json.dumps(found))
+`;
+    const compile = `
+import os, subprocess, sys
+mode = ["-q", "--invalidation-mode", "unchecked-hash"]
+env = {**os.environ, "PYTHONHASHSEED": "0"}
+subprocess.run([sys.executable, "-m", "compileall", *mode, "${LIBRARY}"], env=env, stdout=subprocess.DEVNULL)
+${list}`;
+    expect(JSON.parse(await python("without:1", "-B", "-c", list))).toEqual({});
+    const oracle = JSON.parse(await python("without:1", "-c", compile)) as Record<string, string>;
+    const ours = JSON.parse(await python("with:1", "-B", "-c", list)) as Record<string, string>;
+    expect(Object.keys(ours).length).toBeGreaterThan(500);
+    expect(oracle).toMatchObject(ours);
+    const others = Object.keys(oracle).filter((path) => ours[path] === undefined);
+    expect(others.filter((path) => !/\/(pydoc_data|_sysconfigdata_[^/]*)/.test(path.replace("__pycache__/", "")))).toEqual([]);
+    const program = `
+import json, ssl, asyncio, email, http.client, unittest, logging.config, sys
+own = [it.__spec__ for it in list(sys.modules.values()) if getattr(it, "__file__", None) and it.__file__.endswith(".py")]
+print(len(own) > 100, [it.name for it in own if it.cached is None or not __import__("os").path.exists(it.cached)])
+`;
+    expect(await python("with:1", "-B", "-c", program)).toBe("True []\n");
+    const ran = await cambium(
+      ["run", "--image", "with:1", "python", "-B", "-v", "-c", "import json.decoder, ssl"],
+      { store: place.store },
+    );
+    expect(ran.stderr).toContain(`${LIBRARY}/json/__pycache__/decoder.cpython-313.pyc matches ${LIBRARY}/json/decoder.py`);
+    expect(ran.stderr).not.toMatch(/code object from \/usr\/lib\/python3\.13\/[^'"]*\.py$/m);
+    expect(await python("with:1", "-I", "-S", "-c", "pass")).toBe("");
+  });
+
   test("is read in place of the sources, whatever their times say, and names them as tracebacks do", async () => {
     const program = `
 import importlib.util, os, sys, traceback
@@ -142,7 +180,7 @@ print(os.listdir("${SITE}"))
     const digests = new Set(without.map(({ digest }) => digest));
     const own = with_.filter(({ digest }) => !digests.has(digest));
     expect(with_.length - own.length).toBe(without.length);
-    expect(own.map(({ name }) => name)).toEqual(["bytecode pip", "bytecode demo"]);
+    expect(own.map(({ name }) => name)).toEqual(["bytecode python3.13", "bytecode pip", "bytecode demo"]);
   });
 
   test("is the same from an empty store, on one core, and when everything is computed again", async () => {
@@ -167,6 +205,7 @@ print(os.listdir("${SITE}"))
     const { layers } = JSON.parse(stdout).images[0] as { layers: { name: string; isReused: boolean }[] };
     const of = layers.filter(({ name }) => name.startsWith("bytecode "));
     expect(of).toMatchObject([
+      { name: "bytecode python3.13", isReused: true, packages: [], grouping: "library" },
       { name: "bytecode pip", isReused: true, packages: [] },
       { name: "bytecode demo", isReused: true, packages: [] },
     ]);
