@@ -1,5 +1,5 @@
-import { isLibraryBytecode } from "../ecosystems/python/bytecode/library.ts";
 import type { Segment } from "../layer/segment.ts";
+import { isLibraryBytecode } from "../solve/bytecode/kinds.ts";
 import { isDpkgDatabase } from "../solve/debian-segments.ts";
 import type { TierGroups } from "../solve/image-layers.ts";
 import type { PackageSnapshot } from "../solve/snapshot.ts";

@@ -1,7 +1,7 @@
 import { sourceOfBytecode } from "../../ecosystems/python/bytecode/bytecode.ts";
-import { isLibraryBytecode } from "../../ecosystems/python/bytecode/library.ts";
 import type { ArrangedSegment, Arrangement } from "../../layer/arrange.ts";
 import type { Segment, SegmentEntry } from "../../layer/segment.ts";
+import { isBytecode, isLibraryBytecode } from "./kinds.ts";
 
 /**
  * Leaves out bytecode whose source is not in the image: another package has that path, or the user's files do. Python
@@ -61,8 +61,4 @@ function staleFiles(
 
 function replaced(bytecode: Segment, foreign: ReadonlySet<string>): string[] {
   return bytecode.entries.map(({ path }) => path).filter((path) => foreign.has(sourceOfBytecode(path) ?? ""));
-}
-
-function isBytecode({ recipe }: Segment): boolean {
-  return recipe.ecosystem === "bytecode";
 }

@@ -7,7 +7,6 @@ import type { SegmentFile } from "../../../layer/segment.ts";
 import { segmentId } from "../../../layer/segment-id.ts";
 import type { PythonFile } from "./compile.ts";
 import {
-  isLibraryBytecode,
   isOfLibrary,
   libraryDocument,
   libraryFolder,
@@ -113,5 +112,4 @@ test("what compiles of the library is one segment, its files named as Python wil
     ],
   ]);
   expect(segment).toMatchObject({ name: "bytecode of Python 3.11.2", key: "python3.11" });
-  expect(isLibraryBytecode(segment)).toBe(true);
 });

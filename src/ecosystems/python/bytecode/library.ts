@@ -17,7 +17,8 @@ const UNUSED =
 /** Names the architecture that it was built for; bytecode is the same on all. */
 const OF_MACHINE = /^_sysconfigdata_/;
 
-const SCHEME = "library";
+/** In the options of its recipe, where a wheel's has how that is installed. */
+export const LIBRARY_SCHEME = "library";
 
 /** Where the standard library lies: `usr/lib/python3.11`. */
 export function libraryFolder(prefix: string, minor: string): string {
@@ -63,13 +64,8 @@ export function libraryRecipe(modules: LibraryModules, version: string): Recipe 
     ecosystem: "bytecode",
     layoutVersion: LAYOUT_VERSIONS.bytecode,
     source: digestOf(libraryDocument(modules)),
-    options: { implementation: "cpython", python: version, scheme: SCHEME },
+    options: { implementation: "cpython", python: version, scheme: LIBRARY_SCHEME },
   };
-}
-
-/** Whether a segment is the bytecode of a standard library. */
-export function isLibraryBytecode({ recipe }: Segment): boolean {
-  return recipe.ecosystem === "bytecode" && recipe.options.scheme === SCHEME;
 }
 
 /**
