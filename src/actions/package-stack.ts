@@ -5,6 +5,7 @@ import type { Digest } from "../layer/digest.ts";
 import type { SegmentId } from "../layer/segment.ts";
 import type { Platform } from "../platform.ts";
 import { baseDocuments } from "../solve/base-documents.ts";
+import { isBytecode } from "../solve/bytecode/kinds.ts";
 import { packageContents, type StackBase } from "../solve/steps/stage-layers.ts";
 import { isHad } from "../solve/steps/step-memory.ts";
 import type { Workbench } from "../solve/workbench.ts";
@@ -103,7 +104,6 @@ function stackOf(
 
 /** Where the bytecode among these segments lies. */
 function bytecodePaths(ids: readonly SegmentId[], store: Store): Set<string> {
-  const segments = ids.map((id) => store.segments.get(id));
-  const bytecode = segments.filter((segment) => segment?.recipe.ecosystem === "bytecode");
-  return new Set(bytecode.flatMap((segment) => (segment?.entries ?? []).map(({ path }) => path)));
+  const segments = ids.flatMap((id) => store.segments.get(id) ?? []);
+  return new Set(segments.filter(isBytecode).flatMap(({ entries }) => entries.map(({ path }) => path)));
 }

@@ -7,6 +7,7 @@ import type { Segment } from "../layer/segment.ts";
 import { DEBIAN_BUDGET, groupPackages, PYTHON_BUDGET } from "../plan/group.ts";
 import { groupingOf, groupName, planTiers } from "../plan/tiers.ts";
 import { wantedBytecode } from "../solve/bytecode/bytecode-segments.ts";
+import { targetLibrary } from "../solve/bytecode/target-library.ts";
 import { wantedDeb } from "../solve/debian-segments.ts";
 import { type PlannedLayer as LayerToBe, planLayers } from "../solve/image-layers.ts";
 import { assertLoadable } from "../solve/loadable.ts";
@@ -125,8 +126,7 @@ async function planImage(
     .reduce((sum, { archive }) => sum + (archive.sizeBytes ?? 0), 0);
   // With everything in the store this is what a build does, and it fetches nothing.
   const isComplete =
-    all.every(({ id }) => known.get(id) !== undefined) &&
-    isBytecodeKnown(request, wanted.python, known, bench);
+    all.every(({ id }) => known.get(id) !== undefined) && isBytecodeKnown(request, wanted, known, bench);
   if (isComplete) {
     const packages = await packageSnapshot(request, bench);
     assertLoadable(request, packages, files, bench);
@@ -147,15 +147,17 @@ async function planImage(
 
 /** Nothing would have to be compiled. */
 function isBytecodeKnown(
-  { definition, interpreter, wheels }: SnapshotRequest,
-  wanted: readonly WantedSegment[],
+  { definition, interpreter, wheels, base }: SnapshotRequest,
+  wanted: { readonly debian: readonly WantedSegment[]; readonly python: readonly WantedSegment[] },
   known: Known,
   bench: Workbench,
 ): boolean {
   if (definition.python?.bytecode !== true || interpreter === undefined) return true;
-  const segments = wanted.flatMap(({ id }) => known.get(id) ?? []);
+  const segmentsOf = (wants: readonly WantedSegment[]) => wants.flatMap(({ id }) => known.get(id) ?? []);
+  const segments = segmentsOf(wanted.python);
   const { version } = interpreter;
-  return wantedBytecode({ wheels, segments, version }).every(
+  const library = targetLibrary(interpreter, segmentsOf(wanted.debian), base);
+  return wantedBytecode({ wheels, segments, library, version }).every(
     ({ id }) => wholeSegment(bench, id) !== undefined,
   );
 }

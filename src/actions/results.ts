@@ -55,7 +55,7 @@ export type PlannedLayer = {
   readonly digest?: Digest;
   /** Compressed; exact with a digest, else the sum of the archives, which is near it. */
   readonly sizeBytes: number;
-  /** Why these packages stand together: `heavy`, `bucket`, `base`, `venv`, `files`. */
+  /** Why these packages stand together: `heavy`, `bucket`, `base`, `venv`, `library`, `files`. */
   readonly grouping: string;
   readonly packages: readonly PackageResult[];
   readonly isReused: boolean;
