@@ -49,6 +49,17 @@ export async function packageStack(
   return stack;
 }
 
+/** As `packageStack`, where it was made before. Nothing is made. */
+export async function knownPackages(
+  { definition, lock }: Pick<LockedSet, "definition" | "lock">,
+  platform: Platform,
+  created: string,
+  bench: Workbench,
+): Promise<PackageStack | undefined> {
+  const key = imageKey({ definition, lock, platform, created, files: [] });
+  return knownStack(key, await baseLayerCount(lock, platform, bench), bench);
+}
+
 /** Undefined when a layer of it is not to be had any more. */
 function knownStack(key: Digest, baseCount: number, bench: Workbench): PackageStack | undefined {
   const result = bench.store.records.get("image", key) as ImageResult | undefined;

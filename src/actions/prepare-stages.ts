@@ -37,8 +37,12 @@ export type PreparedStages = {
 /** Says nothing: settings are the stage's, not those of what it stands on. */
 const NO_SETTINGS: ConfigOp = { env: [], labels: {}, exposedPorts: [], volumes: [] };
 
-/** The stage that `--target` names, else the image. @throws CambiumError `STAGE_UNKNOWN`. */
-export function targetOf({ stages, target }: LoadedStages, wanted: string | undefined): number {
+/** The stage that `--target`, or another flag, names, else the image. @throws CambiumError `STAGE_UNKNOWN`. */
+export function targetOf(
+  { stages, target }: LoadedStages,
+  wanted: string | undefined,
+  flag = "--target",
+): number {
   if (wanted === undefined) return target;
   const found = stages.findIndex(({ name, isImage }) => !isImage && name === wanted);
   if (found !== -1) return found;
@@ -47,7 +51,7 @@ export function targetOf({ stages, target }: LoadedStages, wanted: string | unde
   const known = names.length === 0 ? "There are no stages." : `There is ${names.join(", ")}.`;
   throw usageError(
     "STAGE_UNKNOWN",
-    `--target: no stage ${JSON.stringify(wanted)}`,
+    `${flag}: no stage ${JSON.stringify(wanted)}`,
     `${near === undefined ? "" : `Did you mean ${near}? `}${known}`,
   );
 }
