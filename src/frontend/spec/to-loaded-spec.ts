@@ -1,4 +1,4 @@
-import type { DefinedStages } from "../../graph/defined-stages.ts";
+import { type DefinedStages, definedPackages } from "../../graph/defined-stages.ts";
 import type { Definition } from "../../graph/definition.ts";
 import type { Spec } from "./schema.ts";
 import {
@@ -31,6 +31,7 @@ export function toLoadedSpec(spec: Spec, where: WhereKey): LoadedSpec {
   }
   const stages = toDefinedStages(spec, where);
   const { base, config } = stages.stages[stages.target]!;
-  const packages = base.kind === "packages" ? base.packages : { base: baseOf({}, where), users: [] };
+  const packages =
+    base.kind === "packages" ? definedPackages(base.packages) : { base: baseOf({}, where), users: [] };
   return { definition: { ...packages, files: [], config }, stages, settings };
 }

@@ -107,18 +107,20 @@ function definedBase({ stage, at }: Written, names: StageNames, isRun: boolean):
 function packageSet(stage: StageSpec, at: WhereKey, isRun: boolean): PackageSet {
   const python = stage.python === undefined ? undefined : pythonInstall(stage.python, at("python"));
   const base = baseOf(stage, at);
+  const forCommands = isRun ? packagesForCommands(base) : [];
   return {
-    base: isRun ? withPackagesForRun(base) : base,
+    base: { ...base, packages: [...base.packages, ...forCommands].sort() },
     ...(python !== undefined && { python }),
     users: userOps(stage, at("users")),
     isBaseSet: stage.debian !== undefined || stage.from !== undefined,
+    forCommands,
   };
 }
 
 /** A command may want to install something: apt belongs to the base then, whether or not this one does. */
-function withPackagesForRun(base: Base): Base {
-  if (base.kind !== "debian" || base.variant === "distroless" || base.packages.includes("apt")) return base;
-  return { ...base, packages: [...base.packages, "apt"].sort() };
+function packagesForCommands(base: Base): string[] {
+  const isWithout = base.kind !== "debian" || base.variant === "distroless" || base.packages.includes("apt");
+  return isWithout ? [] : ["apt"];
 }
 
 /** Those that run something, and those that such a one stands on. */
