@@ -22,7 +22,7 @@ import { keepTags, parseTags } from "./tags.ts";
  */
 export async function build(settings: BuildSettings): Promise<BuildResult> {
   const found = findForm(settings.contextDir, settings.file);
-  if (found.form !== "spec") assertFlagsFit(settings.flags ?? [], found.form);
+  if (found.form === "dockerfile") assertFlagsFit(settings.flags ?? [], found.form);
   return withSession(settings, async (session) => {
     const { bench } = session;
     if (found.form === "dockerfile") return buildDockerfile(found.file, settings, bench);

@@ -14,7 +14,7 @@ import { NO_DOCKERFILE_SETTINGS, type PlanSettings } from "./settings.ts";
  */
 export async function plan(settings: PlanSettings): Promise<PlanResult> {
   const found = findForm(settings.contextDir, settings.file);
-  if (found.form !== "spec") assertFlagsFit(settings.flags ?? [], found.form);
+  if (found.form === "dockerfile") assertFlagsFit(settings.flags ?? [], found.form);
   const staged = { ...settings, dockerfile: settings.dockerfile ?? NO_DOCKERFILE_SETTINGS };
   return withSession(settings, async (session) => {
     const { bench } = session;

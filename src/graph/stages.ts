@@ -1,5 +1,5 @@
 import type { Platform } from "../platform.ts";
-import type { ConfigOp } from "./definition.ts";
+import type { ConfigOp, GeneratedFile } from "./definition.ts";
 
 /**
  * A build in stages: what a Dockerfile comes to once its variables are expanded. Plain data, free of I/O; a stage names
@@ -161,6 +161,8 @@ export type CopySourceOp =
     }
   /** A heredoc: a file of this name and content. */
   | { readonly kind: "inline"; readonly name: string; readonly content: string }
+  /** Files that a frontend made, such as an editable install; paths are below the destination. */
+  | { readonly kind: "generated"; readonly files: readonly GeneratedFile[] }
   | {
       readonly kind: "http";
       readonly url: string;

@@ -197,6 +197,45 @@ steps:
     expect(built.missed).toEqual([]);
   });
 
+  test("a pyproject.toml has commands above what is guessed: packages, the project itself, its files", async () => {
+    const pyproject = `
+[project]
+name = "demo"
+version = "1.0"
+scripts = { hello = "demo:main" }
+[build-system]
+requires = ["setuptools"]
+[tool.setuptools]
+packages = ["demo"]
+[tool.cambium]
+debian = "bookworm"
+run = "hello > /said"
+copy = [".", { from = "/note.txt", to = "/", stage = "notes" }]
+[tool.cambium.stages.notes]
+from = "scratch"
+copy = "note.txt:/"
+`;
+    const project = steps.project("python", {
+      ...{ "pyproject.toml": pyproject, "note.txt": "note\n" },
+      "demo/__init__.py": "def main():\n    print('hello')\n",
+    });
+    const built = await steps.build(project);
+    expect([built.text("said"), built.text("note.txt")]).toEqual(["hello\n", "note\n"]);
+    const bin = statSync(join(built.rootfs, "opt/venv/bin/hello"));
+    expect(bin).toMatchObject({ uid: 0, gid: 0 });
+    expect(bin.mode & 0o777).toBe(0o755);
+    const again = await steps.build(project, [], NO_NETWORK);
+    expect(again).toMatchObject({ digest: built.digest, missed: [] });
+    writeFileSync(join(project, "demo/__init__.py"), "def main():\n    print('other')\n");
+    const other = await steps.build(project);
+    expect(other.text("said")).toBe("other\n");
+    expect(other.missed).toEqual(["image 2: COPY . /app/", "image 4: RUN /bin/sh -c hello > /said"]);
+    const unfit = await steps.run(["build", project, "--build-arg", "A=1", "--progress", "plain"]);
+    expect(errorIn(unfit)).toMatch(
+      /FLAG_UNFIT\]: --build-arg means nothing for a project with commands or stages/,
+    );
+  });
+
   test("SOURCE_DATE_EPOCH is the time of all that a build makes", async () => {
     const yaml = "debian: bookworm\nrun: date > /made\ncopy: a.txt:/a.txt\n";
     const project = steps.project("epoch", { "cambium.yaml": yaml, "a.txt": "a\n" });

@@ -30,8 +30,13 @@ export function toLoadedSpec(spec: Spec, where: WhereKey): LoadedSpec {
     return { definition: toDefinition(spec, python, [], where), settings };
   }
   const stages = toDefinedStages(spec, where);
-  const { base, config } = stages.stages[stages.target]!;
+  return { definition: imageDefinition(stages, where), stages, settings };
+}
+
+/** Of an image in stages only the packages that the image itself stands on, if it does. */
+export function imageDefinition({ stages, target }: DefinedStages, where: WhereKey): Definition {
+  const { base, config } = stages[target]!;
   const packages =
     base.kind === "packages" ? definedPackages(base.packages) : { base: baseOf({}, where), users: [] };
-  return { definition: { ...packages, files: [], config }, stages, settings };
+  return { ...packages, files: [], config };
 }

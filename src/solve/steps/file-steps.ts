@@ -96,7 +96,7 @@ export class FileSteps {
   async #identities(one: CopyStep): Promise<string[] | undefined> {
     const found: string[] = [];
     for (const source of one.sources) {
-      if (source.kind === "inline") continue;
+      if (source.kind === "inline" || source.kind === "generated") continue;
       const identity =
         source.kind === "files" ? await this.#files.identity(source.from) : pinnedIdentity(source);
       if (identity === undefined) return undefined;
