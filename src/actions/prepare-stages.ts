@@ -55,13 +55,13 @@ export function targetOf(
   if (wanted === undefined) return target;
   const found = stages.findIndex(({ name, isImage }) => !isImage && name === wanted);
   if (found !== -1) return found;
-  const names = stages.filter(({ isImage }) => !isImage).map(({ name }) => name);
+  if (stages[target]!.name === wanted) return target;
+  const names = stages.map(({ name }) => name);
   const near = nearest(wanted, names);
-  const known = names.length === 0 ? "There are no stages." : `There is ${names.join(", ")}.`;
   throw usageError(
     "STAGE_UNKNOWN",
     `${flag}: no stage ${JSON.stringify(wanted)}`,
-    `${near === undefined ? "" : `Did you mean ${near}? `}${known}`,
+    near === undefined ? `There is ${names.join(", ")}.` : `Did you mean ${near}?`,
   );
 }
 

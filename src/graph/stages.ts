@@ -16,6 +16,8 @@ export type StageGraph = {
   readonly proxies: readonly (readonly [name: string, value: string])[];
   /** Stages whose steps count as never done (`--no-cache=STAGE`), by their place; in no key. */
   readonly forgotten?: readonly number[];
+  /** Of a YAML or builder: all stages that were written, needed or not, for messages; in no key. */
+  readonly written?: readonly string[];
 };
 
 export type Stage = {

@@ -22,6 +22,7 @@ import { RunSteps } from "./run-steps.ts";
 import { StageFiles } from "./stage-files.ts";
 import { recordsOf, type StackBase, type StageLayer, type StageLayers } from "./stage-layers.ts";
 import type { StageSettings } from "./stage-solver.ts";
+import { StepErrors } from "./step-errors.ts";
 
 /** `open`: it depends on what a step before it leaves, or on what others have just now. */
 export type StepState = "hit" | "miss" | "open";
@@ -85,11 +86,13 @@ class StagePlanner {
   readonly #bench: Workbench;
   readonly #files: StageFiles;
   readonly #mtimeSec: number;
+  readonly #errors: StepErrors;
   /** Stages take from stages before them alone. */
   readonly #stages: Place[] = [];
 
   constructor(graph: StageGraph, settings: StagePlanSettings, engine: Engine, bench: Workbench) {
     this.#graph = graph;
+    this.#errors = new StepErrors(graph);
     this.#settings = settings;
     this.#engine = engine;
     this.#bench = bench;
@@ -104,7 +107,9 @@ class StagePlanner {
     let place = await this.#base(stage, doers);
     const plans: StepPlan[] = [];
     for (const step of stage.steps) {
-      const planned = await this.#step(step, place, stage, doers);
+      const planned = await this.#step(step, place, stage, doers).catch((error: unknown) => {
+        throw this.#errors.at(step, error);
+      });
       plans.push(planned.plan);
       place = planned.place;
     }
