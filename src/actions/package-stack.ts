@@ -2,6 +2,7 @@ import type { ConfigDocument } from "../image/documents.ts";
 import { configSchema } from "../image/documents.ts";
 import type { Annotations } from "../image/manifest.ts";
 import type { Digest } from "../layer/digest.ts";
+import type { Segment } from "../layer/segment.ts";
 import type { Platform } from "../platform.ts";
 import { baseDocuments } from "../solve/base-documents.ts";
 import { packageContents, type StackBase } from "../solve/steps/stage-layers.ts";
@@ -39,12 +40,13 @@ export async function packageStack(
     },
   };
   const baseCount = await baseLayerCount(lock, platform, bench);
-  const known = bench.isForgetful ? undefined : knownStack(key, baseCount, bench);
+  const hasBytecode = definition.python?.bytecode === true;
+  const known = bench.isForgetful ? undefined : knownStack(key, baseCount, hasBytecode, bench);
   if (known !== undefined) return known;
   const { composeImage } = await import("./compose-image.ts");
   const request = { definition, lock, platform, key, files: [], created, locateDebs };
   const result = await composeImage({ ...request, choose: () => choose(platform) }, quiet);
-  const stack = stackOf(result, baseCount, bench);
+  const stack = stackOf(result, baseCount, hasBytecode, bench);
   if (stack === undefined) throw new TypeError("the store lost the packages that were just composed");
   return stack;
 }
@@ -57,13 +59,19 @@ export async function knownPackages(
   bench: Workbench,
 ): Promise<PackageStack | undefined> {
   const key = imageKey({ definition, lock, platform, created, files: [] });
-  return knownStack(key, await baseLayerCount(lock, platform, bench), bench);
+  const hasBytecode = definition.python?.bytecode === true;
+  return knownStack(key, await baseLayerCount(lock, platform, bench), hasBytecode, bench);
 }
 
 /** Undefined when a layer of it is not to be had any more. */
-function knownStack(key: Digest, baseCount: number, bench: Workbench): PackageStack | undefined {
+function knownStack(
+  key: Digest,
+  baseCount: number,
+  hasBytecode: boolean,
+  bench: Workbench,
+): PackageStack | undefined {
   const result = bench.store.records.get("image", key) as ImageResult | undefined;
-  const stack = result && stackOf(result, baseCount, bench);
+  const stack = result && stackOf(result, baseCount, hasBytecode, bench);
   if (stack === undefined || !stack.layers.every((layer) => isHad(bench.store, layer))) return undefined;
   return { ...stack, results: stack.results.map((layer) => ({ ...layer, isReused: true })) };
 }
@@ -82,6 +90,7 @@ async function baseLayerCount(
 function stackOf(
   { digest, layers: results }: ImageResult,
   baseCount: number,
+  hasBytecode: boolean,
   { store }: Workbench,
 ): PackageStack | undefined {
   const [image] = loadImageSet(store, digest)?.images ?? [];
@@ -95,8 +104,16 @@ function stackOf(
   const { annotations } = JSON.parse(Buffer.from(image.manifest.bytes).toString("utf8")) as {
     annotations?: Annotations;
   };
+  const ids = composed.flat();
+  const bytecode = hasBytecode ? bytecodePaths(ids.map((id) => store.segments.get(id))) : new Set<string>();
   return {
-    ...{ config, layers, results, contents: packageContents(layers.slice(0, baseCount), composed.flat()) },
+    ...{ config, layers, results, contents: packageContents(layers.slice(0, baseCount), ids), bytecode },
     ...(annotations !== undefined && { annotations }),
   };
+}
+
+/** Where the bytecode among these segments lies. */
+export function bytecodePaths(segments: readonly (Segment | undefined)[]): Set<string> {
+  const bytecode = segments.filter((segment) => segment?.recipe.ecosystem === "bytecode");
+  return new Set(bytecode.flatMap((segment) => (segment?.entries ?? []).map(({ path }) => path)));
 }

@@ -17,6 +17,7 @@ import { wantedWheel } from "../solve/wheel-segments.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import { knownLayer } from "../store/stored-layer.ts";
 import { packageResults } from "./layer-results.ts";
+import { bytecodePaths } from "./package-stack.ts";
 import type { PlannedImage, PlannedLayer } from "./results.ts";
 
 /** A wheel or .deb unpacks to about this much more than it is; only for packages that were never seen. */
@@ -86,14 +87,18 @@ function stackToBe(
   );
   const own = layers.map(({ plan }) => knownLayer(store, plan.key));
   const isComposed = own.every((record) => record !== undefined);
-  const ids = layers.flatMap(({ segments }) => segments.map(({ segment }) => segment.id));
+  const segments = layers.flatMap((layer) => layer.segments.map(({ segment }) => segment));
   // Nobody reads it: no image is made of what is only planned.
   const config: ConfigDocument = {
     ...{ os: platform.os, architecture: platform.architecture, config: {} },
     rootfs: { type: "layers", diff_ids: [] },
   };
-  const contents = packageContents(below, ids);
-  return { stack: { config, layers: isComposed ? [...below, ...own] : [], contents }, isComposed };
+  const contents = packageContents(
+    below,
+    segments.map(({ id }) => id),
+  );
+  const known = { config, contents, bytecode: bytecodePaths(segments) };
+  return { stack: { ...known, layers: isComposed ? [...below, ...own] : [] }, isComposed };
 }
 
 /** Nothing would have to be compiled. */

@@ -207,6 +207,40 @@ print(os.listdir("${SITE}"))
     expect(await python("changed:1", "-c", program)).toBe("mine 43\n");
   });
 
+  test("of a module that a step replaces is deleted right above it, and of no other", async () => {
+    const files = await pylockFiles(locked);
+    // The base has no shell.
+    const running = (...lines: readonly string[]) =>
+      `  - run: { shell: [python, -B, -c], command: ${JSON.stringify(lines.join("\n"))} }\n`;
+    const edit = [
+      "import os, pathlib",
+      `site = pathlib.Path("${SITE}/demo")`,
+      '(site / "values.py").write_text((site / "values.py").read_text().replace("42", "43"))',
+      'os.chmod(site / "deep/er.py", 0o755)',
+      'os.utime(site / "warns.py")',
+    ];
+    const look = [
+      "import demo.values, demo.latin, demo.shipped as s",
+      'open("/seen", "w").write(f"{demo.values.ANSWER} {demo.latin.POUND} {s.ANSWER}")',
+    ];
+    const steps = `steps:\n${running(...edit)}  - copy: latin.py:${SITE}/demo/latin.py\n${running(...look)}`;
+    const asking = "python: { pylock: pylock.toml, bytecode: true }";
+    const yaml = `${files["cambium.yaml"]}`
+      .replace("python: pylock.toml", asking)
+      .replace("copy: app.py\n", steps);
+    const edited = place.project("edited", {
+      ...files,
+      "cambium.yaml": yaml,
+      "latin.py": "POUND = 'mine'\n",
+    });
+    const digest = digestIn(await place.build(edited, ["-t", "edited:1"]));
+    const list = `import os; print(open("/seen").read(), sorted(os.listdir("${SITE}/demo/__pycache__")), os.listdir("${SITE}/demo/deep/__pycache__"))`;
+    expect(await python("edited:1", "-c", list)).toBe(
+      "43 mine 43 ['__init__.cpython-313.pyc', 'shipped.cpython-313.pyc', 'warns.cpython-313.pyc'] ['er.cpython-313.pyc']\n",
+    );
+    expect(digestIn(await place.build(edited))).toBe(digest);
+  });
+
   test("a source that takes too much time or memory has none, and the next one has", async () => {
     const program = unpackedPython(place.store);
     // Each level of finally is compiled twice.

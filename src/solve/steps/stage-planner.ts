@@ -16,6 +16,7 @@ import { CONSTANT_MTIME } from "../../layer/entry.ts";
 import { areListed } from "../base-listings.ts";
 import type { Workbench } from "../workbench.ts";
 import { knownDiff } from "./diff-stage.ts";
+import { dropBytecode } from "./drop-bytecode.ts";
 import { FileSteps, pinnedIdentity } from "./file-steps.ts";
 import { knownMergeStep } from "./merge-step.ts";
 import { RunSteps } from "./run-steps.ts";
@@ -61,6 +62,7 @@ type FileStep = StepPlace & (CopyStep | WorkdirStep);
 type Doers = { readonly files: FileSteps; readonly runs: RunSteps; readonly bench: Workbench };
 
 const NOT_COMPOSED = "packages below it are not composed yet";
+const NOT_READ = "a layer below it was not read yet";
 
 /**
  * The state of each step of each stage, as a build would find it. No program runs and nothing is fetched; files of build
@@ -111,10 +113,24 @@ class StagePlanner {
         throw this.#errors.at(step, error);
       });
       plans.push(planned.plan);
-      place = planned.place;
+      place = await this.#after(place, planned.place);
     }
     this.#stages.push(place);
     return plans;
+  }
+
+  /** With what a build drops of bytecode right above the step. */
+  async #after(before: Place, after: Place): Promise<Place> {
+    if (!before.isKnown || !after.isKnown) return after;
+    const added = after.at.steps
+      .slice(before.at.steps.length)
+      .flatMap((step) => (step.record === undefined ? [] : [step]));
+    if ((after.at.base?.bytecode?.size ?? 0) === 0 || added.length === 0) return after;
+    if (!after.isComposed) return { isKnown: false, cause: NOT_COMPOSED, isNew: false };
+    if (!this.#isListed(after.at)) return { isKnown: false, cause: NOT_READ, isNew: false };
+    const dropped = await dropBytecode(before.at, added, this.#files, this.#mtimeSec, this.#bench);
+    if (dropped === undefined) return after;
+    return { ...after, at: { ...after.at, steps: [...after.at.steps, dropped] } };
   }
 
   #doers(bench: Workbench): Doers {
@@ -182,7 +198,7 @@ class StagePlanner {
     // What cannot change and was never copied here has to be.
     if (remote.length > 0) return unknown("miss");
     if (!place.isComposed) return lost(step, doers, NOT_COMPOSED);
-    if (!this.#isListed(place.at)) return lost(step, doers, "a layer below it was not read yet");
+    if (!this.#isListed(place.at)) return lost(step, doers, NOT_READ);
     const cause = await this.#unreadable(sources.flatMap(fromOf), stage);
     if (cause !== undefined) return lost(step, doers, cause);
     if (step.op === "workdir") {

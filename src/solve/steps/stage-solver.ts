@@ -3,6 +3,7 @@ import type { FileSource, Stage, StageGraph, Step, StepPlace } from "../../graph
 import { CONSTANT_MTIME } from "../../layer/entry.ts";
 import { step, type Workbench } from "../workbench.ts";
 import { diffStage } from "./diff-stage.ts";
+import { dropBytecode } from "./drop-bytecode.ts";
 import { FileSteps } from "./file-steps.ts";
 import { type MergedStage, mergeStep } from "./merge-step.ts";
 import { type RunSettings, RunSteps } from "./run-steps.ts";
@@ -117,7 +118,9 @@ class StageSolver {
       const layers = await this.#step(one, at, stage, doers).catch((error: unknown) => {
         throw this.#errors.at(one, error);
       });
+      const dropped = await dropBytecode(at, layers, this.#files, this.#mtimeSec, doers.bench);
       for (const layer of layers.length === 0 ? [{ text: one.text }] : layers) add(layer);
+      if (dropped !== undefined) add(dropped);
     }
     for (const { beforeStep, text } of emptyHistory) if (beforeStep >= stage.steps.length) add({ text });
     return at;
