@@ -2,14 +2,13 @@ import type { ConfigDocument } from "../image/documents.ts";
 import { configSchema } from "../image/documents.ts";
 import type { Annotations } from "../image/manifest.ts";
 import type { Digest } from "../layer/digest.ts";
-import type { SegmentId } from "../layer/segment.ts";
+import type { Segment } from "../layer/segment.ts";
 import type { Platform } from "../platform.ts";
 import { baseDocuments } from "../solve/base-documents.ts";
 import { isBytecode } from "../solve/bytecode/kinds.ts";
 import { packageContents, type StackBase } from "../solve/steps/stage-layers.ts";
 import { isHad } from "../solve/steps/step-memory.ts";
 import type { Workbench } from "../solve/workbench.ts";
-import type { Store } from "../store/store.ts";
 import { loadImageSet } from "../store/stored-image.ts";
 import { compositionIds } from "../store/stored-layer.ts";
 import { imageKey } from "./image-key.ts";
@@ -51,6 +50,18 @@ export async function packageStack(
   const stack = stackOf(result, baseCount, hasBytecode, bench);
   if (stack === undefined) throw new TypeError("the store lost the packages that were just composed");
   return stack;
+}
+
+/** As `packageStack`, where it was made before. Nothing is made. */
+export async function knownPackages(
+  { definition, lock }: Pick<LockedSet, "definition" | "lock">,
+  platform: Platform,
+  created: string,
+  bench: Workbench,
+): Promise<PackageStack | undefined> {
+  const key = imageKey({ definition, lock, platform, created, files: [] });
+  const hasBytecode = definition.python?.bytecode === true;
+  return knownStack(key, await baseLayerCount(lock, platform, bench), hasBytecode, bench);
 }
 
 /** Undefined when a layer of it is not to be had any more. */
@@ -95,7 +106,9 @@ function stackOf(
     annotations?: Annotations;
   };
   const ids = composed.flat();
-  const bytecode = hasBytecode ? bytecodePaths(ids, store) : new Set<string>();
+  const bytecode = hasBytecode
+    ? bytecodePaths(ids.flatMap((id) => store.segments.get(id) ?? []))
+    : new Set<string>();
   return {
     ...{ config, layers, results, contents: packageContents(layers.slice(0, baseCount), ids), bytecode },
     ...(annotations !== undefined && { annotations }),
@@ -103,7 +116,6 @@ function stackOf(
 }
 
 /** Where the bytecode among these segments lies. */
-function bytecodePaths(ids: readonly SegmentId[], store: Store): Set<string> {
-  const segments = ids.flatMap((id) => store.segments.get(id) ?? []);
+export function bytecodePaths(segments: readonly Segment[]): Set<string> {
   return new Set(segments.filter(isBytecode).flatMap(({ entries }) => entries.map(({ path }) => path)));
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { PlanResult } from "../../src/actions/results.ts";
 import { compilePython, type PythonProgram } from "../../src/ecosystems/python/bytecode/compile.ts";
 import { machinePlatform } from "../../src/platform.ts";
 import { interpreterArgv } from "../../src/solve/debian-interpreter.ts";
@@ -308,6 +309,10 @@ print(os.listdir("${SITE}"))
       "43 mine 43 44 ['__init__.cpython-313.pyc', 'shipped.cpython-313.pyc', 'warns.cpython-313.pyc'] ['er.cpython-313.pyc'] [False, True]\n",
     );
     expect(digestIn(await place.build(edited))).toBe(digest);
+    // What is deleted is in the keys of the steps above, for a plan as for a build.
+    const { stdout } = await cambium(["plan", edited, "--json"], { store: place.store });
+    const { stages } = (JSON.parse(stdout) as PlanResult).images[0]!;
+    expect(stages?.[0]?.steps.map(({ state }) => state)).toEqual(["hit", "hit", "hit"]);
   });
 
   test("of another standard library than the image's is left out, that of the packages is not", async () => {
