@@ -76,7 +76,9 @@ async function lockedStages(settings: LockSettings, project: Project, session: S
   const path = settings.output ?? project.lockPath;
   const all = stagesOf(project).stages.map((_, index) => index);
   const its = { ...settings, locked: false };
-  const prepared = await prepareStages(its, { ...project, lockPath: path }, all, session, KNOWN_PLATFORMS);
+  const prepared = await prepareStages(its, { ...project, lockPath: path }, all, session, {
+    optionalPlatforms: KNOWN_PLATFORMS,
+  });
   return { path, made: lockOfStages(prepared) };
 }
 

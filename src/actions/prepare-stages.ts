@@ -16,7 +16,7 @@ import type { ConfigOp, Definition } from "../graph/definition.ts";
 import { digestOf } from "../layer/digest.ts";
 import { nearest } from "../nearest.ts";
 import type { Platform } from "../platform.ts";
-import { type LockRequest, obtainLock, readLockFile } from "../solve/lock.ts";
+import { type LockRequest, obtainLock, partOf, readLockFile } from "../solve/lock.ts";
 import type { Locate } from "../solve/segments.ts";
 import { obtainSources } from "../solve/sources/lock-sources.ts";
 import type { Workbench } from "../solve/workbench.ts";
@@ -31,6 +31,8 @@ import type { ProjectSettings } from "./settings.ts";
 export type LockedSet = {
   readonly definition: Definition;
   readonly lock: CambiumLock;
+  /** What is installed: of Python what a lock of the project's own says, if there is one. */
+  readonly installed: Pick<CambiumLock, "base" | "debian" | "python">;
   readonly locateDebs: Locate;
   readonly choose: (platform: Platform) => Promise<ChosenPackages>;
 };
@@ -41,6 +43,13 @@ export type PreparedStages = {
   /** By the stage's number, of those with packages of their own. */
   readonly sets: ReadonlyMap<number, LockedSet>;
   readonly sources: LockedSources;
+};
+
+export type Earlier = {
+  /** The lock answers for these too where it can. */
+  readonly optionalPlatforms?: readonly Platform[] | undefined;
+  /** The lock of an earlier build elsewhere, for what this machine does not know. */
+  readonly recorded?: CambiumLock | undefined;
 };
 
 /** Says nothing: settings are the stage's, not those of what it stands on. */
@@ -67,7 +76,6 @@ export function targetOf(
 
 /**
  * Locks the packages of the stages that are needed, and settles what URLs, branches and images mean.
- * @param optionalPlatforms the lock answers for these too where it can
  * @throws CambiumError as `obtainLock` and `obtainSources`.
  */
 export async function prepareStages(
@@ -75,12 +83,12 @@ export async function prepareStages(
   project: Project,
   needed: readonly number[],
   session: Session,
-  optionalPlatforms?: readonly Platform[],
+  { optionalPlatforms, recorded }: Earlier = {},
 ): Promise<PreparedStages> {
   const stages = stagesOf(project);
   const sets = new Map<number, LockedSet>();
   for (const index of needed) {
-    const set = await lockedSet(index, stages, settings, project, session, optionalPlatforms);
+    const set = await lockedSet(index, stages, settings, project, session, { optionalPlatforms, recorded });
     if (set !== undefined) sets.set(index, set);
   }
   const { bench } = session;
@@ -90,6 +98,7 @@ export async function prepareStages(
     {
       ...{ wanted: wantedSources(needed.map((index) => stages.stages[index]!)), file: file?.sources },
       ...{ platforms: project.platforms, root: project.loaded.context.root, locked, upgrade, pull },
+      recorded: recorded?.sources,
     },
     bench,
   );
@@ -108,7 +117,7 @@ async function lockedSet(
   settings: ProjectSettings,
   project: Project,
   session: Session,
-  optionalPlatforms: readonly Platform[] | undefined,
+  { optionalPlatforms, recorded }: Earlier,
 ): Promise<LockedSet | undefined> {
   const stage = stages[index]!;
   if (stage.base.kind !== "packages") return undefined;
@@ -118,6 +127,7 @@ async function lockedSet(
   const { debianMirror } = project;
   const locked = await lockedBase(settings, project, name, session);
   const { base, isBaseSet } = packages;
+  const part = partOf(recorded, name);
   const own: Session = { ...session, bench: stageBench(stage, session.bench) };
   return withBase(
     { base, isBaseSet, debianMirror, python: python?.version, locked, whose: ownerOf(stage) },
@@ -128,6 +138,7 @@ async function lockedSet(
       const request = {
         ...(name !== undefined && { stage: name }),
         ...(optionalPlatforms !== undefined && { optionalPlatforms }),
+        ...(part !== undefined && { recorded: async () => part }),
       };
       return lockPackages(its, request, settings, own);
     },
@@ -152,7 +163,7 @@ function projectOf(
 
 async function lockPackages(
   project: Project,
-  more: Pick<LockRequest, "stage" | "optionalPlatforms">,
+  more: Pick<LockRequest, "stage" | "optionalPlatforms" | "recorded">,
   settings: ProjectSettings,
   session: Session,
 ): Promise<LockedSet> {
@@ -174,6 +185,7 @@ async function lockPackages(
   return {
     definition,
     lock,
+    installed: inputs?.kind === "lock" ? { ...lock, python: inputs.lock } : lock,
     locateDebs: locateDebs(project.debianMirror, lock),
     choose: (platform) => choosePackages({ definition, inputs, lock, index, platform }, bench),
   };

@@ -38,6 +38,8 @@ export type CopyInput = {
   readonly accounts: AccountFiles;
   /** Of every entry: CONSTANT_MTIME, or SOURCE_DATE_EPOCH. */
   readonly mtimeSec: number;
+  /** False: a segment that is known will do without bytes. */
+  readonly isWhole?: boolean;
   /** The project's folder and stage, or whatever else is the same in the next build: see `FilesLabel`. */
   readonly slot?: string;
 };
@@ -71,6 +73,7 @@ export async function copyStep(
   for (const op of step.sources) await takeSource(op, { target, to, step }, input, bench);
   const label = {
     ...{ name: step.text, key: String(step.line).padStart(6, "0"), mtimeSec: input.mtimeSec },
+    ...(input.isWhole !== undefined && { isWhole: input.isWhole }),
     ...(input.slot !== undefined && { slot: `${input.slot} ${step.text}` }),
   };
   return filesSegment(label, target.entries(), bench);
