@@ -23,7 +23,7 @@ import type { Project } from "./project.ts";
 import type { RecordedStages } from "./recorded-stages.ts";
 import type { ImageResult } from "./results.ts";
 import type { Session } from "./session.ts";
-import type { BuildSettings } from "./settings.ts";
+import type { BuildSettings, StagesSettings } from "./settings.ts";
 import { stepSettings } from "./step-settings.ts";
 
 /**
@@ -39,9 +39,7 @@ export async function stagedImages(
 ): Promise<{ readonly images: readonly ImageResult[]; readonly lock: CambiumLock }> {
   const { bench } = session;
   const target = targetOf(stagesOf(project), settings.dockerfile.target);
-  const { noCache } = settings;
-  const forgotten = typeof noCache === "object" ? noCache : [];
-  for (const name of forgotten) targetOf(stagesOf(project), name);
+  const forgotten = forgottenNames(project, settings);
   const lent = stageSettings(project, settings);
   const needed = neededStages(stagesOf(project), target);
   const prepared = await prepareStages(settings, project, needed, session, { recorded: recorded?.lock() });
@@ -81,7 +79,7 @@ function stagePackages(
 }
 
 /** What images of registries hand down, by the number of the stage that stands on one. */
-async function inheritedSettings(
+export async function inheritedSettings(
   { sets }: PreparedStages,
   platform: Platform,
   bench: Workbench,
@@ -96,18 +94,29 @@ async function inheritedSettings(
   return found;
 }
 
-function forgottenIn({ stages }: StageGraph, names: readonly string[]): number[] {
+/** `--no-cache=STAGE`. @throws CambiumError `STAGE_UNKNOWN`. */
+export function forgottenNames(
+  project: Project,
+  { noCache }: Pick<StagesSettings, "noCache">,
+): readonly string[] {
+  const names = typeof noCache === "object" ? noCache : [];
+  for (const name of names) targetOf(stagesOf(project), name, "--no-cache");
+  return names;
+}
+
+export function forgottenIn({ stages }: StageGraph, names: readonly string[]): number[] {
   return stages.flatMap(({ name }, index) => (names.includes(name) ? [index] : []));
 }
 
-function stageSettings(
+export function stageSettings(
   { debianMirror, loaded, tags }: Project,
-  settings: BuildSettings,
+  settings: StagesSettings,
 ): StagesRequest["settings"] {
   const { root, ...walk } = loaded.context;
+  const named = settings.tags ?? [];
   const ofProject = {
     ...(debianMirror !== undefined && { debianMirror }),
-    tags: settings.tags.length > 0 ? settings.tags : tags,
+    tags: named.length > 0 ? named : tags,
   };
   return { context: { root, walk }, contexts: new Map(), ...stepSettings({ ...settings, ...ofProject }) };
 }

@@ -1,10 +1,10 @@
 import { findForm } from "../frontend/project/detect.ts";
 import { assertFlagsFit, formOf } from "../frontend/project/flags.ts";
 import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
-import { CONSTANT_MTIME } from "../layer/entry.ts";
 import { machinePlatform } from "../platform.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import { buildImage } from "./build-image.ts";
+import { createdAt } from "./created-at.ts";
 import { imageKey } from "./image-key.ts";
 import { prepare } from "./prepare.ts";
 import { loadProject, type Project } from "./project.ts";
@@ -23,7 +23,7 @@ import { keepTags, parseTags } from "./tags.ts";
  */
 export async function build(settings: BuildSettings): Promise<BuildResult> {
   const found = findForm(settings.contextDir, settings.file);
-  if (found.form !== "spec") assertFlagsFit(settings.flags ?? [], found.form);
+  if (found.form === "dockerfile") assertFlagsFit(settings.flags ?? [], found.form);
   return withSession(settings, async (session) => {
     const { bench } = session;
     if (found.form === "dockerfile") return buildDockerfile(found.file, settings, bench);
@@ -156,11 +156,6 @@ async function recordedFor(
 function recordPlaces({ cacheFrom, push }: BuildSettings, tags: readonly Reference[]): Reference[] {
   const named = cacheFrom.map((text) => withDefaultTag(parseReference(text, "--cache-from")));
   return push ? [...named, ...tags] : named;
-}
-
-/** SOURCE_DATE_EPOCH, else a constant: an image must not say when its machine built it. */
-function createdAt(sourceDateEpoch: number | undefined): string {
-  return new Date((sourceDateEpoch ?? CONSTANT_MTIME) * 1000).toISOString().replace(".000Z", "Z");
 }
 
 /** Loaded only for a build that writes something: most of the code for outputs has no part in a no-op. */

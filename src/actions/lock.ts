@@ -23,7 +23,7 @@ import { type LockSettings, NO_DOCKERFILE_SETTINGS } from "./settings.ts";
  */
 export async function lock(settings: LockSettings): Promise<LockResult> {
   const found = findForm(settings.contextDir, settings.file);
-  if (found.form !== "spec") assertFlagsFit(settings.flags ?? [], found.form);
+  if (found.form === "dockerfile") assertFlagsFit(settings.flags ?? [], found.form);
   return withSession(settings, async (session) => {
     const { path, made } =
       found.form === "dockerfile"

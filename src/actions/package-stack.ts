@@ -2,13 +2,13 @@ import type { ConfigDocument } from "../image/documents.ts";
 import { configSchema } from "../image/documents.ts";
 import type { Annotations } from "../image/manifest.ts";
 import type { Digest } from "../layer/digest.ts";
-import type { SegmentId } from "../layer/segment.ts";
+import type { Segment } from "../layer/segment.ts";
 import type { Platform } from "../platform.ts";
 import { baseDocuments } from "../solve/base-documents.ts";
+import { isBytecode } from "../solve/bytecode/kinds.ts";
 import { packageContents, type StackBase } from "../solve/steps/stage-layers.ts";
 import { isHad } from "../solve/steps/step-memory.ts";
 import type { Workbench } from "../solve/workbench.ts";
-import type { Store } from "../store/store.ts";
 import { loadImageSet } from "../store/stored-image.ts";
 import { compositionIds } from "../store/stored-layer.ts";
 import { imageKey } from "./image-key.ts";
@@ -68,6 +68,18 @@ export async function packageStack(
   return stack;
 }
 
+/** As `packageStack`, where it was made before. Nothing is made. */
+export async function knownPackages(
+  locked: LockedSet,
+  platform: Platform,
+  created: string,
+  bench: Workbench,
+): Promise<PackageStack | undefined> {
+  const baseCount = await baseLayerCount(locked.lock, platform, bench);
+  const hasBytecode = locked.definition.python?.bytecode === true;
+  return knownStack(stackKey(locked, platform, created), { baseCount, hasBytecode }, false, bench);
+}
+
 /** Undefined when a layer of it is not to be had any more. */
 function knownStack(
   key: Digest,
@@ -115,7 +127,9 @@ function stackOf(
     annotations?: Annotations;
   };
   const ids = composed.flat();
-  const bytecode = hasBytecode ? bytecodePaths(ids, store) : new Set<string>();
+  const bytecode = hasBytecode
+    ? bytecodePaths(ids.flatMap((id) => store.segments.get(id) ?? []))
+    : new Set<string>();
   return {
     ...{ digest, config, layers, results, bytecode },
     contents: packageContents(layers.slice(0, baseCount), ids),
@@ -124,8 +138,6 @@ function stackOf(
 }
 
 /** Where the bytecode among these segments lies. */
-function bytecodePaths(ids: readonly SegmentId[], store: Store): Set<string> {
-  const segments = ids.map((id) => store.segments.get(id));
-  const bytecode = segments.filter((segment) => segment?.recipe.ecosystem === "bytecode");
-  return new Set(bytecode.flatMap((segment) => (segment?.entries ?? []).map(({ path }) => path)));
+export function bytecodePaths(segments: readonly Segment[]): Set<string> {
+  return new Set(segments.filter(isBytecode).flatMap(({ entries }) => entries.map(({ path }) => path)));
 }

@@ -120,6 +120,7 @@ async function takenByCopy(
     case "git":
       return (await commitOf(source, bench)).commit;
     case "inline":
+    case "generated":
       return null;
   }
 }

@@ -243,9 +243,10 @@ const projectWords = {
 /** All that `cambium.yaml` and the builder can say. Unknown keys are refused. */
 export const specSchema = z.strictObject({ ...stageWords, stages: stages.optional(), ...projectWords });
 
-/** `[tool.cambium]` of a pyproject.toml: the same words but for those that need stages, and one that only makes sense there. */
+/** `[tool.cambium]` of a pyproject.toml: the same words, and one that only makes sense there. */
 export const toolSchema = z.strictObject({
-  ...imageWords,
+  ...stageWords,
+  stages: stages.optional(),
   ...projectWords,
   package: z.boolean().optional().meta({
     description: "Whether the project itself is installed. Default: when it has a build system.",

@@ -1,4 +1,4 @@
-import type { DefinedStages } from "../../graph/defined-stages.ts";
+import { type DefinedStages, definedPackages } from "../../graph/defined-stages.ts";
 import type { Definition } from "../../graph/definition.ts";
 import type { Spec } from "./schema.ts";
 import {
@@ -30,7 +30,13 @@ export function toLoadedSpec(spec: Spec, where: WhereKey): LoadedSpec {
     return { definition: toDefinition(spec, python, [], where), settings };
   }
   const stages = toDefinedStages(spec, where);
-  const { base, config } = stages.stages[stages.target]!;
-  const packages = base.kind === "packages" ? base.packages : { base: baseOf({}, where), users: [] };
-  return { definition: { ...packages, files: [], config }, stages, settings };
+  return { definition: imageDefinition(stages, where), stages, settings };
+}
+
+/** Of an image in stages only the packages that the image itself stands on, if it does. */
+export function imageDefinition({ stages, target }: DefinedStages, where: WhereKey): Definition {
+  const { base, config } = stages[target]!;
+  const packages =
+    base.kind === "packages" ? definedPackages(base.packages) : { base: baseOf({}, where), users: [] };
+  return { ...packages, files: [], config };
 }

@@ -24,7 +24,7 @@ import type { PlannedLayer } from "../image-layers.ts";
 import { archiveSource } from "../sources/archive-source.ts";
 import { gitSource } from "../sources/git-source.ts";
 import { httpSource } from "../sources/http-source.ts";
-import { inlineSource } from "../sources/made-sources.ts";
+import { generatedSource, inlineSource } from "../sources/made-sources.ts";
 import type { Workbench } from "../workbench.ts";
 import { type AccountFiles, chownOwner } from "./copy-owner.ts";
 import { laidLayer } from "./laid-layer.ts";
@@ -113,8 +113,9 @@ async function takeSource(op: CopySourceOp, into: Into, input: CopyInput, bench:
     return;
   }
   const whole = { path: "/", isPattern: false, exclude };
-  if (op.kind === "git") {
-    copyInto(target, sourceTree(await gitSource(op, bench)), whole, to);
+  if (op.kind === "git" || op.kind === "generated") {
+    const source = op.kind === "git" ? await gitSource(op, bench) : generatedSource(op.files);
+    copyInto(target, sourceTree(source), whole, to);
     return;
   }
   const source = op.kind === "inline" ? inlineSource(op.name, op.content) : await httpSource(op, bench);

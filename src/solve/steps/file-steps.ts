@@ -105,7 +105,7 @@ export class FileSteps {
   async #identities(one: CopyStep): Promise<string[] | undefined> {
     const found: string[] = [];
     for (const source of one.sources) {
-      if (source.kind === "inline") continue;
+      if (source.kind === "inline" || source.kind === "generated") continue;
       const identity =
         source.kind === "files" ? await this.#files.identity(source.from) : pinnedIdentity(source);
       if (identity === undefined) return undefined;
@@ -153,8 +153,8 @@ export class FileSteps {
   }
 }
 
-/** Of a file whose digest, or a commit whose id is written: neither can change. */
-function pinnedIdentity(source: Extract<CopySourceOp, { kind: "http" | "git" }>): string | undefined {
+/** Of a file whose digest, or a commit whose id is written: neither can change. Undefined for any other. */
+export function pinnedIdentity(source: Extract<CopySourceOp, { kind: "http" | "git" }>): string | undefined {
   if (source.kind === "http") return source.checksum;
   return source.ref !== undefined && isCommit(source.ref) ? source.ref : undefined;
 }

@@ -187,7 +187,7 @@ export class RunSteps {
     const { emit, signal } = this.#bench;
     const { lent, network, shell } = this.#settings;
     const treesOf = (records: readonly LayerRecord[]) => this.#foldersOf(records);
-    const prepared = await runMounts(one, shown, treesOf, folders, lent);
+    const prepared = await runMounts(one, shown, treesOf, folders, lent, emit);
     const own = new Set(one.env.map(([variable]) => variable));
     const proxies = this.#proxies.filter(([variable]) => !own.has(variable));
     const env = [...one.env, ...proxies].map(([variable, value]) => `${variable}=${value}`);

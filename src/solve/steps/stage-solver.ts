@@ -10,6 +10,7 @@ import { type MergedStage, mergeStep } from "./merge-step.ts";
 import { type RunSettings, RunSteps } from "./run-steps.ts";
 import { type ContextFolders, StageFiles } from "./stage-files.ts";
 import { recordsOf, type StackBase, type StageLayer, type StageLayers, stepName } from "./stage-layers.ts";
+import { StepErrors } from "./step-errors.ts";
 import { assertHad } from "./step-memory.ts";
 
 export type StageSettings = ContextFolders &
@@ -86,11 +87,13 @@ class StageSolver {
   /** Of what is computed: files that steps copy, trees that are compared or merged. */
   readonly #mtimeSec: number;
   readonly #settings: Pick<StageSettings, "packages" | "records" | "acceptsListed">;
+  readonly #errors: StepErrors;
   readonly #stages = new Map<number, Promise<StageLayers>>();
 
   constructor(graph: StageGraph, settings: StageSettings, engine: Engine, bench: Workbench) {
     const { proxies } = graph;
     this.#graph = graph;
+    this.#errors = new StepErrors(graph);
     this.#bench = bench;
     this.#settings = settings;
     this.#files = new StageFiles(graph, settings, (index) => this.#stage(index), bench);
@@ -134,7 +137,9 @@ class StageSolver {
     for (const [place, one] of stage.steps.entries()) {
       for (const { beforeStep, text } of emptyHistory) if (beforeStep === place) add({ text });
       this.#bench.signal.throwIfAborted();
-      const layers = await this.#step(one, at, stage, doers);
+      const layers = await this.#step(one, at, stage, doers).catch((error: unknown) => {
+        throw this.#errors.at(one, error);
+      });
       const dropped = await dropBytecode(at, layers, this.#files, this.#mtimeSec, doers.bench);
       for (const layer of layers.length === 0 ? [{ text: one.text }] : layers) add(layer);
       if (dropped !== undefined) add(dropped);
