@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { VENV } from "../ecosystems/python/wheel/scheme.ts";
 import { createEngine } from "../engine/embedded/engine.ts";
 import { neededStages } from "../graph/defined-stages.ts";
@@ -99,7 +100,9 @@ function forgottenIn({ stages }: StageGraph, names: readonly string[]): number[]
 
 function stageSettings({ debianMirror, loaded, tags }: Project, settings: BuildSettings): StageSettings {
   const { root, ...walk } = loaded.context;
+  const { ca } = loaded.settings;
   const ofProject = {
+    dockerfile: { ...(ca !== undefined && { caBundle: resolve(root, ca) }), ...settings.dockerfile },
     ...(debianMirror !== undefined && { debianMirror }),
     tags: settings.tags.length > 0 ? settings.tags : tags,
   };

@@ -1,3 +1,4 @@
+import { usageError } from "../../errors.ts";
 import type { DefinedStages } from "../../graph/defined-stages.ts";
 import type { Definition } from "../../graph/definition.ts";
 import type { Spec } from "./schema.ts";
@@ -25,12 +26,24 @@ export type LoadedSpec = {
  */
 export function toLoadedSpec(spec: Spec, where: WhereKey): LoadedSpec {
   const settings = toSettings(spec);
-  if (!isStaged(spec)) {
+  const stages = isStaged(spec) ? toDefinedStages(spec, where) : undefined;
+  assertIsLent(spec, stages, where);
+  if (stages === undefined) {
     const python = spec.python === undefined ? undefined : pythonInstall(spec.python, where("python"));
     return { definition: toDefinition(spec, python, [], where), settings };
   }
-  const stages = toDefinedStages(spec, where);
   const { base, config } = stages.stages[stages.target]!;
   const packages = base.kind === "packages" ? base.packages : { base: baseOf({}, where), users: [] };
   return { definition: { ...packages, files: [], config }, stages, settings };
+}
+
+/** As with flags: who writes something that would change nothing believes that it does. */
+function assertIsLent({ ca }: Spec, stages: DefinedStages | undefined, where: WhereKey): void {
+  const isRun = stages?.stages.some(({ steps }) => steps.some(({ op }) => op === "run")) === true;
+  if (ca === undefined || isRun) return;
+  throw usageError(
+    "SPEC_INVALID",
+    `${where("ca")}: ca: no command runs here that would find these certificates`,
+    "Leave it out; SSL_CERT_FILE is for what Cambium itself fetches.",
+  );
 }
