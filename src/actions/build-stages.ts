@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { CambiumLock } from "../ecosystems/cambium-lock.ts";
 import { VENV } from "../ecosystems/python/wheel/scheme.ts";
 import { createEngine } from "../engine/embedded/engine.ts";
@@ -114,7 +115,9 @@ export function stageSettings(
 ): StagesRequest["settings"] {
   const { root, ...walk } = loaded.context;
   const named = settings.tags ?? [];
+  const { ca } = loaded.settings;
   const ofProject = {
+    dockerfile: { ...(ca !== undefined && { caBundle: resolve(root, ca) }), ...settings.dockerfile },
     ...(debianMirror !== undefined && { debianMirror }),
     tags: named.length > 0 ? named : tags,
   };
