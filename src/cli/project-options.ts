@@ -48,7 +48,7 @@ export function addProjectOptions(command: Command): Command {
     .option("--python <version>", "Python to build for, as in 3.11, where the project leaves it open")
     .addOption(repeatable("--extra <name>", "also install this extra of the project; repeatable"))
     .addOption(repeatable("--group <name>", "also install this dependency group; repeatable"))
-    .option("--bytecode", "compile the modules of the packages too (python: bytecode)")
+    .option("--bytecode", "compile the modules of Python and its packages too (python: bytecode)")
     .option("--no-bytecode", "do not, whatever the project says")
     .option("--base <image>", "image of a registry to build on, instead of computed Debian")
     .option("--pull", "look up the base again, whatever was chosen before")

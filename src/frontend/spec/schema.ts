@@ -58,7 +58,7 @@ const pythonObject = z.strictObject({
     .meta({ description: "Dependency groups to install too; none by default." }),
   bytecode: z.boolean().optional().meta({
     description:
-      "Whether modules are compiled too, in layers of their own, so that the first import is fast. Default: false.",
+      "Whether modules, those of the standard library among them, are compiled too, in layers of their own, so that the first import is fast. Default: false.",
   }),
 });
 const python = z.union([text, pythonObject]).meta({
