@@ -77,7 +77,7 @@ export async function knownPackages(
 ): Promise<PackageStack | undefined> {
   const baseCount = await baseLayerCount(locked.lock, platform, bench);
   const hasBytecode = locked.definition.python?.bytecode === true;
-  return knownStack(stackKey(locked, platform, created), { baseCount, hasBytecode }, false, bench);
+  return knownStack(stackKey(locked, platform, created), { baseCount, hasBytecode }, true, bench);
 }
 
 /** Undefined when a layer of it is not to be had any more. */
