@@ -39,8 +39,20 @@ const startChunks = [
       "solve/base-documents",
       "solve/base-listings",
       "actions/layer-results",
+      // Shared by chunks below, which would have to load one another for it.
+      "actions/stages-memory",
+      "byte-size",
+      "ecosystems/python/uv/run-process",
+      "ecosystems/debian/merge-status",
+      "ecosystems/locked-sources",
+      "graph/mount-places",
+      "graph/paths",
+      "image/image",
+      "solve/image-layers",
+      "store/stored-image",
     ],
   },
+  { name: "spec", modules: ["frontend/spec/yaml"] },
   {
     name: "compose",
     modules: [
@@ -49,7 +61,9 @@ const startChunks = [
       "actions/publish-record",
       "registry/push",
       "ecosystems/cambium-lock",
+      "ecosystems/python/choice/choose",
       "ecosystems/python/choice/unfit-wheel",
+      "ecosystems/python/index/read-index-settings",
     ],
   },
   {

@@ -10,8 +10,8 @@ export const LAYOUT_VERSIONS = {
   layer: 1,
   /** Segment of a wheel. */
   wheel: 1,
-  /** Segment of a wheel's bytecode. */
-  bytecode: 1,
+  /** Segments of bytecode: that of a wheel, that of the standard library. */
+  bytecode: 2,
   /** The virtual environment around the wheels. */
   venv: 1,
   /** Segment of a .deb. */

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import type { CambiumLock } from "../ecosystems/cambium-lock.ts";
 import { VENV } from "../ecosystems/python/wheel/scheme.ts";
 import { createEngine } from "../engine/embedded/engine.ts";
 import { neededStages } from "../graph/defined-stages.ts";
@@ -7,79 +8,79 @@ import type { BaseSettings } from "../image/inherit.ts";
 import type { Platform } from "../platform.ts";
 import { baseDocuments } from "../solve/base-documents.ts";
 import { stageGraph } from "../solve/steps/defined-graph.ts";
-import type { StackBase } from "../solve/steps/stage-layers.ts";
-import { type StageSettings, solveStages } from "../solve/steps/stage-solver.ts";
 import type { Workbench } from "../solve/workbench.ts";
+import { imageInStages, type StagePackages, type StagesRequest } from "./image-in-stages.ts";
 import { keepMountsBelow } from "./mounts.ts";
-import { type PackageStack, packageStack } from "./package-stack.ts";
-import { type PreparedStages, prepareStages, stageBench, stagesOf, targetOf } from "./prepare-stages.ts";
+import { packageStack, stackKey } from "./package-stack.ts";
+import {
+  lockOfStages,
+  type PreparedStages,
+  prepareStages,
+  stageBench,
+  stagesOf,
+  targetOf,
+} from "./prepare-stages.ts";
 import type { Project } from "./project.ts";
+import type { RecordedStages } from "./recorded-stages.ts";
 import type { ImageResult } from "./results.ts";
 import type { Session } from "./session.ts";
-import type { BuildSettings } from "./settings.ts";
-import { keepImage } from "./stage-image.ts";
+import type { BuildSettings, StagesSettings } from "./settings.ts";
 import { stepSettings } from "./step-settings.ts";
 
 /**
- * The images of a project in stages, one per platform, in the store.
+ * The images of a project in stages, one per platform, in the store, with the lock of the stages that they needed.
  * @throws CambiumError `STAGE_UNKNOWN`, `STEP_FAILED`, `ENGINE_MISSING`, and of whatever package or step fails.
  */
 export async function stagedImages(
   project: Project,
   settings: BuildSettings,
   created: string,
+  recorded: RecordedStages | undefined,
   session: Session,
-): Promise<ImageResult[]> {
+): Promise<{ readonly images: readonly ImageResult[]; readonly lock: CambiumLock }> {
   const { bench } = session;
   const target = targetOf(stagesOf(project), settings.dockerfile.target);
-  const { noCache } = settings;
-  const forgotten = typeof noCache === "object" ? noCache : [];
-  for (const name of forgotten) targetOf(stagesOf(project), name);
+  const forgotten = forgottenNames(project, settings);
   const lent = stageSettings(project, settings);
-  const prepared = await prepareStages(settings, project, neededStages(stagesOf(project), target), session);
+  const needed = neededStages(stagesOf(project), target);
+  const prepared = await prepareStages(settings, project, needed, session, { recorded: recorded?.lock() });
   const engine = createEngine({ store: bench.store, searchPath: settings.env.PATH ?? "" });
   try {
     const images: ImageResult[] = [];
     for (const platform of project.platforms) {
       const inherited = await inheritedSettings(prepared, platform, bench);
       const { sources, stages } = prepared;
-      const graph = stageGraph(stages, target, { platform, inherited, venv: `/${VENV}`, sources });
-      const stacks = new Set<PackageStack>();
-      const packages = async (set: string): Promise<StackBase> => {
-        const stage = stages.stages[Number(set)]!;
-        const locked = prepared.sets.get(Number(set))!;
-        const stack = await packageStack(locked, platform, created, stageBench(stage, bench));
-        stacks.add(stack);
-        return stack;
-      };
-      const solved = await solveStages(
-        { ...graph, forgotten: forgottenIn(graph, forgotten) },
-        { ...lent, packages },
-        engine,
-        bench,
-      );
-      const base = [...stacks].find((stack) => stack === solved.base);
-      const annotations = base?.annotations;
-      images.push(
-        keepImage(
-          {
-            ...{ graph, solved, platform, created },
-            ...(base !== undefined && { base: base.results }),
-            ...(annotations !== undefined && { annotations }),
-          },
-          bench,
-        ),
-      );
+      const open = stageGraph(stages, target, { platform, inherited, venv: `/${VENV}`, sources });
+      const graph = { ...open, forgotten: forgottenIn(open, forgotten) };
+      const packages = stagePackages(prepared, platform, created, bench);
+      const request = { graph, platform, created, settings: lent, recorded, packages };
+      images.push(await imageInStages(request, settings, engine, bench));
     }
-    return images;
+    return { images, lock: lockOfStages(prepared) };
   } finally {
     await keepMountsBelow(settings.dockerfile.maxMountBytes, engine, bench);
     engine.close();
   }
 }
 
+function stagePackages(
+  { stages, sets }: PreparedStages,
+  platform: Platform,
+  created: string,
+  bench: Workbench,
+): StagePackages {
+  const locked = (set: string) => sets.get(Number(set))!;
+  return {
+    keyOf: (set) => stackKey(locked(set), platform, created),
+    stackOf: (set, acceptsListed) => {
+      const its = stageBench(stages.stages[Number(set)]!, bench);
+      return packageStack(locked(set), { platform, created, acceptsListed }, its);
+    },
+  };
+}
+
 /** What images of registries hand down, by the number of the stage that stands on one. */
-async function inheritedSettings(
+export async function inheritedSettings(
   { sets }: PreparedStages,
   platform: Platform,
   bench: Workbench,
@@ -94,17 +95,31 @@ async function inheritedSettings(
   return found;
 }
 
-function forgottenIn({ stages }: StageGraph, names: readonly string[]): number[] {
+/** `--no-cache=STAGE`. @throws CambiumError `STAGE_UNKNOWN`. */
+export function forgottenNames(
+  project: Project,
+  { noCache }: Pick<StagesSettings, "noCache">,
+): readonly string[] {
+  const names = typeof noCache === "object" ? noCache : [];
+  for (const name of names) targetOf(stagesOf(project), name, "--no-cache");
+  return names;
+}
+
+export function forgottenIn({ stages }: StageGraph, names: readonly string[]): number[] {
   return stages.flatMap(({ name }, index) => (names.includes(name) ? [index] : []));
 }
 
-function stageSettings({ debianMirror, loaded, tags }: Project, settings: BuildSettings): StageSettings {
+export function stageSettings(
+  { debianMirror, loaded, tags }: Project,
+  settings: StagesSettings,
+): StagesRequest["settings"] {
   const { root, ...walk } = loaded.context;
   const { ca } = loaded.settings;
+  const named = settings.tags ?? [];
   const ofProject = {
     dockerfile: { ...(ca !== undefined && { caBundle: resolve(root, ca) }), ...settings.dockerfile },
     ...(debianMirror !== undefined && { debianMirror }),
-    tags: settings.tags.length > 0 ? settings.tags : tags,
+    tags: named.length > 0 ? named : tags,
   };
   return { context: { root, walk }, contexts: new Map(), ...stepSettings({ ...settings, ...ofProject }) };
 }

@@ -1,16 +1,17 @@
 import { findForm } from "../frontend/project/detect.ts";
 import { assertFlagsFit, formOf } from "../frontend/project/flags.ts";
 import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
-import { CONSTANT_MTIME } from "../layer/entry.ts";
 import { machinePlatform } from "../platform.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import { buildImage } from "./build-image.ts";
+import { createdAt } from "./created-at.ts";
 import { imageKey } from "./image-key.ts";
 import { prepare } from "./prepare.ts";
 import { loadProject, type Project } from "./project.ts";
 import { projectSegments } from "./project-segments.ts";
 import type { Built } from "./publish-record.ts";
 import type { RecordedBuild } from "./recorded-build.ts";
+import type { RecordedStages } from "./recorded-stages.ts";
 import type { BuildResult, ImageResult } from "./results.ts";
 import { type Session, withSession } from "./session.ts";
 import type { BuildSettings } from "./settings.ts";
@@ -22,7 +23,7 @@ import { keepTags, parseTags } from "./tags.ts";
  */
 export async function build(settings: BuildSettings): Promise<BuildResult> {
   const found = findForm(settings.contextDir, settings.file);
-  if (found.form !== "spec") assertFlagsFit(settings.flags ?? [], found.form);
+  if (found.form === "dockerfile") assertFlagsFit(settings.flags ?? [], found.form);
   return withSession(settings, async (session) => {
     const { bench } = session;
     if (found.form === "dockerfile") return buildDockerfile(found.file, settings, bench);
@@ -95,15 +96,9 @@ async function buildDockerfile(
   const platforms = settings.platforms.length > 0 ? settings.platforms : [machinePlatform()];
   const created = createdAt(settings.sourceDateEpoch);
   const tags = parseTags(settings.tags);
-  // One that built this file before knows as much as its record.
-  const isNew = bench.store.records.get("dockerfile-built", file) === undefined;
-  const places = recordPlaces(settings, isNew ? tags : []);
-  const recorded =
-    places.length === 0
-      ? undefined
-      : await (await import("./recorded-stages.ts")).recordedStages(places, bench);
+  const recorded = await recordedStagesFor(file, settings, tags, bench);
   const images = await dockerfileImages(file, platforms, settings, created, recorded, bench);
-  bench.store.records.put("dockerfile-built", file, true);
+  bench.store.records.put("stages-built", file, true);
   return finished({ images }, settings, tags, bench);
 }
 
@@ -112,9 +107,29 @@ async function buildStages(
   settings: BuildSettings,
   session: Session,
 ): Promise<BuildResult> {
+  const { bench } = session;
   const { stagedImages } = await import("./build-stages.ts");
-  const images = await stagedImages(project, settings, createdAt(settings.sourceDateEpoch), session);
-  return finished({ images }, settings, tagsOf(settings, project), session.bench);
+  const { root } = project.loaded.context;
+  const tags = tagsOf(settings, project);
+  const created = createdAt(settings.sourceDateEpoch);
+  const recorded = await recordedStagesFor(root, settings, tags, bench);
+  const built = await stagedImages(project, settings, created, recorded, session);
+  bench.store.records.put("stages-built", root, true);
+  return finished(built, settings, tags, bench);
+}
+
+/** @param name Dockerfile or project folder: a machine that built it before knows as much as its record */
+async function recordedStagesFor(
+  name: string,
+  settings: BuildSettings,
+  tags: readonly Reference[],
+  bench: Workbench,
+): Promise<RecordedStages | undefined> {
+  const isNew = bench.store.records.get("stages-built", name) === undefined;
+  const places = recordPlaces(settings, isNew ? tags : []);
+  if (places.length === 0) return undefined;
+  const { recordedStages } = await import("./recorded-stages.ts");
+  return recordedStages(places, bench);
 }
 
 function tagsOf(settings: BuildSettings, project: Project): Reference[] {
@@ -141,11 +156,6 @@ async function recordedFor(
 function recordPlaces({ cacheFrom, push }: BuildSettings, tags: readonly Reference[]): Reference[] {
   const named = cacheFrom.map((text) => withDefaultTag(parseReference(text, "--cache-from")));
   return push ? [...named, ...tags] : named;
-}
-
-/** SOURCE_DATE_EPOCH, else a constant: an image must not say when its machine built it. */
-function createdAt(sourceDateEpoch: number | undefined): string {
-  return new Date((sourceDateEpoch ?? CONSTANT_MTIME) * 1000).toISOString().replace(".000Z", "Z");
 }
 
 /** Loaded only for a build that writes something: most of the code for outputs has no part in a no-op. */

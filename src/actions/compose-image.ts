@@ -29,7 +29,7 @@ export async function composeImage(request: ImageRequest, bench: Workbench): Pro
       const message = `/${path} differs between ${loser} and ${winner}: the one of ${winner} is taken`;
       bench.emit({ type: "warning", code: "PACKAGE_CONFLICT", message });
     }
-    const lacking = lackingSegments(planned, bench);
+    const lacking = lackingSegments(planned, bench, request.acceptsListed);
     if (lacking.size > 0) await packages.complete(lacking);
     const layers = await describeLayers(planned, bench);
     const image = imageOf(request, base, layers);

@@ -23,7 +23,7 @@ import { type LockSettings, NO_DOCKERFILE_SETTINGS } from "./settings.ts";
  */
 export async function lock(settings: LockSettings): Promise<LockResult> {
   const found = findForm(settings.contextDir, settings.file);
-  if (found.form !== "spec") assertFlagsFit(settings.flags ?? [], found.form);
+  if (found.form === "dockerfile") assertFlagsFit(settings.flags ?? [], found.form);
   return withSession(settings, async (session) => {
     const { path, made } =
       found.form === "dockerfile"
@@ -76,7 +76,9 @@ async function lockedStages(settings: LockSettings, project: Project, session: S
   const path = settings.output ?? project.lockPath;
   const all = stagesOf(project).stages.map((_, index) => index);
   const its = { ...settings, locked: false };
-  const prepared = await prepareStages(its, { ...project, lockPath: path }, all, session, KNOWN_PLATFORMS);
+  const prepared = await prepareStages(its, { ...project, lockPath: path }, all, session, {
+    optionalPlatforms: KNOWN_PLATFORMS,
+  });
   return { path, made: lockOfStages(prepared) };
 }
 

@@ -7,7 +7,7 @@ import { notePushed, withLazyLayers } from "../solve/lazy-layers.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import type { Store } from "../store/store.ts";
 import { loadImageSet, rememberImage } from "../store/stored-image.ts";
-import type { Built } from "./publish-record.ts";
+import type { Built, RecordPlace } from "./publish-record.ts";
 import type { OutputResult } from "./results.ts";
 import type { BuildSettings, LoadSettings, OutputSettings } from "./settings.ts";
 
@@ -29,7 +29,10 @@ export async function publishImages(
   const outputs = await writeOutputs(set, settings.outputs, tags, bench);
   if (settings.load !== undefined) outputs.push(await loadInto(settings.load, set, tags, bench));
   const caches = settings.cacheTo.map((text) => withDefaultTag(parseReference(text, "--cache-to")));
-  const destinations = [...(settings.push ? tags : []), ...caches];
+  const destinations = [
+    ...(settings.push ? tags : []).map((reference) => ({ reference, isCache: false })),
+    ...caches.map((reference) => ({ reference, isCache: true })),
+  ];
   if (destinations.length > 0) outputs.push(...(await pushTo(destinations, set, built, bench)));
   return { digest: rootOf(set).descriptor.digest, outputs };
 }
@@ -101,7 +104,7 @@ async function loadInto(
 
 /** Pushes the image and its build record to each place. */
 async function pushTo(
-  places: readonly Reference[],
+  places: readonly RecordPlace[],
   set: ImageSet,
   built: Built,
   bench: Workbench,
@@ -109,13 +112,14 @@ async function pushTo(
   const { pushImage } = await import("../registry/push.ts");
   const { publishRecord } = await import("./publish-record.ts");
   const results: OutputResult[] = [];
-  for (const reference of places) {
+  for (const place of places) {
+    const { reference } = place;
     const push = pushImage(set, reference, bench.registries);
     const isPushed = push.then(
       () => true,
       () => false,
     );
-    await publishRecord(built, rootOf(set).descriptor, reference, bench, isPushed);
+    await publishRecord(built, rootOf(set).descriptor, place, bench, isPushed);
     const { digest, sentBytes } = await push;
     if (sentBytes > 0) notePushed(bench.store, set, reference);
     results.push({ type: "registry", where: familiarReference(reference), digest });

@@ -1,15 +1,16 @@
 import type { CambiumLock } from "../ecosystems/cambium-lock.ts";
 import type { LockedBase } from "../ecosystems/locked-base.ts";
-import { CambiumError, usageError } from "../errors.ts";
-import { officialPython } from "../frontend/project/choose-base.ts";
+import { usageError } from "../errors.ts";
+import { ownerOf } from "../frontend/project/choose-base.ts";
 import { meetsStatement } from "../frontend/project/suite.ts";
 import type { Platform } from "../platform.ts";
-import { type LockRequest, type ObtainedLock, obtainLock } from "../solve/lock.ts";
+import { type LockRequest, type ObtainedLock, obtainLock, readLockFile } from "../solve/lock.ts";
 import type { Accounts } from "../solve/owners.ts";
 import { type PythonInputs, readPythonInputs } from "../solve/python-inputs.ts";
 import { pythonTarget } from "../solve/python-target.ts";
 import type { Locate } from "../solve/segments.ts";
 import { type ChosenPackages, choosePackages, locateDebs } from "./choose-packages.ts";
+import { withBase } from "./open-base.ts";
 import { openIndex } from "./open-index.ts";
 import { loadProject, type Project } from "./project.ts";
 import type { RecordedBuild } from "./recorded-build.ts";
@@ -69,30 +70,40 @@ export function lockRequest(settings: ProjectSettings, { project, inputs }: Open
   };
 }
 
-/**
- * Opens the project for `work`. Where the base is left open and nothing says where Debian is, `work` is given the
- * official image of the same Python instead.
- */
+/** Opens the project for `work`, on another base where it was left open: see `withBase`. */
 export async function withOpenProject<Settings extends ProjectSettings, T>(
   settings: Settings,
   project: Project,
   session: Session,
   work: (settings: Settings, opened: OpenedProject) => Promise<T>,
 ): Promise<T> {
-  const opened = await openProject(settings, project, session);
-  try {
-    return await work(settings, opened);
-  } catch (error) {
-    const { loaded, debianMirror } = opened.project;
-    const isOpen = !loaded.settings.isBaseSet && debianMirror === undefined;
-    const isMirrorUnknown = error instanceof CambiumError && error.code === "MIRROR_UNKNOWN";
-    if (!isMirrorUnknown || !isOpen || loaded.python === undefined) throw error;
-    const base = officialPython(loaded.python);
-    const message = `No Debian mirror is known here, so the base is ${base} (--debian-mirror or --base name another).`;
-    session.bench.emit({ type: "notice", message });
-    const other = { ...settings, base };
-    return work(other, await openProject(other, await loadProject(other), session));
-  }
+  const { loaded, debianMirror } = project;
+  const { isBaseSet } = loaded.settings;
+  const { base } = loaded.definition;
+  const locked = await lockedBase(settings, project, undefined, session);
+  return withBase(
+    { base, isBaseSet, debianMirror, python: loaded.python, locked, whose: ownerOf(IMAGE) },
+    async (from) => {
+      const its = from === undefined ? settings : { ...settings, base: from };
+      const used = from === undefined ? project : await loadProject(its);
+      return work(its, await openProject(its, used, session));
+    },
+    session.bench,
+  );
+}
+
+const IMAGE = { name: "image", isImage: true };
+
+/** The image of a registry that the lock has as a base, unless all is to be chosen anew. */
+export async function lockedBase(
+  { upgrade }: Pick<ProjectSettings, "upgrade">,
+  { lockPath }: Project,
+  stage: string | undefined,
+  { bench }: Session,
+): Promise<string | undefined> {
+  if (upgrade === true) return undefined;
+  const lock = await readLockFile(lockPath, bench);
+  return (stage === undefined ? lock : lock?.stages?.[stage])?.base?.reference;
 }
 
 /** Settles what to install. */

@@ -55,7 +55,7 @@ export type PlannedLayer = {
   readonly digest?: Digest;
   /** Compressed; exact with a digest, else the sum of the archives, which is near it. */
   readonly sizeBytes: number;
-  /** Why these packages stand together: `heavy`, `bucket`, `base`, `venv`, `files`. */
+  /** Why these packages stand together: `heavy`, `bucket`, `base`, `venv`, `library`, `files`. */
   readonly grouping: string;
   readonly packages: readonly PackageResult[];
   readonly isReused: boolean;
@@ -67,6 +67,8 @@ export type PlannedStep = {
   readonly line: number;
   readonly text: string;
   readonly state: "hit" | "miss" | "open";
+  /** Why it is not known, where that is neither the step itself nor the one before it in its stage. */
+  readonly cause?: string;
 };
 
 export type PlannedStage = {
@@ -81,7 +83,7 @@ export type PlannedImage = {
   readonly platform: Platform;
   /** Where steps make it, those of each stage that it needs, lowest first. */
   readonly stages?: readonly PlannedStage[];
-  /** Of a Dockerfile: names of stages that are not built. */
+  /** Names of stages that are not built. */
   readonly unneededStages?: readonly string[];
   /** Those of packages and files that are composed. */
   readonly layers: readonly PlannedLayer[];

@@ -12,19 +12,25 @@ import { StageFiles } from "../solve/steps/stage-files.ts";
 import type { StageSettings } from "../solve/steps/stage-solver.ts";
 import type { Workbench } from "../solve/workbench.ts";
 
+type KeySettings = Pick<StageSettings, "context" | "contexts" | "network" | "sourceDateEpoch"> & {
+  /** Definition key of packages that a stage stands on. */
+  readonly packageKey?: ((set: string) => Digest) | undefined;
+};
+
 /**
  * Definition key of an image that is built in stages: the graph with its sources resolved, and every file that its steps
- * take from build contexts; with what is in the key of every RUN besides. A hit needs no step and no layer.
+ * take from build contexts; with the keys of packages, and what is in the key of every RUN besides. A hit needs no step
+ * and no layer.
  * `{"created":"…","graph":{…},"layoutVersions":{…},"network":"host","taken":["…"]}`
  * @returns undefined where a source cannot be read: the step that takes it says why.
  */
 export async function stagesKey(
   graph: StageGraph,
-  settings: Pick<StageSettings, "context" | "contexts" | "network" | "sourceDateEpoch">,
+  settings: KeySettings,
   created: string,
   bench: Workbench,
 ): Promise<Digest | undefined> {
-  const { network, sourceDateEpoch } = settings;
+  const { network, sourceDateEpoch, packageKey } = settings;
   const files = new StageFiles(
     graph,
     settings,
@@ -34,7 +40,7 @@ export async function stagesKey(
   try {
     const taken: unknown[] = [];
     for (const { base, steps } of graph.stages) {
-      taken.push(await takenByBase(base, files));
+      taken.push(await takenByBase(base, files, packageKey));
       for (const step of steps) taken.push(await takenByStep(step, files, bench));
     }
     // What was computed of the files serves the build that follows.
@@ -54,7 +60,7 @@ export async function stagesKey(
 }
 
 /** Of bases and steps; what people name as they like, such as labels, is in neither. */
-const OF_THE_MACHINE: ReadonlySet<string> = new Set(["line", "reference"]);
+const OF_THE_MACHINE: ReadonlySet<string> = new Set(["line", "reference", "set"]);
 
 /** Without where things are called and where they stand, and without what belongs to the machine. */
 function stripped({ stages, target }: StageGraph): unknown {
@@ -68,7 +74,12 @@ function stripped({ stages, target }: StageGraph): unknown {
   };
 }
 
-async function takenByBase(base: StageBase, files: StageFiles): Promise<unknown> {
+async function takenByBase(
+  base: StageBase,
+  files: StageFiles,
+  packageKey: KeySettings["packageKey"],
+): Promise<unknown> {
+  if (base.kind === "packages") return packageKey!(base.set);
   return base.kind === "context" ? filesAt({ kind: "context", name: base.name }, { path: "/" }, files) : null;
 }
 
@@ -109,6 +120,7 @@ async function takenByCopy(
     case "git":
       return (await commitOf(source, bench)).commit;
     case "inline":
+    case "generated":
       return null;
   }
 }

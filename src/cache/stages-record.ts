@@ -1,21 +1,44 @@
 import { z } from "zod";
-import { type Descriptor, type DiffId, type Digest, digestOf } from "../layer/digest.ts";
+import { type Digest, digestOf } from "../layer/digest.ts";
+import type { LayerRecord } from "../layer/layer.ts";
 import { decodeDocument, encodeDocument } from "../store/checked-document.ts";
-import { descriptor, diffId, digest } from "./record-parts.ts";
+import {
+  digest,
+  imageResult,
+  layerRecord,
+  type RecordedBase,
+  type RecordedGenerated,
+  type RecordedLayer,
+  type RecordedListing,
+  recordedBase,
+  recordedGenerated,
+  recordedLayer,
+  recordedListing,
+} from "./record-parts.ts";
 
 /**
- * What a build in stages (a Dockerfile's) tells other machines: which image it came to, and what each RUN left. Keys are
- * salted, since what they are digests of has the values of build arguments in it. Free of times and of facts of the host.
+ * What a build in stages tells other machines: which image it came to, what each RUN of each stage left, and what the
+ * packages below are composed of. Keys of images and steps are salted, since what they are digests of has the values of a
+ * Dockerfile's build arguments in it. Free of times and of facts of the host.
  */
 export type StagesRecord = {
-  readonly version: 1;
+  readonly version: 2;
   /** Another table means other bytes for the same input, so such a record is of no use. */
   readonly layoutVersions: Readonly<Record<string, number>>;
+  /** Text of a cambium.lock, of all stages; absent for a Dockerfile. */
+  readonly lock?: string;
   /** The whole result by the key of all that decides it. */
   readonly images: readonly RecordedStages[];
   readonly steps: readonly RecordedStep[];
-  /** Blobs with the listings of layers of the images that were built on. */
-  readonly listings: readonly { readonly diffId: DiffId; readonly descriptor: Descriptor }[];
+  /** Layers that were composed, of all stages: of packages, and of files that steps took from other stages. */
+  readonly layers: readonly RecordedLayer[];
+  readonly generated: readonly RecordedGenerated[];
+  /** What packages stand on. */
+  readonly bases: readonly RecordedBase[];
+  /** Of layers of other images that were built on, and of composed ones whose listing takes bytes. */
+  readonly listings: readonly RecordedListing[];
+  /** Layers above that the repository does not have: of other stages than the image's. */
+  readonly absent: readonly Digest[];
 };
 
 export type RecordedStages = {
@@ -24,34 +47,41 @@ export type RecordedStages = {
   readonly key: Digest;
   /** Of the manifest. */
   readonly digest: Digest;
+  /** What `build` tells of it; absent for a Dockerfile, whose build arguments are in the names of its layers. */
+  readonly result?: unknown;
 };
 
 /** Without a layer where the step changed nothing. */
 export type RecordedStep = {
   readonly key: Digest;
-  readonly layer?: {
-    readonly descriptor: Descriptor;
-    readonly diffId: DiffId;
+  readonly layer?: LayerRecord & {
     /** Stands for it in the keys of what comes above. */
     readonly content: string;
     /** Blob with its listing. */
-    readonly listing: Descriptor;
+    readonly listing: LayerRecord["descriptor"];
   };
 };
 
 const MAX_RECORD_BYTES = 64 << 20;
 
 const schema = z.object({
-  version: z.literal(1),
+  version: z.literal(2),
   layoutVersions: z.record(z.string(), z.number()),
-  images: z.array(z.object({ platform: z.string(), key: digest, digest })),
+  lock: z.string().exactOptional(),
+  images: z.array(
+    z.object({ platform: z.string(), key: digest, digest, result: imageResult.exactOptional() }),
+  ),
   steps: z.array(
     z.object({
       key: digest,
-      layer: z.object({ descriptor, diffId, content: digest, listing: descriptor }).exactOptional(),
+      layer: layerRecord.extend({ content: digest, listing: layerRecord.shape.descriptor }).exactOptional(),
     }),
   ),
-  listings: z.array(z.object({ diffId, descriptor })),
+  layers: z.array(recordedLayer),
+  generated: z.array(recordedGenerated),
+  bases: z.array(recordedBase),
+  listings: z.array(recordedListing),
+  absent: z.array(digest),
 });
 
 /**

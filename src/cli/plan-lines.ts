@@ -39,9 +39,10 @@ function stagePlanLines(image: PlannedImage, stages: readonly PlannedStage[], st
   ];
 }
 
-function stepPlanLine({ line, text, state }: PlannedStep, style: Style): string {
+function stepPlanLine({ line, text, state, cause }: PlannedStep, style: Style): string {
   const colours = { hit: style.dim, miss: style.green, open: style.yellow };
-  return `  ${String(line).padStart(5)}  ${colours[state](state.padEnd(4))}  ${printable(text)}`;
+  const why = cause === undefined ? "" : style.dim(`  (${printable(cause)})`);
+  return `  ${String(line).padStart(5)}  ${colours[state](state.padEnd(4))}  ${printable(text)}${why}`;
 }
 
 function layersPlanLines(image: PlannedImage, style: Style): string[] {

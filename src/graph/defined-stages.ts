@@ -40,7 +40,18 @@ export type DefinedBase =
 export type PackageSet = Pick<Definition, "base" | "python" | "users"> & {
   /** False: nothing was said of the base, so the project's Python may decide it. */
   readonly isBaseSet: boolean;
+  /** Those of the base that nobody asked for, but commands may need; an image of a registry has what it has. */
+  readonly forCommands: readonly string[];
 };
+
+/** As a definition has them. */
+export function definedPackages({
+  base,
+  python,
+  users,
+}: PackageSet): Pick<Definition, "base" | "python" | "users"> {
+  return { base, users, ...(python !== undefined && { python }) };
+}
 
 export type DefinedSource =
   | Exclude<FileSource, { readonly kind: "image" }>

@@ -1,5 +1,5 @@
 import type { Platform } from "../platform.ts";
-import type { ConfigOp } from "./definition.ts";
+import type { ConfigOp, GeneratedFile } from "./definition.ts";
 
 /**
  * A build in stages: what a Dockerfile comes to once its variables are expanded. Plain data, free of I/O; a stage names
@@ -16,6 +16,8 @@ export type StageGraph = {
   readonly proxies: readonly (readonly [name: string, value: string])[];
   /** Stages whose steps count as never done (`--no-cache=STAGE`), by their place; in no key. */
   readonly forgotten?: readonly number[];
+  /** Of a YAML or builder: all stages that were written, needed or not, for messages; in no key. */
+  readonly written?: readonly string[];
 };
 
 export type Stage = {
@@ -161,6 +163,8 @@ export type CopySourceOp =
     }
   /** A heredoc: a file of this name and content. */
   | { readonly kind: "inline"; readonly name: string; readonly content: string }
+  /** Files that a frontend made, such as an editable install; paths are below the destination. */
+  | { readonly kind: "generated"; readonly files: readonly GeneratedFile[] }
   | {
       readonly kind: "http";
       readonly url: string;

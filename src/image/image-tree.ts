@@ -69,9 +69,10 @@ export class ImageTree {
     return real;
   }
 
-  /** Every path there is, parents before their children, in the order of names. */
-  *entries(): Generator<ImageEntry> {
-    for (const found of nodesBelow({ path: "", node: this.#root })) yield entryOf(found);
+  /** Every path there is below a directory, parents before their children, in the order of names. */
+  *entries(directory = ""): Generator<ImageEntry> {
+    const found = this.#directory(directory);
+    if (found !== undefined) for (const below of nodesBelow(found)) yield entryOf(below);
   }
 
   /** The files that have several names: by path, an object that is the same for all names of one. */

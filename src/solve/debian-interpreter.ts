@@ -17,7 +17,10 @@ const MINOR = "3.11";
 const LOADERS = { amd64: "ld-linux-x86-64.so.2", arm64: "ld-linux-aarch64.so.1" } as const;
 
 /** Of Debian's packages those that make its Python run: the interpreter, its library, and what they are linked to. */
-export function interpreterDebs(debs: readonly LockedDeb[], minor: string): LockedDeb[] {
+export function interpreterDebs<Deb extends Pick<LockedDeb, "name">>(
+  debs: readonly Deb[],
+  minor: string,
+): Deb[] {
   const own = [`python${minor}-minimal`, `libpython${minor}-minimal`, `libpython${minor}-stdlib`];
   const names = new Set([...own, "libc6", "libexpat1", "zlib1g", "libcrypt1"]);
   return debs.filter(({ name }) => names.has(name));

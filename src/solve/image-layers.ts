@@ -56,12 +56,18 @@ export function planLayers(
 
 /**
  * Segments without bytes whose layer has to be read: it was never described, or nobody else has it.
+ * @param acceptsListed the second is no reason: nothing may come to read it
  */
-export function lackingSegments(layers: readonly PlannedLayer[], bench: Workbench): Set<SegmentId> {
+export function lackingSegments(
+  layers: readonly PlannedLayer[],
+  bench: Workbench,
+  acceptsListed = false,
+): Set<SegmentId> {
   const lacking = new Set<SegmentId>();
   for (const { plan, segments } of layers) {
     const record = bench.isForgetful ? undefined : knownLayer(bench.store, plan.key);
-    if (record !== undefined && hasOrigin(bench.store, record.descriptor.digest)) continue;
+    const isKnown = record !== undefined;
+    if (isKnown && (acceptsListed || hasOrigin(bench.store, record.descriptor.digest))) continue;
     for (const { segment } of segments) {
       if (!segment.blobs.every((blob) => bench.store.blobs.has(blob))) lacking.add(segment.id);
     }

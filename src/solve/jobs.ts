@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import type { LockedDeb } from "../ecosystems/debian/lock.ts";
 import type { PythonFile, PythonProgram } from "../ecosystems/python/bytecode/compile.ts";
+import type { LibraryModules } from "../ecosystems/python/bytecode/library.ts";
 import type { DirectUrl } from "../ecosystems/python/lock.ts";
 import type { FileContent } from "../ecosystems/python/transcode.ts";
 import { type ArrangedTier, arrange } from "../layer/arrange.ts";
@@ -27,6 +29,13 @@ export type Job =
       /** Whole, in the store. */
       readonly wheel: SegmentId;
       /** Of the interpreter: `3.11.2`. */
+      readonly version: string;
+      readonly program: PythonProgram;
+    }
+  | {
+      readonly kind: "library-bytecode";
+      /** A blob of the store: `libraryDocument`. */
+      readonly modules: Digest;
       readonly version: string;
       readonly program: PythonProgram;
     }
@@ -87,6 +96,20 @@ export async function runJob(job: Job, store: JobStore): Promise<JobResult> {
       if (wheel === undefined) throw new TypeError(`no segment ${job.wheel} to compile`);
       const compile = (files: readonly PythonFile[]) => compilePython(job.program, files);
       const segment = await bytecodeSegment(wheel, job.version, compile, store.blobs, store.blobs);
+      store.segments.put(segment);
+      return { segment: segment.id };
+    }
+    case "library-bytecode": {
+      const [{ librarySegment }, { compilePython }, { unpackedModule }] = await Promise.all([
+        import("../ecosystems/python/bytecode/library.ts"),
+        import("../ecosystems/python/bytecode/compile.ts"),
+        import("./bytecode/unpacked-module.ts"),
+      ]);
+      const { version, program } = job;
+      const modules = JSON.parse(readFileSync(store.blobs.path(job.modules), "utf8")) as LibraryModules;
+      const compile = (files: readonly PythonFile[]) => compilePython(program, files);
+      const read = (module: LibraryModules[number]) => unpackedModule(program, module);
+      const segment = await librarySegment(modules, version, compile, read, store.blobs);
       store.segments.put(segment);
       return { segment: segment.id };
     }

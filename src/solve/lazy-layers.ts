@@ -22,6 +22,13 @@ export function noteOrigin(store: Store, digest: Digest, { registry, repository 
   store.records.put("origin", digest, { registry, repository });
 }
 
+/** Takes that back, unless it is known to be had elsewhere. */
+export function forgetOrigin(store: Store, digest: Digest, { registry, repository }: Origin): void {
+  const known = originOf(store, digest);
+  if (known?.registry !== registry || known.repository !== repository) return;
+  store.records.delete("origin", digest);
+}
+
 function originOf(store: Store, digest: Digest): Origin | undefined {
   return store.records.get("origin", digest) as Origin | undefined;
 }

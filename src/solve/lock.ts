@@ -90,7 +90,7 @@ export function isUpgrading(upgrade: LockRequest["upgrade"]): boolean {
 }
 
 /** The packages of one stage as a lock by themselves, those of the image as they are. */
-function partOf(lock: CambiumLock | undefined, stage: string | undefined): CambiumLock | undefined {
+export function partOf(lock: CambiumLock | undefined, stage: string | undefined): CambiumLock | undefined {
   if (lock === undefined || stage === undefined) return lock;
   const part = lock.stages?.[stage];
   return part && { version: 1, ...part };

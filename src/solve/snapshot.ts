@@ -30,7 +30,7 @@ export type PackageSnapshot = {
   readonly generatedKey?: Digest;
   readonly venv: readonly Segment[];
   readonly wheels: readonly Segment[];
-  /** Of their modules; empty unless asked for. */
+  /** Of Python's own modules and of theirs; empty unless asked for. */
   readonly bytecode: readonly Segment[];
   /** Something that was asked for could not be made on this machine: not what the definition says. */
   readonly isPartial: boolean;
@@ -75,7 +75,7 @@ export async function packageSnapshot(request: SnapshotRequest, bench: Workbench
           return { value: { venv, wheels: made }, ...before.outcome(wheels.length, "distributions") };
         }),
   ]);
-  const bytecode = await bytecodePart({ ...request, completeWheels }, python.wheels, bench);
+  const bytecode = await bytecodePart({ ...request, completeWheels }, python.wheels, base.debian, bench);
   const complete: Complete = async (ids) => {
     await Promise.all([completeDebs(ids), completeWheels(ids)]);
     await bytecode.complete(ids);
@@ -97,14 +97,17 @@ type BytecodePart = {
 async function bytecodePart(
   request: SnapshotRequest & { readonly completeWheels: Complete },
   segments: readonly Segment[],
+  debian: readonly Segment[],
   bench: Workbench,
 ): Promise<BytecodePart> {
   const { definition, interpreter, platform, wheels, completeWheels } = request;
-  const isWanted = definition.python?.bytecode === true && wheels.length > 0;
-  if (!isWanted || interpreter === undefined) {
+  if (definition.python?.bytecode !== true || interpreter === undefined) {
     return { segments: [], isPartial: false, complete: async () => undefined };
   }
-  const { bytecodeSegments, completeBytecode } = await import("./bytecode/bytecode-segments.ts");
+  const [{ bytecodeSegments, completeBytecode }, { targetLibrary }] = await Promise.all([
+    import("./bytecode/bytecode-segments.ts"),
+    import("./bytecode/target-library.ts"),
+  ]);
   let opened: Promise<TargetPython> | undefined;
   const open = async () => {
     const { targetPython } = await import("./bytecode/target-python.ts");
@@ -115,7 +118,8 @@ async function bytecodePart(
     opened ??= open();
     return opened;
   };
-  const asked = { wheels, segments, version, completeWheels, python };
+  const library = targetLibrary(interpreter, debian, request.base);
+  const asked = { wheels, segments, library, version, completeWheels, python };
   return step(bench, `bytecode ${formatPlatform(platform)}`, async () => {
     const made = await bytecodeSegments(asked, bench);
     const { absence } = made;
@@ -127,7 +131,7 @@ async function bytecodePart(
       isPartial: absence !== undefined,
       complete: completeBytecode(asked, bench),
     };
-    const count = `${made.segments.length} distributions`;
+    const count = `${made.segments.length} segments`;
     return made.madeCount === 0
       ? { value, outcome: "hit", detail: absence === undefined ? `${count}, all known` : "left out" }
       : { value, outcome: "done", detail: `${count}, ${made.madeCount} new` };

@@ -10,6 +10,8 @@ import type { Store } from "./store.ts";
 
 /** How to make a known layer again from the store: what `composeLayer` was given. */
 type Composition = {
+  /** Of the plan. */
+  readonly key: Digest;
   readonly segments: readonly {
     readonly id: SegmentId;
     readonly renamed: readonly (readonly [string, string])[];
@@ -35,6 +37,7 @@ export function rememberComposition(
   segments: readonly ArrangedSegment[],
 ): void {
   const composition: Composition = {
+    key: plan.key,
     segments: segments.map(({ segment, renamed, omitted }) => ({
       id: segment.id,
       renamed: [...renamed],
@@ -85,6 +88,11 @@ export function compositionSegments(store: Store, digest: Digest): Segment[] | u
 export function compositionIds(store: Store, digest: Digest): SegmentId[] | undefined {
   const composition = store.records.get("composition", digest) as Composition | undefined;
   return composition?.segments.map(({ id }) => id);
+}
+
+/** Key of the plan that a layer was composed by; undefined for one that was not composed here. */
+export function compositionKey(store: Store, digest: Digest): Digest | undefined {
+  return (store.records.get("composition", digest) as Composition | undefined)?.key;
 }
 
 /** Blobs that the composition of a layer points into; none for a layer that was not composed here. */

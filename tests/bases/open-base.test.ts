@@ -44,6 +44,80 @@ describe.runIf(needs("docker-registry", "root"))("a base that is left open", () 
     expect(text).toMatch(/^reference = "docker\.io\/library\/python:3\.13-slim"\ndigest = "sha256:/m);
   });
 
+  test("stays what the lock says where a mirror is known, until it is upgraded", async () => {
+    const project = world.project("kept", app);
+    const without = world.machine("writes-the-lock");
+    const locked = await without.run(["lock", project, ...flags()], { wrapper: withoutApt, env });
+    expect(locked).toMatchObject({ exitCode: 0 });
+    const built = await without.run(["build", project, "--locked", ...flags()], { wrapper: withoutApt, env });
+    expect(built).toMatchObject({ exitCode: 0 });
+    const machine = world.machine("knows-a-mirror");
+    const again = await machine.run(["build", project, "--locked", ...flags()], { env });
+    expect(again).toMatchObject({ exitCode: 0, stdout: built.stdout });
+    expect(await machine.run(["lock", project, "--upgrade", ...flags()], { env })).toMatchObject({
+      exitCode: 0,
+    });
+    expect(readFileSync(`${project}/cambium.lock`, "utf8")).not.toMatch(/^reference = /m);
+  });
+
+  test.runIf(needs("runc"))("is the official image for each stage that leaves it open", async () => {
+    const machine = world.machine("stages-without-apt");
+    const yaml = `
+stages:
+  web:
+    python: requirements.txt
+    run: [[python, -c, "import light; open('/ran', 'w').write('ran')"]]
+  other: { python: requirements.txt, copy: app.py }
+python: requirements.txt
+copy:
+  - { from: /ran, to: /ran, stage: web }
+  - { from: /app/app.py, to: /app/, stage: other }
+`;
+    const project = world.project("stages", { ...app, "cambium.yaml": yaml });
+    const built = await machine.run(["build", project, ...flags()], { wrapper: withoutApt, env });
+    expect(built.exitCode, built.stderr).toBe(0);
+    expect(built.stderr).toContain(
+      "No Debian mirror is known here, so the base of stage web is python:3.13-slim (--debian-mirror or from: in stage web name another).",
+    );
+    expect(built.stderr).toContain("so the base of stage other is python:3.13-slim");
+    expect(built.stderr).toContain(
+      "so the base is python:3.13-slim (--debian-mirror or --base name another)",
+    );
+    expect(built.stderr).not.toContain("failed");
+
+    const locked = await machine.run(["lock", project, ...flags()], { wrapper: withoutApt, env });
+    expect(locked).toMatchObject({ exitCode: 0 });
+    const text = readFileSync(`${project}/cambium.lock`, "utf8");
+    for (const table of ["base", "stages.web.base", "stages.other.base"]) {
+      expect(text).toContain(`[${table}]\nreference = "docker.io/library/python:3.13-slim"\n`);
+    }
+    // It is told once: the lock says it from then on.
+    const again = await machine.run(["build", project, "--locked", ...flags()], { env });
+    expect(again).toMatchObject({ exitCode: 0, stdout: built.stdout });
+    expect(again.stderr).not.toContain("No Debian mirror");
+  });
+
+  test("of a stage is the official image where no Debian has the Python", async () => {
+    const machine = world.machine("stage-with-other-python");
+    const yaml = `
+from: scratch
+stages: { web: { python: requirements.txt, copy: app.py } }
+copy: { from: /app/app.py, to: /, stage: web }
+`;
+    const project = world.project("stage-pinned", {
+      ...app,
+      ...{ "cambium.yaml": yaml, ".python-version": "3.12\n" },
+    });
+    const built = await machine.run(["build", project, ...flags()], { env });
+    expect(built).toMatchObject({ exitCode: 2 });
+    expect(built.stderr).toContain(
+      "the base of stage web is python:3.12-slim. Name another with from: in stage web.",
+    );
+    expect(built.stderr).toMatch(
+      /error\[PYTHON_UNAVAILABLE\]: base \S+ has Python 3\.13\.\d+, which "3\.12"/,
+    );
+  });
+
   test("is never the official image for who named a mirror", async () => {
     const machine = world.machine("with-mirror");
     const project = world.project("named", app);

@@ -162,6 +162,7 @@ function copiesOf(step: CopyStep): OracleCopy[] {
     if (source.kind === "git") return [{ ...common, source: "/", unpack: false, include: null }];
     if (source.kind === "http")
       return [{ ...common, source: `/${source.name}`, unpack: source.isUnpacked, include: null }];
+    if (source.kind === "generated") throw new TypeError("a Dockerfile says nothing of such files");
     return source.paths.map((path) => {
       const [parent, pattern] = step.keepsParents ? pivoted(path) : [path, undefined];
       return {

@@ -1,4 +1,5 @@
 import { copyStore, debianStore, debianYaml } from "../support/base-store.ts";
+import type { DistributionFile } from "../support/distributions.ts";
 import { type BaseWorld, type Machine, startBaseWorld } from "../support/registry-bases.ts";
 
 export type DebianWorld = AsyncDisposable & {
@@ -10,8 +11,8 @@ export type DebianWorld = AsyncDisposable & {
 };
 
 /** A registry with a Debian to build Dockerfiles on. The Debian is computed once for all tests. */
-export async function startDebianWorld(): Promise<DebianWorld> {
-  const world = await startBaseWorld([]);
+export async function startDebianWorld(wheels: readonly DistributionFile[] = []): Promise<DebianWorld> {
+  const world = await startBaseWorld(wheels);
   const builder = world.machine("builder");
   const { root, lock } = await debianStore();
   copyStore(root, builder.store);

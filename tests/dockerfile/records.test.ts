@@ -4,7 +4,7 @@ import { parseReference } from "../../src/image/reference.ts";
 import { createRegistryAccess } from "../../src/registry/access.ts";
 import { openStore } from "../../src/store/store.ts";
 import { needs } from "../support/needs.ts";
-import type { BaseWorld, Built, Machine } from "../support/registry-bases.ts";
+import { type BaseWorld, type Built, builtBy, type Machine } from "../support/registry-bases.ts";
 import { type DebianWorld, startDebianWorld } from "./debian-world.ts";
 
 const SAID = "said-in-an-argument";
@@ -41,36 +41,9 @@ CMD ["one"]
     afterAll(async () => debian?.[Symbol.asyncDispose]());
 
     async function build(machine: Machine, folder: string, ...args: readonly string[]): Promise<Built> {
-      const ran = await machine.run([
-        "build",
-        folder,
-        "--progress",
-        "json",
-        "--platform",
-        "linux/amd64",
-        ...args,
-      ]);
-      if (ran.exitCode !== 0) throw new Error(ran.stderr);
-      const events = ran.stderr
-        .split("\n")
-        .filter((line) => line.startsWith("{"))
-        .map((line) => JSON.parse(line) as Built["events"][number]);
-      const layers = events
-        .filter(({ type }) => type === "layer")
-        .map(({ name, digest, isReused }) => ({
-          name: String(name),
-          digest: String(digest),
-          isReused: isReused === true,
-        }));
-      const warnings = events.filter(({ type }) => type === "warning").map(({ code }) => String(code));
-      return { digest: ran.stdout.trim(), events, layers, transcoded: [], warnings };
+      const flags = ["--progress", "json", "--platform", "linux/amd64"];
+      return builtBy(await machine.run(["build", folder, ...flags, ...args]));
     }
-
-    /** Steps of stages with how they went. */
-    const stepsOf = ({ events }: Built) =>
-      events.flatMap(({ type, id, outcome }) =>
-        type === "step-done" && /^\S+ \d+: /.test(String(id)) ? [`${outcome}: ${id}`] : [],
-      );
 
     async function layersRead({ layers }: Built): Promise<string[]> {
       const { read } = await world.blobTraffic("app");
@@ -86,7 +59,7 @@ CMD ["one"]
         flag === "--push" ? await push(machine) : await build(machine, project, "--cache-from", tag, ...arg);
       expect(again).toMatchObject({ digest: first.digest, warnings: [] });
       expect(again.layers.map(({ digest }) => digest)).toEqual(first.layers.map(({ digest }) => digest));
-      expect(stepsOf(again)).toEqual([]);
+      expect(again.steps).toEqual([]);
       expect(await layersRead(first)).toEqual([]);
       expect((await world.blobTraffic("app")).written).toEqual([]);
     });
@@ -105,7 +78,7 @@ ${last}
       world.project("single", files('COPY a /again\nCMD ["two"]'));
       await world.forget();
       const changed = await build(world.machine("single-fresh"), folder, "-t", at, "--push");
-      expect(stepsOf(changed).filter((line) => line.includes(": RUN"))).toEqual([
+      expect(changed.steps.filter((line) => line.includes(": RUN"))).toEqual([
         expect.stringMatching(/^hit: 0 3: RUN/),
       ]);
       const shared = before.layers.map(({ digest }) => digest);
@@ -115,11 +88,28 @@ ${last}
       expect(changed.warnings).toEqual([]);
     });
 
+    test("of other stages it tells what is needed to leave them alone", async () => {
+      const at = `${world.registry.address}/app:stages`;
+      const files = (last: string) => ({ Dockerfile: `${text()}RUN ${last}\n`, a: "a\n" });
+      const folder = world.project("stages", files("echo one > /last"));
+      const before = await build(world.machine("stages-maker"), folder, "-t", at, "--push");
+      world.project("stages", files("echo two > /last"));
+      await world.forget();
+      const changed = await build(world.machine("stages-fresh"), folder, "-t", at, "--push");
+      expect(changed.warnings).toEqual([]);
+      expect(
+        changed.steps.filter((line) => line.includes(": RUN")).map((line) => line.split(":")[0]),
+      ).toEqual(["hit", "hit", "done"]);
+      const digests = ({ layers }: Built) => layers.map(({ digest }) => digest);
+      expect(digests(changed).slice(0, -1)).toEqual(digests(before).slice(0, -1));
+    });
+
     test("has no build argument in it, and no key as it is here", async () => {
       const access = createRegistryAccess({ env: {}, emit: () => undefined });
       try {
         const found = await readStagesRecord(parseReference(tag, "test"), access, () => undefined);
-        expect(found?.record.steps).toHaveLength(1);
+        expect(found?.record.steps).toHaveLength(2);
+        expect(found?.record.absent).toHaveLength(1);
         expect(JSON.stringify(found)).not.toContain(SAID);
         const store = openStore(debian.builder.store);
         try {

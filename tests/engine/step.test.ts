@@ -53,6 +53,11 @@ describe.runIf(isReady)("a step", () => {
     await expect(missing).rejects.toMatchObject({
       code: "STEP_START",
       message: expect.stringContaining("/bin/none"),
+      hint: expect.stringContaining("has the command"),
+    });
+    await expect(place.sh("", { argv: ["/no/bash", "-c", "true"] })).rejects.toMatchObject({
+      code: "STEP_START",
+      hint: expect.stringContaining("The image has no /no/bash"),
     });
     await expect(place.sh("", { user: "nobody" })).rejects.toMatchObject({ code: "USER_UNKNOWN" });
     expect(mountsBelow(place.path)).toEqual([]);

@@ -163,7 +163,7 @@ describe("tables", () => {
     const passwd = (line: string) => [directory("etc"), file("etc/passwd", root + line)];
     await expect(merged(place, passwd("db:x:1:1::/:\n"), passwd("db:x:2:2::/:\n"))).rejects.toMatchObject({
       code: "ACCOUNT_CONFLICT",
-      message: '/etc/passwd: "db" has uid:gid 1:1 in stage all and 2:2 in stage s1',
+      message: 'line 1: /etc/passwd: "db" has uid:gid 1:1 in stage all and 2:2 in stage s1',
     });
   });
 

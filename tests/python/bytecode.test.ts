@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { PlanResult } from "../../src/actions/results.ts";
 import { compilePython, type PythonProgram } from "../../src/ecosystems/python/bytecode/compile.ts";
 import { machinePlatform } from "../../src/platform.ts";
 import { interpreterArgv } from "../../src/solve/debian-interpreter.ts";
@@ -15,6 +16,7 @@ import { wheel, wheelFilename } from "../support/wheel.ts";
 import { fetchPip, pipWheel, wheelPath } from "./corpus.ts";
 
 const SITE = "/opt/venv/lib/python3.13/site-packages";
+const LIBRARY = "/usr/lib/python3.13";
 
 /** Modules of all kinds, those that no compiler takes among them. */
 const demo = wheel({
@@ -103,6 +105,67 @@ ${LIST}`;
     expect(ours).toEqual(oracle);
   });
 
+  test("of the standard library is what compileall of that Python leaves, and is read", async () => {
+    const list = `
+import hashlib, json, os
+found = {}
+for folder, _, names in os.walk("${LIBRARY}"):
+    for path in (os.path.join(folder, name) for name in names if name.endswith(".pyc")):
+        with open(path, "rb") as file: found[path] = hashlib.sha256(file.read()).hexdigest()
+print(json.dumps(found))
+`;
+    const compile = `
+import os, subprocess, sys
+mode = ["-q", "-f", "--invalidation-mode", "unchecked-hash"]
+env = {**os.environ, "PYTHONHASHSEED": "0"}
+subprocess.run([sys.executable, "-m", "compileall", *mode, "${LIBRARY}"], env=env, stdout=subprocess.DEVNULL)
+# What compileall has itself imported shares strings with the process, which shows in what marshal writes.
+alone = """
+import marshal, sys
+from _imp import source_hash
+from _frozen_importlib_external import MAGIC_NUMBER, _code_to_hash_pyc, cache_from_source
+key = int.from_bytes(MAGIC_NUMBER, "little")
+for path in sys.argv[1:]:
+    source = open(path, "rb").read()
+    code = compile(source, path, "exec", dont_inherit=True)
+    open(cache_from_source(path), "wb").write(_code_to_hash_pyc(code, source_hash(key, source), False))
+"""
+own = [f"${LIBRARY}/{name}.py" for name in ("argparse", "functools")]
+subprocess.run([sys.executable, "-S", "-c", alone, *own], env=env, check=True)
+${list}`;
+    expect(JSON.parse(await python("without:1", "-B", "-c", list))).toEqual({});
+    const oracle = JSON.parse(await python("without:1", "-c", compile)) as Record<string, string>;
+    const ours = JSON.parse(await python("with:1", "-B", "-c", list)) as Record<string, string>;
+    expect(Object.keys(ours).length).toBeGreaterThan(500);
+    const differing = Object.keys(ours).filter((path) => ours[path] !== oracle[path]);
+    expect(differing).toEqual([]);
+    const unused = /^(test|pydoc_data)\/|^(_sysconfigdata_|sitecustomize)/;
+    const others = Object.keys(oracle)
+      .filter((path) => ours[path] === undefined)
+      .map((path) => path.slice(LIBRARY.length + 1).replace("__pycache__/", ""));
+    expect(others.filter((path) => !unused.test(path))).toEqual([]);
+    const program = `
+import json, ssl, asyncio, email, http.client, unittest, logging.config
+import os, sys
+from importlib.machinery import SourceFileLoader
+specs = [it.__spec__ for it in list(sys.modules.values()) if getattr(it, "__spec__", None) is not None]
+read = [it for it in specs if isinstance(it.loader, SourceFileLoader)]
+print(len(read) > 100, [it.name for it in read if not os.path.exists(it.cached)])
+`;
+    // Debian's is a link to a file of /etc.
+    expect(await python("with:1", "-B", "-c", program)).toBe("True ['sitecustomize']\n");
+    const ran = await cambium(
+      ["run", "--image", "with:1", "python", "-B", "-v", "-c", "import json.decoder, ssl"],
+      { store: place.store },
+    );
+    expect(ran.stderr).toContain(
+      `${LIBRARY}/json/__pycache__/decoder.cpython-313.pyc matches ${LIBRARY}/json/decoder.py`,
+    );
+    const compiled = Array.from(ran.stderr.matchAll(/^# code object from (\S+\.py)$/gm), ([, path]) => path);
+    expect(compiled).toEqual([`${LIBRARY}/sitecustomize.py`]);
+    expect(await python("with:1", "-I", "-S", "-c", "pass")).toBe("");
+  });
+
   test("is read in place of the sources, whatever their times say, and names them as tracebacks do", async () => {
     const program = `
 import importlib.util, os, sys, traceback
@@ -142,7 +205,7 @@ print(os.listdir("${SITE}"))
     const digests = new Set(without.map(({ digest }) => digest));
     const own = with_.filter(({ digest }) => !digests.has(digest));
     expect(with_.length - own.length).toBe(without.length);
-    expect(own.map(({ name }) => name)).toEqual(["bytecode pip", "bytecode demo"]);
+    expect(own.map(({ name }) => name)).toEqual(["bytecode python3.13", "bytecode pip", "bytecode demo"]);
   });
 
   test("is the same from an empty store, on one core, and when everything is computed again", async () => {
@@ -167,6 +230,7 @@ print(os.listdir("${SITE}"))
     const { layers } = JSON.parse(stdout).images[0] as { layers: { name: string; isReused: boolean }[] };
     const of = layers.filter(({ name }) => name.startsWith("bytecode "));
     expect(of).toMatchObject([
+      { name: "bytecode python3.13", isReused: true, packages: [], grouping: "library" },
       { name: "bytecode pip", isReused: true, packages: [] },
       { name: "bytecode demo", isReused: true, packages: [] },
     ]);
@@ -199,12 +263,73 @@ print(os.listdir("${SITE}"))
 
   test("of a source that other files replace is left out", async () => {
     const files = await pylockFiles(locked);
-    const yaml = `${files["cambium.yaml"]?.replace("copy: app.py", "copy: [app.py, 'values.py:/opt/venv/lib/python3.13/site-packages/demo/values.py']")}`;
+    const yaml = `${files["cambium.yaml"]?.replace("copy: app.py", "copy: [app.py, 'values.py:/opt/venv/lib/python3.13/site-packages/demo/values.py', 'values.py:/usr/lib/python3.13/colorsys.py']")}`;
     const values = "ANSWER = 'mine'\n";
     const changed = place.project("changed", { ...files, "cambium.yaml": yaml, "values.py": values });
     digestIn(await place.build(changed, ["--bytecode", "-t", "changed:1"]));
-    const program = "import demo.values, demo.shipped; print(demo.values.ANSWER, demo.shipped.ANSWER)";
-    expect(await python("changed:1", "-c", program)).toBe("mine 43\n");
+    const program =
+      "import colorsys, demo.values, demo.shipped; print(demo.values.ANSWER, demo.shipped.ANSWER, colorsys.ANSWER)";
+    expect(await python("changed:1", "-c", program)).toBe("mine 43 mine\n");
+    const cached = `import os; print(sorted(os.listdir("${LIBRARY}/__pycache__"))[:2], os.path.exists("${LIBRARY}/__pycache__/colorsys.cpython-313.pyc"))`;
+    expect(await python("changed:1", "-B", "-c", cached)).toBe(
+      "['__future__.cpython-313.pyc', '__hello__.cpython-313.pyc'] False\n",
+    );
+  });
+
+  test("of a module that a step replaces is deleted right above it, and of no other", async () => {
+    const files = await pylockFiles(locked);
+    // The base has no shell.
+    const running = (...lines: readonly string[]) =>
+      `  - run: { shell: [python, -B, -c], command: ${JSON.stringify(lines.join("\n"))} }\n`;
+    const edit = [
+      "import os, pathlib",
+      `site = pathlib.Path("${SITE}/demo")`,
+      '(site / "values.py").write_text((site / "values.py").read_text().replace("42", "43"))',
+      'os.chmod(site / "deep/er.py", 0o755)',
+      'os.utime(site / "warns.py")',
+      `pathlib.Path("${LIBRARY}/colorsys.py").write_text("ANSWER = 44\\n")`,
+    ];
+    const look = [
+      "import colorsys, demo.values, demo.latin, demo.shipped as s",
+      'open("/seen", "w").write(f"{demo.values.ANSWER} {demo.latin.POUND} {s.ANSWER} {colorsys.ANSWER}")',
+    ];
+    const steps = `steps:\n${running(...edit)}  - copy: latin.py:${SITE}/demo/latin.py\n${running(...look)}`;
+    const asking = "python: { pylock: pylock.toml, bytecode: true }";
+    const yaml = `${files["cambium.yaml"]}`
+      .replace("python: pylock.toml", asking)
+      .replace("copy: app.py\n", steps);
+    const edited = place.project("edited", {
+      ...files,
+      "cambium.yaml": yaml,
+      "latin.py": "POUND = 'mine'\n",
+    });
+    const digest = digestIn(await place.build(edited, ["-t", "edited:1"]));
+    const list = `import os; print(open("/seen").read(), sorted(os.listdir("${SITE}/demo/__pycache__")), os.listdir("${SITE}/demo/deep/__pycache__"), [os.path.exists(f"${LIBRARY}/__pycache__/{it}.cpython-313.pyc") for it in ("colorsys", "copy")])`;
+    expect(await python("edited:1", "-c", list)).toBe(
+      "43 mine 43 44 ['__init__.cpython-313.pyc', 'shipped.cpython-313.pyc', 'warns.cpython-313.pyc'] ['er.cpython-313.pyc'] [False, True]\n",
+    );
+    expect(digestIn(await place.build(edited))).toBe(digest);
+    // What is deleted is in the keys of the steps above, for a plan as for a build.
+    const { stdout } = await cambium(["plan", edited, "--json"], { store: place.store });
+    const { stages } = (JSON.parse(stdout) as PlanResult).images[0]!;
+    expect(stages?.[0]?.steps.map(({ state }) => state)).toEqual(["hit", "hit", "hit"]);
+  });
+
+  test("of another standard library than the image's is left out, that of the packages is not", async () => {
+    const module = join(unpackedPython(place.store).root, LIBRARY, "colorsys.py");
+    const before = readFileSync(module);
+    writeFileSync(module, "ANSWER = 'of another library'\n");
+    try {
+      const ran = await place.build(project, ["--bytecode", "--no-cache", "--progress", "json"]);
+      digestIn(ran);
+      const message =
+        "bytecode is left out: the Python that was unpacked has another usr/lib/python3.13/colorsys.py than the image";
+      expect(ran.stderr).toContain(message);
+      expect(ran.stderr).toContain('"name":"bytecode demo"');
+      expect(ran.stderr).not.toContain('"name":"bytecode python3.13"');
+    } finally {
+      writeFileSync(module, before);
+    }
   });
 
   test("a source that takes too much time or memory has none, and the next one has", async () => {
@@ -263,8 +388,9 @@ describe.runIf(needs("docker-registry", "runc", "root"))("bytecode on bases of a
     const machine = world.machine("one");
     const tag = `${world.registry.address}/app:1`;
     const built = await machine.build(project, "--bytecode", "--base", first, "-t", tag, "--push");
-    expect(compiledIn(built)).toEqual(["bytecode of light 1.0"]);
-    expect(built.layers.find(({ name }) => name === "bytecode light")).toBeDefined();
+    expect(compiledIn(built).sort()).toEqual(["bytecode of Python 3.13.5", "bytecode of light 1.0"]);
+    const names = built.layers.map(({ name }) => name).filter((name) => name.startsWith("bytecode"));
+    expect(names).toEqual(["bytecode python3.13", "bytecode light"]);
     const ran = await machine.run(["run", "--image", tag, "python", "-c", "import light; print(light.name)"]);
     expect(ran.stdout, ran.stderr).toBe("light\n");
 
@@ -307,8 +433,8 @@ describe.runIf(needs("docker-registry", "runc", "root"))("bytecode on bases of a
     ]);
     digestIn(ran);
     const onBase = await world.machine("base").build(project, "--bytecode", "--base", first);
-    expect(digestsOf(onBase)).toHaveLength(1);
-    expect(ran.stderr).toContain(digestsOf(onBase)[0]);
+    expect(digestsOf(onBase)).toHaveLength(2);
+    for (const digest of digestsOf(onBase)) expect(ran.stderr).toContain(digest);
   });
 
   test("where no Python of the base runs, the image has none, a line says why, and it is not taken for whole", async () => {

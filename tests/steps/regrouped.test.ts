@@ -1,12 +1,13 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createEngine } from "../../src/engine/embedded/engine.ts";
+import { createEngine, type Engine } from "../../src/engine/embedded/engine.ts";
 import type { StageGraph } from "../../src/graph/stages.ts";
 import { type Digest, parseDigest } from "../../src/layer/digest.ts";
 import type { Segment } from "../../src/layer/segment.ts";
 import { describeLayers, planLayers, type TierGroups } from "../../src/solve/image-layers.ts";
 import { packageContents, recordsOf, type StackBase } from "../../src/solve/steps/stage-layers.ts";
+import { type PlannedStack, planStages } from "../../src/solve/steps/stage-planner.ts";
 import { solveStages } from "../../src/solve/steps/stage-solver.ts";
 import type { Workbench } from "../../src/solve/workbench.ts";
 import { WorkerPool } from "../../src/solve/worker-pool.ts";
@@ -80,30 +81,41 @@ describe.runIf(needs("docker-registry", "runc", "root"))("a command above packag
     return { config: { rootfs: {} } as never, layers, contents: packageContents([], ids) };
   }
 
-  async function solve(stack: StackBase) {
+  function settings() {
+    const lent = {
+      secrets: new Map(),
+      sshSockets: new Map(),
+      env: {},
+      project: "test",
+      aptSources: () => [],
+    };
+    return {
+      ...{ context: { root: steps.world.at("made") }, contexts: new Map(), lent },
+      ...({ network: "none", allowsInsecure: false } as const),
+    };
+  }
+
+  async function withEngine<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
     const engine = createEngine({ store, searchPath: process.env.PATH ?? "" });
     try {
-      const lent = {
-        secrets: new Map(),
-        sshSockets: new Map(),
-        env: {},
-        project: "test",
-        aptSources: () => [],
-      };
-      const solved = await solveStages(
-        graphOf(),
-        {
-          ...{ context: { root: steps.world.at("made") }, contexts: new Map(), lent },
-          ...({ network: "none", allowsInsecure: false } as const),
-          packages: async () => stack,
-        },
-        engine,
-        bench,
-      );
-      return { own: recordsOf(solved).at(-1)!.descriptor.digest, below: recordsOf(solved).length };
+      return await work(engine);
     } finally {
       engine.close();
     }
+  }
+
+  function solve(stack: StackBase) {
+    return withEngine(async (engine) => {
+      const packages = async () => stack;
+      const solved = await solveStages(graphOf(), { ...settings(), packages }, engine, bench);
+      return { own: recordsOf(solved).at(-1)!.descriptor.digest, below: recordsOf(solved).length };
+    });
+  }
+
+  function plan(stack: PlannedStack | undefined) {
+    return withEngine((engine) =>
+      planStages(graphOf(), { ...settings(), plannedPackages: () => stack }, engine, bench),
+    );
   }
 
   const runs = () => {
@@ -124,7 +136,24 @@ describe.runIf(needs("docker-registry", "runc", "root"))("a command above packag
 
     const without = debian.filter(({ name }) => !name.startsWith("tzdata "));
     expect(without).toHaveLength(debian.length - 1);
-    await solve(await stackOf([[group("all", without)], [group("base", base)]]));
+    const other = await stackOf([[group("all", without)], [group("base", base)]]);
+    expect(await plan({ stack: other, isComposed: true })).toEqual([[{ state: "miss" }]]);
+    expect(runs()).toBe(1);
+    await solve(other);
     expect(runs()).toBe(2);
+  });
+
+  test("is planned as known on any grouping of the same packages, also before there are layers", async () => {
+    const { debian, base } = segments();
+    const stack = await stackOf([[{ name: "everything", members: [...debian, ...base] }]]);
+    await solve(stack);
+    const ran = runs();
+    const apart = debian.map((segment) => ({ name: segment.name, members: [segment] }));
+    const regrouped = await stackOf([apart, [{ name: "base", members: base }]]);
+    expect(await plan({ stack: regrouped, isComposed: true })).toEqual([[{ state: "hit" }]]);
+    const planned = { stack: { ...regrouped, layers: [] }, isComposed: false };
+    expect(await plan(planned)).toEqual([[{ state: "hit" }]]);
+    expect(await plan(undefined)).toEqual([[{ state: "miss", cause: "packages below it are not here yet" }]]);
+    expect(runs()).toBe(ran);
   });
 });

@@ -133,6 +133,50 @@ run:
     }
   });
 
+  test("what fails says which step it is, and what was probably meant", async () => {
+    const yaml = `
+from: scratch
+stages:
+  made: { from: scratch, steps: [{ copy: a.txt:/ }, { copy: a.tx:/ }] }
+  none: { from: scratch, copy: a.txt:/, run: echo hi }
+steps:
+  - copy: { from: /a.txt, to: /b.txt, stage: made }
+`;
+    const project = steps.project("mistaken", { "cambium.yaml": yaml, "a.txt": "a\n" });
+    const saidBy = async (command: string, ...args: readonly string[]) =>
+      errorIn(await steps.run([command, project, "--progress", "plain", ...args]));
+    const absent =
+      /error\[COPY_SOURCE_MISSING\]: made, step 2: copy: a\.tx is not in .*\nhint: There is a\.txt/;
+    expect(await saidBy("build")).toMatch(absent);
+    expect(await saidBy("plan")).toMatch(absent);
+    expect(await saidBy("build", "--target", "none")).toMatch(
+      /error\[STEP_START\]: none, step 2: .*\nhint: The image has no \/bin\/sh: .*list of words/,
+    );
+    expect(await saidBy("build", "--target", "imag")).toMatch(
+      /no stage "imag"\nhint: Did you mean image\?$/m,
+    );
+    const meant = yaml.replace("{ from: /a.txt, to: /b.txt, stage: made }", "{ from: made, to: /b.txt }");
+    writeFileSync(join(project, "cambium.yaml"), meant);
+    expect(await saidBy("build", "--no-cache=image", "--target=image")).toMatch(
+      /: step 1: copy: made is not in .*\nhint: For files of stage made write stage: made,/,
+    );
+  });
+
+  test("a secret that was not given is told where the command runs without it", async () => {
+    const yaml = `
+debian: bookworm
+run:
+  command: cat /run/secrets/token > /seen || true
+  mounts: [{ type: secret, id: token }]
+`;
+    const project = steps.project("without-secret", { "cambium.yaml": yaml });
+    const { stderr } = await steps.build(project, ["--secret", "id=tokn,env=TOKEN"], { TOKEN: "geheimnis" });
+    expect(stderr).toContain(
+      "step 1: the secret token was not given (tokn was), and the command runs without it",
+    );
+    expect(stderr).not.toContain("maintainer scripts");
+  });
+
   test("accounts, variables and the working directory are known to commands and copies", async () => {
     const yaml = `
 debian: bookworm
@@ -195,6 +239,45 @@ steps:
     const built = await steps.build(steps.project("as-code", { ...files, "cambium.ts": code }));
     expect(built.digest).toBe(yaml.digest);
     expect(built.missed).toEqual([]);
+  });
+
+  test("a pyproject.toml has commands above what is guessed: packages, the project itself, its files", async () => {
+    const pyproject = `
+[project]
+name = "demo"
+version = "1.0"
+scripts = { hello = "demo:main" }
+[build-system]
+requires = ["setuptools"]
+[tool.setuptools]
+packages = ["demo"]
+[tool.cambium]
+debian = "bookworm"
+run = "hello > /said"
+copy = [".", { from = "/note.txt", to = "/", stage = "notes" }]
+[tool.cambium.stages.notes]
+from = "scratch"
+copy = "note.txt:/"
+`;
+    const project = steps.project("python", {
+      ...{ "pyproject.toml": pyproject, "note.txt": "note\n" },
+      "demo/__init__.py": "def main():\n    print('hello')\n",
+    });
+    const built = await steps.build(project);
+    expect([built.text("said"), built.text("note.txt")]).toEqual(["hello\n", "note\n"]);
+    const bin = statSync(join(built.rootfs, "opt/venv/bin/hello"));
+    expect(bin).toMatchObject({ uid: 0, gid: 0 });
+    expect(bin.mode & 0o777).toBe(0o755);
+    const again = await steps.build(project, [], NO_NETWORK);
+    expect(again).toMatchObject({ digest: built.digest, missed: [] });
+    writeFileSync(join(project, "demo/__init__.py"), "def main():\n    print('other')\n");
+    const other = await steps.build(project);
+    expect(other.text("said")).toBe("other\n");
+    expect(other.missed).toEqual(["image 2: COPY . /app/", "image 4: RUN /bin/sh -c hello > /said"]);
+    const unfit = await steps.run(["build", project, "--build-arg", "A=1", "--progress", "plain"]);
+    expect(errorIn(unfit)).toMatch(
+      /FLAG_UNFIT\]: --build-arg means nothing for a project with commands or stages/,
+    );
   });
 
   test("SOURCE_DATE_EPOCH is the time of all that a build makes", async () => {

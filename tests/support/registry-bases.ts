@@ -37,6 +37,8 @@ export type Built = {
   readonly layers: readonly { readonly name: string; readonly digest: string; readonly isReused: boolean }[];
   /** Names of archives that were transcoded. */
   readonly transcoded: readonly string[];
+  /** Steps of stages with how they went: `hit: STAGE LINE: TEXT`. */
+  readonly steps: readonly string[];
   /** Codes. */
   readonly warnings: readonly string[];
 };
@@ -128,7 +130,8 @@ async function debianLayers(): Promise<DebianImage> {
   return { layers: layers.slice(0, -1) };
 }
 
-function builtBy(ran: Ran): Built {
+/** @param ran a build with events as JSON lines; @throws Error with what it said if it failed */
+export function builtBy(ran: Ran): Built {
   const digest = digestIn(ran);
   const events = ran.stderr
     .split("\n")
@@ -144,6 +147,9 @@ function builtBy(ran: Ran): Built {
       isReused: isReused === true,
     })),
     transcoded: those("transcode-started").map(({ name }) => String(name)),
+    steps: those("step-done").flatMap(({ id, outcome }) =>
+      /^\S+ \d+: /.test(String(id)) ? [`${outcome}: ${id}`] : [],
+    ),
     warnings: those("warning").map(({ code }) => String(code)),
   };
 }

@@ -18,7 +18,8 @@ export function definePlan(command: Command, act: Act): void {
     .summary("show what a build would make, layer by layer")
     .description(
       "Resolves and groups as build does, and shows each layer: its packages, its size, new or reused.\n" +
-        "Of a Dockerfile, each step that is needed: known (hit), to run (miss), or open, where what runs before decides.",
+        "Of a Dockerfile, or of a project with commands or stages, each step that is needed: known (hit), to run (miss),\n" +
+        "or open, where what runs before decides.",
     )
     .argument("[path]", "the project's folder, or one script", ".");
   addStageCacheOption(addProjectOptions(command)).option("--json", "print JSON");

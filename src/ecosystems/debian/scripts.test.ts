@@ -41,6 +41,10 @@ test("a package's scripts are judged from its archive; what is generated is not 
   expect(await scriptsThatMatter(path, lockedDeb(bytes, "postgresql"))).toEqual(["postinst"]);
   expect(await scriptsThatMatter(path, lockedDeb(bytes, "base-passwd"))).toEqual([]);
   expect(await scriptsThatMatter(path, lockedDeb(bytes, "libpython3.11-minimal"))).toEqual([]);
+  // What comes with apt, which every base has on which something runs.
+  for (const name of ["apt", "init-system-helpers", "login", "passwd", "util-linux"]) {
+    expect(await scriptsThatMatter(path, lockedDeb(bytes, name))).toEqual([]);
+  }
 });
 
 test("one line names the packages, and none is said of none", () => {

@@ -9,6 +9,7 @@ const SCRIPTS = ["preinst", "postinst"] as const;
  * of a system that was never upgraded. Each was read, in bookworm and trixie.
  */
 const ANSWERED: ReadonlySet<string> = new Set([
+  "apt",
   "base-files",
   "base-passwd",
   "bash",
@@ -19,20 +20,24 @@ const ANSWERED: ReadonlySet<string> = new Set([
   "debianutils",
   "dpkg",
   "gzip",
+  "init-system-helpers",
   "libc-bin",
   "libc6",
   "libgssapi-krb5-2",
   "libpam-modules",
   "libpam-runtime",
   "libselinux1",
+  "login",
   "mawk",
   "netbase",
   "openssl",
+  "passwd",
   "python3",
   "python3-minimal",
   "readline-common",
   "tar",
   "tzdata",
+  "util-linux",
   // Only register alternatives that `generate/alternatives.ts` knows.
   ...["less", "gawk", "cpp", "gcc", "g++", "nano", "netcat-openbsd", "netcat-traditional"],
   ...["libblas3", "liblapack3"],

@@ -219,10 +219,18 @@ async function runInside(
     throw new CambiumError(
       "STEP_START",
       `${host.runtime.kind} could not start the step (${exitCode}): ${failures.join("; ")}`,
-      { hint: "Check that the image has the command, for this platform." },
+      { hint: startHint(request.argv, failures) },
     );
   }
   return { exitCode, lastLines };
+}
+
+/** A text needs a shell, which people do not see in what they wrote. */
+function startHint([program = ""]: readonly string[], failures: readonly string[]): string {
+  const isAbsent = failures.some((failure) => failure.includes("no such file or directory"));
+  return isAbsent && /(^|\/)(ba|da)?sh$/.test(program)
+    ? `The image has no ${program}: write the command as a list of words, which needs no shell, or take a base that has one.`
+    : "Check that the image has the command, for this platform.";
 }
 
 function specOf(

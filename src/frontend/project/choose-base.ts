@@ -1,4 +1,5 @@
 import { CambiumError } from "../../errors.ts";
+import type { DefinedStage } from "../../graph/defined-stages.ts";
 import type { Spec } from "../spec/schema.ts";
 import { chooseSuite, meetsStatement, type PythonStatement } from "./suite.ts";
 
@@ -9,6 +10,14 @@ export type ChosenBase = {
   readonly explanation: string;
   readonly notices: readonly string[];
 };
+
+/** Whose base is chosen, for messages, and where another can be named. */
+export type BaseOwner = { readonly name: string; readonly wayOut: string };
+const OF_IMAGE: BaseOwner = { name: "the base", wayOut: "--base" };
+
+export function ownerOf({ name, isImage }: Pick<DefinedStage, "name" | "isImage">): BaseOwner {
+  return isImage ? OF_IMAGE : { name: `the base of stage ${name}`, wayOut: `from: in stage ${name}` };
+}
 
 /** The Pythons that the official images have, newest first. */
 const OFFICIAL_PYTHONS = ["3.14", "3.13", "3.12", "3.11", "3.10", "3.9"];
@@ -26,6 +35,7 @@ export function officialPython(python: string): string {
 export function chooseBase(
   stated: readonly PythonStatement[],
   explicit: Pick<Spec, "debian" | "from">,
+  whose: BaseOwner = OF_IMAGE,
 ): ChosenBase {
   if (explicit.from !== undefined)
     return { base: { from: explicit.from }, explanation: explicit.from, notices: [] };
@@ -43,7 +53,7 @@ export function chooseBase(
     if (!isUnavailable || named !== undefined || python === undefined) throw error;
     const from = officialPython(python);
     const reason = stated.map(({ value, where }) => `${where}: ${value}`).join(", ");
-    const notice = `No Debian release has the Python that is asked for (${reason}): the base is ${from}. Name another with --base.`;
+    const notice = `No Debian release has the Python that is asked for (${reason}): ${whose.name} is ${from}. Name another with ${whose.wayOut}.`;
     return { base: { from }, python, explanation: `${from} (${reason})`, notices: [notice] };
   }
 }

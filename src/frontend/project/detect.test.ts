@@ -270,6 +270,95 @@ describe("[tool.cambium]", () => {
     expect(plain.definition.python).toEqual(definition.python);
   });
 
+  test("has commands and stages too, above the packages and the project itself", async () => {
+    const { definition, stages, settings } = await detected({
+      "pyproject.toml": `${app}[build-system]
+requires = ["setuptools"]
+[tool.setuptools]
+packages = ["demo"]
+[tool.cambium]
+run = ["make", { command = "check", env = { LEVEL = "1.10" } }]
+copy = [".", { from = "/out", to = "/out", stage = "made" }]
+[tool.cambium.stages.made]
+debian = "bookworm"
+apt = ["gcc"]
+steps = [{ copy = "main.py:/" }, { run = "gcc" }, { http = { url = "https://example.org/x", to = "/" } }]
+`,
+      "main.py": "",
+      "demo/__init__.py": "",
+    });
+    expect(settings.gitignore).toBe(true);
+    expect(definition).toMatchObject({ base: { suite: "trixie" }, files: [] });
+    const [made, image] = stages!.stages;
+    expect(made).toMatchObject({
+      name: "made",
+      base: { packages: { base: { suite: "bookworm", packages: ["apt", "gcc"] } } },
+      steps: [{ text: "COPY main.py /" }, { text: "RUN /bin/sh -c gcc" }, { op: "copy" }],
+    });
+    expect(image).toMatchObject({
+      isImage: true,
+      base: { packages: { base: { suite: "trixie", packages: ["apt"] }, isBaseSet: false } },
+      config: { cmd: ["python", "main.py"], workdir: "/app" },
+    });
+    expect(image!.base).toMatchObject({ packages: { python: { source: { kind: "pyproject" } } } });
+    expect(image!.steps.map(({ text }) => text)).toEqual([
+      "INSTALL demo 1.0",
+      "COPY . /app/",
+      "COPY /out /out",
+      "RUN /bin/sh -c make",
+      "RUN /bin/sh -c check",
+    ]);
+    expect(stages!.pythons.get(1)).toMatchObject({ version: "3.13" });
+  });
+
+  test("with steps copies what they say, in their order", async () => {
+    const { stages } = await detected(
+      tree('steps = [{ run = "first" }, { copy = "main.py" }, { merge = "a" }]\nstages.a.from = "scratch"\n'),
+    );
+    expect(stages!.stages.at(-1)!.steps.map(({ text }) => text)).toEqual([
+      "RUN /bin/sh -c first",
+      "COPY main.py /app/",
+      "MERGE",
+    ]);
+  });
+
+  test("lends certificates to commands", async () => {
+    const { settings } = await detected(tree('run = "true"\nca = "all.pem"\n'));
+    expect(settings.ca).toBe("all.pem");
+  });
+
+  test.for<[name: string, settings: string, message: string]>([
+    [
+      "in an item",
+      'run = [\n  "a",\n  { command = "b", mounts = [{ type = "tmpfs" }] },\n]\n',
+      "pyproject.toml:5: [tool.cambium]: run: mount: a tmpfs needs a target",
+    ],
+    [
+      "in a table of an array",
+      '[[tool.cambium.steps]]\ncopy = "."\n[[tool.cambium.steps]]\nrnu = "x"\n',
+      'pyproject.toml:8: [tool.cambium]: unknown key "rnu" in steps[1]',
+    ],
+    [
+      "in a stage",
+      '[tool.cambium.stages.one]\nfrom = "scratch"\n[tool.cambium.stages.two]\nstage = "oen"\n',
+      'pyproject.toml:8: [tool.cambium]: there is no stage "oen"',
+    ],
+    [
+      "of an image that has no place for its packages",
+      'stage = "one"\n[tool.cambium.stages.one]\nfrom = "scratch"\n',
+      "pyproject.toml:4: [tool.cambium]: python: packages and accounts stand on debian or an image, not on stage one",
+    ],
+    [
+      "about what no command would find",
+      'ca = "all.pem"\n',
+      "pyproject.toml:5: [tool.cambium]: ca: no command runs here",
+    ],
+  ])("a mistake %s names the line", async ([, settings, message]) => {
+    await expect(detected(tree(settings))).rejects.toMatchObject({
+      message: expect.stringContaining(message),
+    });
+  });
+
   test("a mistake names the line", async () => {
     await expect(detected(tree('cmd = "x"\napt-get = ["curl"]\n'))).rejects.toMatchObject({
       code: "SPEC_UNKNOWN_KEY",

@@ -1,18 +1,15 @@
 import { statSync } from "node:fs";
 import { basename, dirname, isAbsolute, relative, resolve } from "node:path";
 import { usageError } from "../../errors.ts";
-import type { DefinedStage, DefinedStages, PackageSet } from "../../graph/defined-stages.ts";
+import type { DefinedStages } from "../../graph/defined-stages.ts";
 import type { Base, PythonInstall } from "../../graph/definition.ts";
-import type { Spec } from "../spec/schema.ts";
-import { fullReference, sourceByName } from "../spec/to-definition.ts";
+import { sourceByName } from "../spec/to-definition.ts";
 import type { LoadedSpec } from "../spec/to-loaded-spec.ts";
-import { chooseBase } from "./choose-base.ts";
 import type { ProjectForm } from "./flags.ts";
-import type { DetectOptions, LoadedProject, LoadedStages } from "./loaded-project.ts";
+import type { DetectOptions, LoadedProject } from "./loaded-project.ts";
 import { openProject, type ProjectFiles, readText } from "./project-files.ts";
 import { pythonProject } from "./python-project.ts";
-import { pythonStatements } from "./python-statements.ts";
-import type { PythonStatement } from "./suite.ts";
+import { packagesOf, settledPackages, settledStages } from "./settled-stages.ts";
 
 /** Names in the order of preference. */
 const BUILDER_FILES = ["cambium.ts", "cambium.mts", "cambium.js", "cambium.mjs"];
@@ -116,9 +113,10 @@ function fromSpec(
   options: DetectOptions,
 ): LoadedProject {
   const { isBaseSet } = settings;
-  const main = settled(files, { ...definition, isBaseSet }, options);
+  const main = settledPackages(files, { ...definition, isBaseSet, forCommands: [] }, options);
   const { base, python, chosen } = main;
-  const loadedStages = stages && settledStages(files, stages, options);
+  const own = stages && settledStages(files, stages, options);
+  const loadedStages = own?.stages;
   return {
     definition: { ...definition, base, ...(python && { python }) },
     ...(loadedStages && { stages: loadedStages }),
@@ -136,7 +134,7 @@ function fromSpec(
       ]),
     ].sort(),
     ...(files.names.has("cambium.lock") && { lockFile: "cambium.lock" }),
-    notices: chosen?.notices ?? [],
+    notices: own?.notices ?? chosen?.notices ?? [],
     pythonStatements: main.stated,
     ...(chosen?.python !== undefined && { python: chosen.python }),
     explanation: `${file}; ${explained(base, chosen?.explanation, loadedStages)}`,
@@ -148,69 +146,6 @@ function explained(base: Base, chosen: string | undefined, stages: DefinedStages
   if (own?.kind === "stage") return `stage ${stages?.stages[own.stage]?.name}`;
   if (own !== undefined && own.kind !== "packages") return own.kind;
   return chosen ?? (base.kind === "debian" ? `Debian ${base.suite}` : base.reference);
-}
-
-/** A base that was left open follows the project's Python. */
-function settled(
-  files: ProjectFiles,
-  { base, python: written, isBaseSet }: PackageSet,
-  options: DetectOptions,
-) {
-  const python = written && withOptions(written, options);
-  const stated = python === undefined ? [] : pythonStatements(files, python.source, options.python);
-  const named = options.base === undefined ? namedBase(base, isBaseSet) : { from: options.base };
-  const chosen = python === undefined && named === undefined ? undefined : chooseBase(stated, named ?? {});
-  return {
-    ...{ python, stated, chosen, isBaseSet: named !== undefined },
-    base: chosen === undefined ? base : rebased(base, chosen.base),
-  };
-}
-
-/** Flags speak of the image's own packages; which Python is built for holds for all. */
-function settledStages(files: ProjectFiles, stages: DefinedStages, options: DetectOptions): LoadedStages {
-  const statements = new Map<number, readonly PythonStatement[]>();
-  const others = options.python === undefined ? {} : { python: options.python };
-  const all = stages.stages.map((stage, index): DefinedStage => {
-    const packages = packagesOf(stage);
-    if (packages === undefined) return stage;
-    const { base, python, stated, isBaseSet } = settled(files, packages, stage.isImage ? options : others);
-    statements.set(index, stated);
-    const { users } = packages;
-    return {
-      ...stage,
-      base: { kind: "packages", packages: { base, users, isBaseSet, ...(python && { python }) } },
-    };
-  });
-  return { stages: all, target: stages.target, statements };
-}
-
-function packagesOf({ base }: DefinedStage): PackageSet | undefined {
-  return base.kind === "packages" ? base.packages : undefined;
-}
-
-function namedBase(base: Base, isBaseSet: boolean): Pick<Spec, "debian" | "from"> | undefined {
-  if (!isBaseSet) return undefined;
-  return base.kind === "image" ? { from: base.reference } : { debian: base.suite };
-}
-
-/** The same packages on another base. @throws CambiumError `REFERENCE_SYNTAX`. */
-function rebased(base: Base, { from, debian }: Pick<Spec, "debian" | "from">): Base {
-  const { keep, packages } = base;
-  if (from !== undefined) return { kind: "image", reference: fullReference(from, "--base"), keep, packages };
-  const suite = typeof debian === "object" ? debian.suite : debian;
-  return base.kind === "image" || suite === undefined ? base : { ...base, suite };
-}
-
-function withOptions(
-  python: PythonInstall,
-  { extras = [], groups = [], bytecode = python.bytecode }: DetectOptions,
-): PythonInstall {
-  return {
-    source: python.source,
-    extras: [...new Set([...python.extras, ...extras])].sort(),
-    groups: [...new Set([...python.groups, ...groups])].sort(),
-    ...(bytecode === true && { bytecode }),
-  };
 }
 
 function pathsOf(python: PythonInstall | undefined): readonly string[] {

@@ -1,8 +1,8 @@
-import type { FileOp } from "../../graph/definition.ts";
+import type { GenerateOp } from "../spec/to-steps.ts";
 import type { StaticPackage } from "./static-package.ts";
 
 /** The project as an editable install: its dist-info, scripts and path file, pointing into `workdir`. */
-export async function editableOp(own: StaticPackage, workdir: string): Promise<FileOp> {
+export async function editableOp(own: StaticPackage, workdir: string): Promise<GenerateOp> {
   // Loaded when needed: most projects are no packages.
   const { editableInstall } = await import("../../ecosystems/python/wheel/editable.ts");
   const { layout, ...project } = own;

@@ -1,6 +1,9 @@
 import { usageError } from "../../errors.ts";
 
-/** What a project is written as, as far as flags care: `spec` is a cambium.yaml or a cambium.ts, `stages` one with stages. */
+/**
+ * What a project is written as, as far as flags care: `spec` is a cambium.yaml or a cambium.ts, `stages` one with
+ * commands or stages, wherever they are written.
+ */
 export type ProjectForm = "dockerfile" | "stages" | "spec" | "python";
 
 type FlagRule = {
@@ -56,14 +59,14 @@ const RULES: Readonly<Record<string, FlagRule>> = {
 
 const FORMS: Readonly<Record<ProjectForm, string>> = {
   dockerfile: "a Dockerfile",
-  stages: "a cambium.yaml or cambium.ts",
+  stages: "a project with commands or stages",
   spec: "a cambium.yaml or cambium.ts without stages",
   python: "a Python project",
 };
 
-/** Once the project is read: a spec may have stages. */
+/** Once the project is read: a spec may have stages, and so may a pyproject.toml. */
 export function formOf(found: ProjectForm, { stages }: { readonly stages?: unknown }): ProjectForm {
-  return found === "spec" && stages !== undefined ? "stages" : found;
+  return stages === undefined ? found : "stages";
 }
 
 /** @throws CambiumError `FLAG_UNFIT` for the first of the given flags that a project of this form does not know. */

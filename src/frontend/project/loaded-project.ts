@@ -25,8 +25,14 @@ export type ContextSettings = {
 };
 
 export type LoadedStages = DefinedStages & {
-  /** What the project says of the Python of stages with packages, by number. */
-  readonly statements: ReadonlyMap<number, readonly PythonStatement[]>;
+  /** Of stages with packages, by number. */
+  readonly pythons: ReadonlyMap<number, StagePython>;
+};
+
+/** What the project says of the Python of a stage, and which one follows: `X.Y`, where that is known. */
+export type StagePython = {
+  readonly statements: readonly PythonStatement[];
+  readonly version?: string;
 };
 
 /** A project, read: all that a build needs to know of what people wrote. */

@@ -1,4 +1,4 @@
-import type { FileOp, PythonInstall } from "../../graph/definition.ts";
+import type { PythonInstall } from "../../graph/definition.ts";
 import { DEFAULT_WORKDIR } from "../spec/defaults.ts";
 import type { Spec, ToolSettings } from "../spec/schema.ts";
 import { pythonInstall, toDefinition, toSettings } from "../spec/to-definition.ts";
@@ -54,7 +54,7 @@ export async function pythonProject(
   chosen?: FoundSource & { readonly onlyFile?: true },
 ): Promise<LoadedProject> {
   const pyproject = chosen?.onlyFile ? undefined : readToml(files, "pyproject.toml");
-  const settings = pyproject === undefined ? {} : await readToolSettings(files, pyproject);
+  const { settings, where } = await readToolSettings(files, pyproject);
   const found = chosen ?? sourceFromSettings(settings) ?? findSource(files, pyproject);
   const python = pythonOf(found, settings, options);
   const statements = pythonStatements(files, python.source, options.python);
@@ -63,19 +63,35 @@ export async function pythonProject(
   const command = settings.cmd ?? settings.entrypoint;
   const main = command === undefined ? commandOf(files, found, own) : {};
   const { package: _, python: __, debian: ___, from: ____, ...rest } = settings;
+  // Stages that it stands on have a base of their own.
+  const base = settings.stage === undefined && settings.diff === undefined ? chosenBase.base : {};
+  const apt = settings.apt ?? lockedPackages(files, found);
+  const copy = settings.copy ?? (found.kind === "script" && chosen?.onlyFile ? [found.file] : ["."]);
   const spec: Spec = {
-    ...rest,
-    ...chosenBase.base,
-    apt: settings.apt ?? lockedPackages(files, found),
-    copy: settings.copy ?? (found.kind === "script" && chosen?.onlyFile ? [found.file] : ["."]),
-    workdir: settings.workdir ?? DEFAULT_WORKDIR,
+    ...{ ...rest, ...base, workdir: settings.workdir ?? DEFAULT_WORKDIR },
+    ...(apt.length > 0 && { apt }),
+    // The order of steps is all theirs.
+    ...((settings.steps === undefined || settings.copy !== undefined) && { copy }),
     ...(main.cmd !== undefined && { cmd: [...main.cmd] }),
   };
-  const before: FileOp[] = own === undefined ? [] : [await editableOp(own, spec.workdir ?? DEFAULT_WORKDIR)];
-  const definition = toDefinition(spec, python, before, (key) => `pyproject.toml: [tool.cambium] ${key}`);
+  const before = own === undefined ? [] : [await editableOp(own, spec.workdir ?? DEFAULT_WORKDIR)];
+  const isBaseSet = isNamed(settings, options) || found.source?.kind === "cambium-lock";
+  // Only settings can ask for commands or stages, and to load what reads them takes time.
+  const staged =
+    Object.keys(settings).length === 0
+      ? undefined
+      : (await import("./tool-stages.ts")).toolStages(
+          files,
+          spec,
+          where,
+          { python, before, isBaseSet },
+          options,
+        );
+  const definition = staged?.definition ?? toDefinition(spec, python, before, where);
   const isGitIgnored = settings.gitignore ?? true;
   return {
     definition,
+    ...(staged && { stages: staged.stages }),
     settings: {
       ...toSettings(spec),
       isBaseSet: isNamed(settings, options),
@@ -93,7 +109,7 @@ export async function pythonProject(
     ...(files.names.has("cambium.lock") && { lockFile: "cambium.lock" }),
     notices: [
       ...found.notices,
-      ...chosenBase.notices,
+      ...(staged ?? chosenBase).notices,
       ...notices,
       ...(main.notice === undefined ? [] : [main.notice]),
     ],

@@ -1,43 +1,32 @@
 import type { ToolSettings } from "../spec/schema.ts";
+import type { WhereKey } from "../spec/to-definition.ts";
 import { type ProjectFiles, readText, type Table, tableAt } from "./project-files.ts";
+import { tomlLines } from "./toml-lines.ts";
+
+const FILE = "pyproject.toml";
+
+/** `[tool.cambium]`, and where in the file something of it stands. */
+export type ReadToolSettings = { readonly settings: ToolSettings; readonly where: WhereKey };
 
 /**
  * `[tool.cambium]`, by the schema of cambium.yaml. The schema's library is loaded only when there is such a table: it
  * takes 80 ms, which a project without configuration need not spend.
  * @throws CambiumError `SPEC_UNKNOWN_KEY`, `SPEC_INVALID` with the line.
  */
-export async function readToolSettings(files: ProjectFiles, pyproject: Table): Promise<ToolSettings> {
+export async function readToolSettings(
+  files: ProjectFiles,
+  pyproject: Table | undefined,
+): Promise<ReadToolSettings> {
   const table = tableAt(pyproject, "tool", "cambium");
-  if (Object.keys(table).length === 0) return {};
+  if (Object.keys(table).length === 0) return { settings: {}, where: (key) => `${FILE}: ${key}` };
   const [{ checkSpec }, { toolSchema }] = await Promise.all([
     import("../spec/check.ts"),
     import("../spec/schema.ts"),
   ]);
-  const text = readText(files, "pyproject.toml") ?? "";
-  return checkSpec(toolSchema, table, (path) => `pyproject.toml:${lineOf(text, path)}: [tool.cambium]`);
-}
-
-/** Line of a key, or of its table; the TOML parser keeps no positions. */
-function lineOf(text: string, path: readonly PropertyKey[]): number {
-  const keys = path.filter((part) => typeof part === "string");
-  const lines = text.split("\n");
-  for (let depth = keys.length; depth >= 0; depth--) {
-    const table = ["tool", "cambium", ...keys.slice(0, depth)].join(".");
-    const header = lines.findIndex((line) => line.replace(/\s|"/g, "").startsWith(`[${table}]`));
-    if (header === -1) continue;
-    const key = keys[depth];
-    if (key === undefined) return header + 1;
-    const end = lines.findIndex((line, index) => index > header && /^\s*\[/.test(line));
-    const at = lines.findIndex(
-      (line, index) =>
-        index > header &&
-        (end === -1 || index < end) &&
-        line
-          .trimStart()
-          .replace(/"/g, "")
-          .split(/[\s=.]/)[0] === key,
-    );
-    return (at === -1 ? header : at) + 1;
-  }
-  return 1;
+  let lines: ReturnType<typeof tomlLines> | undefined;
+  const locate = (path: readonly PropertyKey[]) => {
+    lines ??= tomlLines(readText(files, FILE) ?? "");
+    return `${FILE}:${lines(["tool", "cambium", ...path])}: [tool.cambium]`;
+  };
+  return { settings: checkSpec(toolSchema, table, locate), where: (...path) => locate(path) };
 }

@@ -29,6 +29,28 @@ const KNOWN_ELSEWHERE: Readonly<Record<string, string>> = {
   ports: "Ports are `expose:`.",
   environment: "Environment variables are `env:`.",
 };
+/** The same in what stands below a key; a stage has the words of an image. */
+const KNOWN_ELSEWHERE_IN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  run: {
+    cmd: "The command that runs here is `command:`.",
+    secrets: "A secret is a mount: `mounts: [{ type: secret, id: NAME }]`.",
+    cache: "A cache is a mount: `mounts: [{ type: cache, target: /PATH }]`.",
+  },
+  copy: {
+    src: "The paths are `from:`, and the place in the image is `to:`.",
+    source: "The paths are `from:`, and the place in the image is `to:`.",
+    dest: "The place in the image is `to:`.",
+    destination: "The place in the image is `to:`.",
+    target: "The place in the image is `to:`.",
+  },
+  steps: {
+    apt: "Packages stand below all steps: write `apt:` beside `steps:`.",
+    python: "Packages stand below all steps: write `python:` beside `steps:`.",
+    env: "Variables hold for all steps: write `env:` beside `steps:`, or in one `run:`.",
+    workdir: "It holds for all steps: write `workdir:` beside `steps:`, or in one `run:`.",
+    user: "Who runs the image's command is `user:` beside `steps:`; one `run:` has its own.",
+  },
+};
 
 /**
  * Holds `input` to `schema` and gives the checked value.
@@ -84,12 +106,18 @@ function unknownKey(key: string, parent: Path, known: readonly string[]): Findin
   const near = known.length === 0 ? undefined : closest(key.toLowerCase(), known);
   const isNear =
     near !== undefined && distance(key.toLowerCase(), near.toLowerCase()) <= Math.max(2, key.length / 3);
-  const elsewhere =
-    parent.length === 0 && Object.hasOwn(KNOWN_ELSEWHERE, key) ? KNOWN_ELSEWHERE[key] : undefined;
+  const elsewhere = knownElsewhere(key, parent);
   const hint =
     elsewhere ?? (isNear ? `Did you mean ${JSON.stringify(near)}?` : `Known here: ${known.join(", ")}.`);
   const within = parent.length === 0 ? "" : ` in ${formatPath(parent)}`;
   return { path: [...parent, key], isKey: true, text: `unknown key ${JSON.stringify(key)}${within}`, hint };
+}
+
+function knownElsewhere(key: string, parent: Path): string | undefined {
+  const isImage = parent.length === 0 || (parent.length === 2 && parent[0] === "stages");
+  const above = parent.findLast((part) => typeof part === "string") ?? "";
+  const known = isImage ? KNOWN_ELSEWHERE : KNOWN_ELSEWHERE_IN[above];
+  return known !== undefined && Object.hasOwn(known, key) ? known[key] : undefined;
 }
 
 function mismatch(schema: z.ZodType, path: Path, value: unknown, expected: string): Finding {
@@ -174,8 +202,12 @@ function keysAt(schema: z.ZodType, path: Path): string[] {
   );
 }
 
-/** The nearest documented example: `key: value`. */
+/** The nearest documented example: `- value` of an item, `key: value` of a top-level key. */
 function exampleAt(schema: z.ZodType, path: Path): string | undefined {
+  if (typeof path.at(-1) === "number") {
+    const own = schemasAt(schema, path).flatMap((item) => metaOf(item).examples ?? [])[0];
+    if (own !== undefined) return `- ${JSON.stringify(own)}`;
+  }
   const key = path[0];
   if (!(schema instanceof z.ZodObject) || typeof key !== "string") return undefined;
   const field: unknown = schema.shape[key];

@@ -10,7 +10,7 @@ export const MOUNT_KEYS = {
   ssh: ["id", "target", "required", "mode", "uid", "gid"],
 } as const;
 
-const mount = z.strictObject({
+const mountWords = {
   type: z.enum(["cache", "bind", "tmpfs", "secret", "ssh"]),
   target: text.optional().meta({
     description:
@@ -44,7 +44,8 @@ const mount = z.strictObject({
   mode: mode.optional(),
   uid: id.optional(),
   gid: id.optional(),
-});
+};
+const mount = z.strictObject(mountWords).meta({ examples: [{ type: "cache", target: "/root/.cache" }] });
 
 const argv = z.array(noNul).min(1);
 const runObject = z.strictObject({

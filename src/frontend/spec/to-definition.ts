@@ -55,7 +55,7 @@ export function toDefinition(
   return {
     base: baseOf(spec, where),
     ...(python !== undefined && { python }),
-    files: [...before, ...copiesOf(spec.copy).map((copy) => copyOp(copy, workdir ?? "/", where("copy")))],
+    files: [...before, ...copiesOf(spec.copy).map((copy) => copyOp(copy, workdir ?? "/"))],
     users: userOps(spec, where("users")),
     config: configOp(spec, workdir, where),
   };
@@ -161,14 +161,7 @@ function copyFromText(text: string): CopySpec {
   return colon <= 0 ? { from: text } : { from: text.slice(0, colon), to: text.slice(colon + 1) };
 }
 
-function copyOp(copy: CopySpec, workdir: string, where: string): FileOp {
-  if (copy.stage !== undefined || copy.image !== undefined) {
-    throw usageError(
-      "SPEC_INVALID",
-      `${where}: copy: files of a stage or an image cannot be taken here`,
-      "Write the image in a cambium.yaml.",
-    );
-  }
+function copyOp(copy: CopySpec, workdir: string): FileOp {
   const chmod = copy.chmod === undefined ? undefined : modeOf(copy.chmod);
   return {
     op: "copy",

@@ -1,5 +1,5 @@
 import { usageError } from "../../errors.ts";
-import type { DefinedStages } from "../../graph/defined-stages.ts";
+import { type DefinedStages, definedPackages } from "../../graph/defined-stages.ts";
 import type { Definition } from "../../graph/definition.ts";
 import type { Spec } from "./schema.ts";
 import {
@@ -32,13 +32,22 @@ export function toLoadedSpec(spec: Spec, where: WhereKey): LoadedSpec {
     const python = spec.python === undefined ? undefined : pythonInstall(spec.python, where("python"));
     return { definition: toDefinition(spec, python, [], where), settings };
   }
-  const { base, config } = stages.stages[stages.target]!;
-  const packages = base.kind === "packages" ? base.packages : { base: baseOf({}, where), users: [] };
-  return { definition: { ...packages, files: [], config }, stages, settings };
+  return { definition: imageDefinition(stages, where), stages, settings };
 }
 
-/** As with flags: who writes something that would change nothing believes that it does. */
-function assertIsLent({ ca }: Spec, stages: DefinedStages | undefined, where: WhereKey): void {
+/** Of an image in stages only the packages that the image itself stands on, if it does. */
+export function imageDefinition({ stages, target }: DefinedStages, where: WhereKey): Definition {
+  const { base, config } = stages[target]!;
+  const packages =
+    base.kind === "packages" ? definedPackages(base.packages) : { base: baseOf({}, where), users: [] };
+  return { ...packages, files: [], config };
+}
+
+/**
+ * As with flags: who writes something that would change nothing believes that it does.
+ * @throws CambiumError `SPEC_INVALID` for `ca` where no command runs.
+ */
+export function assertIsLent({ ca }: Spec, stages: DefinedStages | undefined, where: WhereKey): void {
   const isRun = stages?.stages.some(({ steps }) => steps.some(({ op }) => op === "run")) === true;
   if (ca === undefined || isRun) return;
   throw usageError(

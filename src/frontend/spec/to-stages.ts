@@ -14,7 +14,7 @@ import {
   type WhereKey,
   workdirOf,
 } from "./to-definition.ts";
-import { runsOf, type StageNames, toSteps, type WrittenStep } from "./to-steps.ts";
+import { type GenerateOp, runsOf, type StageNames, toSteps, type WrittenStep } from "./to-steps.ts";
 
 /** What the image's own stage is called in messages. */
 const IMAGE = "image";
@@ -35,14 +35,14 @@ export function isStaged(spec: Spec): boolean {
  * The stages of a spec, each after those that it needs.
  * @throws CambiumError `SPEC_INVALID` for a stage that is not there, or that needs itself.
  */
-export function toDefinedStages(spec: Spec, where: WhereKey): DefinedStages {
+export function toDefinedStages(spec: Spec, where: WhereKey, found?: FoundImage): DefinedStages {
   const written = new Map<string, Written>(
     Object.entries(spec.stages ?? {}).map(([name, stage]) => [
       name,
       { name, stage, at: (key, ...path) => where("stages", name, key, ...path), isImage: false },
     ]),
   );
-  const image: Written = { name: IMAGE, stage: spec, at: where, isImage: true };
+  const image: Written = { name: IMAGE, stage: spec, at: where, isImage: true, ...(found && { found }) };
   const ordered = inOrder([...written.values(), image], written);
   const numbers = new Map(ordered.map(({ name, isImage }, at) => [isImage ? undefined : name, at]));
   const names: StageNames = (name) => numbers.get(name)!;
@@ -60,6 +60,12 @@ type Written = {
   readonly stage: StageSpec;
   readonly at: WhereKey;
   readonly isImage: boolean;
+  readonly found?: FoundImage;
+};
+
+/** What nobody wrote of the image itself, but a project's files say. */
+export type FoundImage = Pick<PackageSet, "python" | "isBaseSet"> & {
+  readonly before: readonly GenerateOp[];
 };
 
 function toStage(
@@ -71,18 +77,20 @@ function toStage(
   const { name, stage, at, isImage } = one;
   const workdir = workdirOf(stage) ?? below?.config.workdir;
   const place = isImage ? "" : `${name}, `;
-  const steps = toSteps(stepsOf(one), { workdir: workdir ?? "/", place, names });
+  const steps = toSteps(stepsOf(one), { workdir: workdir ?? "/", place, names }, one.found?.before);
   return {
     ...{ name, isImage, base: definedBase(one, names, isRun), steps },
     config: configOp(stage, workdir, at),
   };
 }
 
-function definedBase({ stage, at }: Written, names: StageNames, isRun: boolean): DefinedBase {
+function definedBase(one: Written, names: StageNames, isRun: boolean): DefinedBase {
+  const { stage, at } = one;
+  const python = one.found?.python ?? stage.python;
   const bases = (["debian", "from", "stage", "diff"] as const).filter((key) => stage[key] !== undefined);
   const { stage: below, diff } = stage;
   if (below === undefined && diff === undefined && stage.from !== NO_BASE) {
-    return { kind: "packages", packages: packageSet(stage, at, isRun) };
+    return { kind: "packages", packages: packageSet(one, isRun) };
   }
   if (bases.length > 1) {
     throw usageError(
@@ -91,7 +99,8 @@ function definedBase({ stage, at }: Written, names: StageNames, isRun: boolean):
       "Keep one.",
     );
   }
-  const unmet = (["apt", "python", "users"] as const).find((key) => stage[key] !== undefined);
+  const stated = { apt: stage.apt, python, users: stage.users };
+  const unmet = (["apt", "python", "users"] as const).find((key) => stated[key] !== undefined);
   if (unmet !== undefined) {
     const what = below === undefined ? (diff === undefined ? "nothing" : "a diff") : `stage ${below}`;
     throw usageError(
@@ -104,21 +113,24 @@ function definedBase({ stage, at }: Written, names: StageNames, isRun: boolean):
   return below === undefined ? { kind: "scratch" } : { kind: "stage", stage: names(below) };
 }
 
-function packageSet(stage: StageSpec, at: WhereKey, isRun: boolean): PackageSet {
-  const python = stage.python === undefined ? undefined : pythonInstall(stage.python, at("python"));
+function packageSet({ stage, at, found }: Written, isRun: boolean): PackageSet {
+  const written = stage.python === undefined ? undefined : pythonInstall(stage.python, at("python"));
+  const python = found?.python ?? written;
   const base = baseOf(stage, at);
+  const forCommands = isRun ? packagesForCommands(base) : [];
   return {
-    base: isRun ? withPackagesForRun(base) : base,
+    base: { ...base, packages: [...base.packages, ...forCommands].sort() },
     ...(python !== undefined && { python }),
     users: userOps(stage, at("users")),
-    isBaseSet: stage.debian !== undefined || stage.from !== undefined,
+    isBaseSet: found?.isBaseSet ?? (stage.debian !== undefined || stage.from !== undefined),
+    forCommands,
   };
 }
 
 /** A command may want to install something: apt belongs to the base then, whether or not this one does. */
-function withPackagesForRun(base: Base): Base {
-  if (base.kind !== "debian" || base.variant === "distroless" || base.packages.includes("apt")) return base;
-  return { ...base, packages: [...base.packages, "apt"].sort() };
+function packagesForCommands(base: Base): string[] {
+  const isWithout = base.kind !== "debian" || base.variant === "distroless" || base.packages.includes("apt");
+  return isWithout ? [] : ["apt"];
 }
 
 /** Those that run something, and those that such a one stands on. */

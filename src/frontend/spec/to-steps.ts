@@ -6,6 +6,7 @@ import type {
   DefinedSource,
   DefinedStep,
 } from "../../graph/defined-stages.ts";
+import type { FileOp } from "../../graph/definition.ts";
 import { AGENT_SOCKET, DEFAULT_SHELL, SECRET_FOLDER } from "../../graph/mount-places.ts";
 import { cleanPath, joinPath, sourcePath } from "../../graph/paths.ts";
 import type { CopySpec, StepSpec } from "./schema.ts";
@@ -38,14 +39,19 @@ type Surroundings = {
 const USUAL_MODES = "u=rwX,go=rX";
 
 /** @throws CambiumError `SPEC_INVALID`, `REFERENCE_SYNTAX`. */
-export function toSteps(written: readonly WrittenStep[], around: Surroundings): DefinedStep[] {
-  const bare = written.flatMap(({ step, at }) => [
+export function toSteps(
+  written: readonly WrittenStep[],
+  around: Surroundings,
+  before: readonly GenerateOp[] = [],
+): DefinedStep[] {
+  const own = written.flatMap(({ step, at }) => [
     ...copiesOf(step.copy).map((copy) => copyStep(copy, at, around)),
     ...(step.run === undefined ? [] : runsOf(step.run).map((run) => runStep(run, at, around))),
     ...(step.http === undefined ? [] : [httpStep(step.http, at, around)]),
     ...(step.git === undefined ? [] : [gitStep(step.git, at, around)]),
     ...(step.merge === undefined ? [] : [mergeStep(listOf(step.merge), around)]),
   ]);
+  const bare = [...before.map(generateStep), ...own];
   return bare.map((step, i) => ({ ...step, line: i + 1, where: `${around.place}step ${i + 1}` }));
 }
 
@@ -55,6 +61,13 @@ export function runsOf(run: RunSpec): readonly RunItem[] {
 }
 
 type Bare = DefinedStep extends infer Step ? (Step extends DefinedStep ? Omit<Step, "line"> : never) : never;
+
+/** Files that are laid before all steps, such as an editable install. */
+export type GenerateOp = Extract<FileOp, { readonly op: "generate" }>;
+
+function generateStep({ name, files }: GenerateOp): Bare {
+  return { ...bareCopy([{ kind: "generated", files }], "/"), text: `INSTALL ${name}` };
+}
 
 function copyStep(copy: CopySpec, at: string, around: Surroundings): Bare {
   const from = sourceOf(copy, at, around) ?? { kind: "context" };

@@ -183,6 +183,20 @@ describe("mistakes are shown where they are", () => {
     `);
   });
 
+  test.for([
+    ["stages: { a: { base: debian } }\n", /unknown key "base" in stages\.a\nhint: The base is `debian:/],
+    ["run: [{ command: ls, secrets: [a] }]\n", /in run\[0\]\nhint: A secret is a mount/],
+    ["stages: { a: { run: { cmd: make } } }\n", /in stages\.a\.run\n[\s\S]*hint: .* is `command:`/],
+    ["copy: { src: ., dest: /app }\n", /unknown key "src" in copy\n[\s\S]*hint: The paths are `from:`/],
+    ["steps: [{ apt: [curl] }]\n", /in steps\[0\]\nhint: Packages stand below all steps/],
+    [
+      'run: { command: ls, mounts: ["type=cache"] }\n',
+      /run\.mounts\[0\]: expected a mapping, .*\nhint: For example - \{"type":"cache","target":"\/root\/\.cache"\}/,
+    ],
+  ] as const)("%j says what is meant", ([text, says]) => {
+    expect(errorOf(text)).toMatch(says);
+  });
+
   test("a value that is none of the known", () => {
     expect(errorOf("debian: jessie\n")).toMatchInlineSnapshot(`
       "error[SPEC_INVALID]: cambium.yaml:1:9: debian: expected one of bookworm, trixie, got "jessie"

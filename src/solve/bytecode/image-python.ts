@@ -6,6 +6,7 @@ import type { LockedBase } from "../../ecosystems/locked-base.ts";
 import type { BaseInterpreter } from "../../ecosystems/python/base/interpreters.ts";
 import { parseProgramFacts } from "../../ecosystems/python/base/program-facts.ts";
 import type { UnpackedPython } from "../../ecosystems/python/bytecode/compile.ts";
+import { isOfLibrary, libraryFolder } from "../../ecosystems/python/bytecode/library.ts";
 import { formatReference, parseReference } from "../../image/reference.ts";
 import { hexOf } from "../../layer/digest.ts";
 import { formatPlatform, machinePlatform, type Platform } from "../../platform.ts";
@@ -18,10 +19,6 @@ import type { Workbench } from "../workbench.ts";
 /** What CPython's program and its codecs are linked to, wherever the image has it. */
 const LIBRARIES =
   /^(ld-linux[\w-]*|lib(c|m|dl|pthread|util|rt|crypt|z|expat|gcc_s|python3\.\d+))\.so(\.[\d.]+)?$/;
-
-/** Large parts of the standard library that no codec needs. */
-const UNUSED =
-  /^(site-packages|dist-packages|test|tkinter|idlelib|ensurepip|turtledemo|pydoc_data|lib2to3|config-.*)$/;
 
 /**
  * The Python of an image of a registry: program, libraries and standard library, unpacked into the store. Of an image
@@ -96,15 +93,10 @@ async function unpackPython(
       take(`${folder}/${name}`, `lib/${name}`);
     }
   }
-  const walk = (folder: string) => {
-    for (const name of tree.list(folder)) {
-      const path = `${folder}/${name}`;
-      const type = tree.entry(path)?.type;
-      if (type === "directory" && name !== "__pycache__" && !UNUSED.test(name)) walk(path);
-      else if (type === "file" && /\.(py|so)$/.test(name)) take(path, path);
-    }
-  };
-  walk(`${python.prefix}/lib/python${python.version}`);
+  const folder = libraryFolder(python.prefix, python.version);
+  for (const { path, type } of tree.entries(folder)) {
+    if (type === "file" && /\.(py|so)$/.test(path) && isOfLibrary(path, folder)) take(path, path);
+  }
   const source = await layersSource(underneath.layers, `base ${reference}`, bench);
   const files = source.entries.filter((entry): entry is ContentFile => {
     return entry.type === "file" && targets.has(entry.path);

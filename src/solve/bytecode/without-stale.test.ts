@@ -14,12 +14,13 @@ function segmentOf(
   key: string,
   files: Readonly<Record<string, string>>,
   more: readonly SourceEntry[] = [],
+  options: Recipe["options"] = {},
 ): Segment {
   const entries = Object.entries(files).map(([path, text]): SourceEntry => {
     return { type: "file", path, mode: 0o644, uid: 0, gid: 0, content: Buffer.from(text) };
   });
   const source = digestOf(key);
-  const recipe: Recipe = { ecosystem, layoutVersion: 1, source, options: {} };
+  const recipe: Recipe = { ecosystem, layoutVersion: 1, source, options };
   const name = ecosystem === "bytecode" ? `bytecode of ${key}` : key;
   const input = { recipe, name, key, mtimeSec: CONSTANT_MTIME, entries: [...entries, ...more] };
   return segmentFromFiles(input, new MemoryBlobs());
@@ -88,4 +89,19 @@ test("so it does where the user's files stand in its place, by whatever name of 
   expect(left("a", ...tiers, [segmentOf("files", "0000", { [`${site}/two.py`]: "mine" })])).toEqual(["two"]);
   expect(left("a", ...tiers, [segmentOf("files", "0000", { [`${site}/two.py`]: "2" })])).toEqual([]);
   expect(left("a", ...tiers, [segmentOf("files", "0000", { "app/two.py": "mine" })])).toEqual([]);
+});
+
+test("that of the standard library stays on what Debian or the base has, and goes with what anything else replaces", () => {
+  const library = "usr/lib/python3.11";
+  const debs = segmentOf("debian", "libpython3.11-stdlib", { [`${library}/os.py`]: "os" });
+  const files = Object.fromEntries(
+    ["os", "abc"].map((name) => [`${library}/__pycache__/${name}.cpython-311.pyc`, name]),
+  );
+  const compiled = segmentOf("bytecode", "python3.11", files, [], { scheme: "library" });
+  const mine = (path: string) => [segmentOf("files", "0000", { [path]: "mine" })];
+  expect(left("python3.11", [debs], [compiled])).toEqual([]);
+  expect(left("python3.11", [debs], [compiled], mine(`${library}/os.py`))).toEqual(["os"]);
+  expect(left("python3.11", [debs], [compiled], mine(`${library}/abc.py`))).toEqual(["abc"]);
+  expect(left("python3.11", [debs], [compiled], mine("app/os.py"))).toEqual([]);
+  expect(left("python3.11", [debs], [compiled], [wheel("os", { os: "" })])).toEqual([]);
 });

@@ -1,10 +1,12 @@
 import { sourceOfBytecode } from "../../ecosystems/python/bytecode/bytecode.ts";
 import type { ArrangedSegment, Arrangement } from "../../layer/arrange.ts";
 import type { Segment, SegmentEntry } from "../../layer/segment.ts";
+import { isBytecode, isLibraryBytecode } from "./kinds.ts";
 
 /**
  * Leaves out bytecode whose source is not in the image: another package has that path, or the user's files do. Python
  * would run it unchecked in place of what is there. Nothing is told of it: the sources' conflict is told already.
+ * The standard library's was made of what Debian's packages or the base have; whatever else states a path replaces that.
  */
 export function withoutStaleBytecode(arrangement: Arrangement): Arrangement {
   const { tiers, conflicts } = arrangement;
@@ -13,21 +15,27 @@ export function withoutStaleBytecode(arrangement: Arrangement): Arrangement {
   if (names.size === 0) return arrangement;
   const sources = new Map<string, SegmentEntry>();
   const wheels = new Map<string, ArrangedSegment>();
+  const foreign = new Set<string>();
   for (const arranged of all) {
     const { segment, renamed, omitted } = arranged;
     if (isBytecode(segment)) continue;
     if (segment.recipe.ecosystem === "python") wheels.set(segment.recipe.source, arranged);
     for (const entry of segment.entries) {
       // What a package keeps after others took its place is the last to stand at a path, tier by tier.
-      if (entry.path.endsWith(".py") && !omitted.has(entry.path))
-        sources.set(renamed.get(entry.path) ?? entry.path, entry);
+      if (!entry.path.endsWith(".py") || omitted.has(entry.path)) continue;
+      const path = renamed.get(entry.path) ?? entry.path;
+      sources.set(path, entry);
+      if (segment.recipe.ecosystem !== "debian") foreign.add(path);
     }
   }
   const kept = tiers.map((tier) => ({
     ...tier,
     segments: tier.segments.map((arranged) => {
       if (!isBytecode(arranged.segment)) return arranged;
-      const stale = staleFiles(arranged.segment, wheels.get(arranged.segment.recipe.source), sources);
+      const { segment } = arranged;
+      const stale = isLibraryBytecode(segment)
+        ? replaced(segment, foreign)
+        : staleFiles(segment, wheels.get(segment.recipe.source), sources);
       return stale.length === 0
         ? arranged
         : { ...arranged, omitted: new Set([...arranged.omitted, ...stale]) };
@@ -51,6 +59,6 @@ function staleFiles(
   });
 }
 
-function isBytecode({ recipe }: Segment): boolean {
-  return recipe.ecosystem === "bytecode";
+function replaced(bytecode: Segment, foreign: ReadonlySet<string>): string[] {
+  return bytecode.entries.map(({ path }) => path).filter((path) => foreign.has(sourceOfBytecode(path) ?? ""));
 }

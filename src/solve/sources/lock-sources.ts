@@ -17,6 +17,8 @@ export type SourcesRequest = {
   readonly root: string;
   /** Of `cambium.lock`. */
   readonly file: LockedSources | undefined;
+  /** Of an earlier build elsewhere, for what this machine does not know. */
+  readonly recorded?: LockedSources | undefined;
   readonly locked: boolean;
   /** Names of images, and of URLs as the lock has them. */
   readonly upgrade: boolean | readonly string[];
@@ -30,10 +32,10 @@ export type SourcesRequest = {
  * @throws CambiumError `LOCK_STALE` with `locked`, and as `fetchedDigest`, `commitNow` and `findBase`.
  */
 export async function obtainSources(request: SourcesRequest, bench: Workbench): Promise<LockedSources> {
-  const { wanted, root, file = NO_SOURCES } = request;
+  const { wanted, root, locked, file = NO_SOURCES, recorded } = request;
   if (wanted.http.length + wanted.git.length + wanted.images.length === 0) return NO_SOURCES;
-  const memory = request.locked ? undefined : (bench.store.records.get("sources", root) as LockedSources);
-  const earlier = [file, ...(memory === undefined ? [] : [memory])];
+  const memory = bench.store.records.get("sources", root) as LockedSources | undefined;
+  const earlier = [file, ...(locked ? [] : [memory, recorded])].filter((one) => one !== undefined);
   const sources: LockedSources = {
     http: await Promise.all(wanted.http.map((url) => httpNow(url, earlier, request, bench))),
     git: await Promise.all(wanted.git.map((one) => gitNow(one, earlier, request, bench))),

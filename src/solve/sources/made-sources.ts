@@ -1,6 +1,8 @@
 import type { ContentEntry, ContentFile, ContentSource } from "../../context/content-source.ts";
 import { cleaned } from "../../context/copy-into.ts";
+import type { GeneratedFile } from "../../graph/definition.ts";
 import { type Digest, digestOf } from "../../layer/digest.ts";
+import { comparePaths } from "../../layer/entry.ts";
 import type { Segment, SegmentFile } from "../../layer/segment.ts";
 import type { Store } from "../../store/store.ts";
 import { inflated } from "./inflated.ts";
@@ -20,6 +22,34 @@ export function inlineSource(name: string, content: string): ContentSource {
     digest: async () => digest,
     async *read() {
       yield { file, content: once(bytes) };
+    },
+  };
+}
+
+/** Files that a frontend made. */
+export function generatedSource(files: readonly GeneratedFile[]): ContentSource {
+  const contents = new Map<string, Uint8Array>();
+  const entries = files
+    .map((file): ContentEntry => {
+      if (file.type === "symlink") return { ...file, mode: 0o777, ...ROOT_OWNED };
+      if (file.type === "directory") return { ...file, ...ROOT_OWNED };
+      const { type, path, mode } = file;
+      const bytes = Buffer.from(file.content, "utf8");
+      contents.set(path, bytes);
+      return { type, path, mode, size: bytes.length, ...ROOT_OWNED };
+    })
+    .sort((a, b) => comparePaths(a.path, b.path));
+  const bytesOf = ({ path }: ContentFile): Uint8Array => {
+    const bytes = contents.get(path);
+    if (bytes === undefined) throw new TypeError(`not generated: ${path}`);
+    return bytes;
+  };
+  return {
+    where: "generated files",
+    entries,
+    digest: async (file) => digestOf(bytesOf(file)),
+    async *read(wanted) {
+      for (const file of wanted) yield { file, content: once(bytesOf(file)) };
     },
   };
 }

@@ -24,7 +24,7 @@ import type { PlannedLayer } from "../image-layers.ts";
 import { archiveSource } from "../sources/archive-source.ts";
 import { gitSource } from "../sources/git-source.ts";
 import { httpSource } from "../sources/http-source.ts";
-import { inlineSource } from "../sources/made-sources.ts";
+import { generatedSource, inlineSource } from "../sources/made-sources.ts";
 import type { Workbench } from "../workbench.ts";
 import { type AccountFiles, chownOwner } from "./copy-owner.ts";
 import { laidLayer } from "./laid-layer.ts";
@@ -38,6 +38,8 @@ export type CopyInput = {
   readonly accounts: AccountFiles;
   /** Of every entry: CONSTANT_MTIME, or SOURCE_DATE_EPOCH. */
   readonly mtimeSec: number;
+  /** False: a segment that is known will do without bytes. */
+  readonly isWhole?: boolean;
   /** The project's folder and stage, or whatever else is the same in the next build: see `FilesLabel`. */
   readonly slot?: string;
 };
@@ -71,6 +73,7 @@ export async function copyStep(
   for (const op of step.sources) await takeSource(op, { target, to, step }, input, bench);
   const label = {
     ...{ name: step.text, key: String(step.line).padStart(6, "0"), mtimeSec: input.mtimeSec },
+    ...(input.isWhole !== undefined && { isWhole: input.isWhole }),
     ...(input.slot !== undefined && { slot: `${input.slot} ${step.text}` }),
   };
   return filesSegment(label, target.entries(), bench);
@@ -110,8 +113,9 @@ async function takeSource(op: CopySourceOp, into: Into, input: CopyInput, bench:
     return;
   }
   const whole = { path: "/", isPattern: false, exclude };
-  if (op.kind === "git") {
-    copyInto(target, sourceTree(await gitSource(op, bench)), whole, to);
+  if (op.kind === "git" || op.kind === "generated") {
+    const source = op.kind === "git" ? await gitSource(op, bench) : generatedSource(op.files);
+    copyInto(target, sourceTree(source), whole, to);
     return;
   }
   const source = op.kind === "inline" ? inlineSource(op.name, op.content) : await httpSource(op, bench);

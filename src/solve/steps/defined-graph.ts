@@ -50,7 +50,8 @@ export function stageGraph(defined: DefinedStages, target: number, request: Grap
       config: { ...own, onBuild: [], emptyHistory: [] } as unknown as StageConfig,
     };
   });
-  return { stages, target: places.get(target)!, proxies: [] };
+  const written = defined.stages.flatMap(({ name, isImage }) => (isImage ? [] : [name]));
+  return { stages, target: places.get(target)!, proxies: [], written };
 }
 
 function baseOf(index: number, { base }: DefinedStage, places: ReadonlyMap<number, number>) {

@@ -3,11 +3,11 @@ import { BASE_FILES } from "../../ecosystems/read-base.ts";
 import { CambiumError } from "../../errors.ts";
 import { mergeListings } from "../../image/merge-listings.ts";
 import { flatTree, treeDifference } from "../../image/tree-difference.ts";
-import { digestOf } from "../../layer/digest.ts";
+import { type Digest, digestOf } from "../../layer/digest.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
 import { LAYOUT_VERSIONS } from "../../layout-versions.ts";
 import { compositionBlobs } from "../../store/stored-layer.ts";
-import { layerListings } from "../base-listings.ts";
+import { areListed, layerListings } from "../base-listings.ts";
 import { step, type Workbench } from "../workbench.ts";
 import { differenceLayer, filesOf } from "./difference-layer.ts";
 import type { StageFiles } from "./stage-files.ts";
@@ -28,12 +28,33 @@ export async function diffStage(
   mtimeSec: number,
   bench: Workbench,
 ): Promise<StageLayers> {
-  const rest = layersOf(upper, name).slice(recordsOf(lower).length);
-  const isOnLower = recordsOf(lower).every(({ diffId }, i) => recordsOf(upper)[i]?.diffId === diffId);
-  if (isOnLower && (await standsAlone(rest, name, bench)))
+  const rest = layersAbove({ name, lower, upper });
+  if (rest !== undefined && (await standsAlone(rest, name, bench)))
     return { base: undefined, steps: rest, over: lower };
   const layer = await computedDifference({ name, lower, upper }, files, mtimeSec, bench);
   return { base: undefined, steps: layer === undefined ? [] : [layer], over: lower };
+}
+
+/** What `diffStage` gives, where that is known without fetching or making anything. */
+export async function knownDiff(
+  { name, lower, upper }: Difference,
+  mtimeSec: number,
+  bench: Workbench,
+): Promise<StageLayers | undefined> {
+  const rest = layersAbove({ name, lower, upper });
+  if (rest !== undefined) {
+    const records = rest.map(({ record }) => record);
+    if (!areListed(records, BASE_FILES, bench)) return undefined;
+    if (await standsAlone(rest, name, bench)) return { base: undefined, steps: rest, over: lower };
+  }
+  const known = knownDifference(differenceKey({ lower, upper }, mtimeSec).key, name, bench);
+  return known && { base: undefined, steps: known.layer === undefined ? [] : [known.layer], over: lower };
+}
+
+/** Those that the upper stage has besides the lower one's, if it begins with these. */
+function layersAbove({ name, lower, upper }: Difference): StageLayer[] | undefined {
+  const isOnLower = recordsOf(lower).every(({ diffId }, i) => recordsOf(upper)[i]?.diffId === diffId);
+  return isOnLower ? layersOf(upper, name).slice(recordsOf(lower).length) : undefined;
 }
 
 /** A layer that others made may link to a file of the layers below. */
@@ -55,20 +76,10 @@ function computedDifference(
   mtimeSec: number,
   bench: Workbench,
 ): Promise<StageLayer | undefined> {
-  const document = {
-    ...{ version: 1, op: "diff", layoutVersions: LAYOUT_VERSIONS, mtimeSec },
-    ...{ lower: contentsOf(lower), upper: contentsOf(upper) },
-  };
-  const key = digestOf(canonicalJson(document));
-  const { store, lease, isForgetful } = bench;
+  const { key, document } = differenceKey({ lower, upper }, mtimeSec);
   return step(bench, name, async () => {
-    const known = isForgetful ? undefined : knownStep(store, key);
-    if (known !== undefined) {
-      const { layer: record, content } = known;
-      if (record === undefined) return { value: undefined, outcome: "hit" };
-      lease.protect(compositionBlobs(store, record.descriptor.digest));
-      return { value: { text: name, record, content: content!, isReused: true }, outcome: "hit" };
-    }
+    const known = knownDifference(key, name, bench);
+    if (known !== undefined) return { value: known.layer, outcome: "hit" };
     const source = await files.layers(recordsOf(upper), name);
     const trees = {
       lower: flatTree((await files.layers(recordsOf(lower), name)).tree),
@@ -80,11 +91,32 @@ function computedDifference(
       ? undefined
       : await differenceLayer(name, difference, trees.upper, filesOf(source), mtimeSec, bench);
     rememberStep(
-      store,
+      bench.store,
       key,
       document,
       layer === undefined ? {} : { layer: layer.record, content: layer.content },
     );
     return { value: layer, outcome: "done" };
   });
+}
+
+function differenceKey({ lower, upper }: Pick<Difference, "lower" | "upper">, mtimeSec: number) {
+  const document = {
+    ...{ version: 1, op: "diff", layoutVersions: LAYOUT_VERSIONS, mtimeSec },
+    ...{ lower: contentsOf(lower), upper: contentsOf(upper) },
+  };
+  return { key: digestOf(canonicalJson(document)), document };
+}
+
+function knownDifference(
+  key: Digest,
+  name: string,
+  { store, lease, isForgetful }: Workbench,
+): { readonly layer: StageLayer | undefined } | undefined {
+  const known = isForgetful ? undefined : knownStep(store, key);
+  if (known === undefined) return undefined;
+  const { layer: record, content } = known;
+  if (record === undefined) return { layer: undefined };
+  lease.protect(compositionBlobs(store, record.descriptor.digest));
+  return { layer: { text: name, record, content: content!, isReused: true } };
 }

@@ -11,6 +11,7 @@ import type {
 import { type Digest, digestOf } from "../../layer/digest.ts";
 import { LAYOUT_VERSIONS } from "../../layout-versions.ts";
 import { compositionBlobs } from "../../store/stored-layer.ts";
+import { lackingSegments } from "../image-layers.ts";
 import type { LayersSource } from "../sources/layers-source.ts";
 import type { Workbench } from "../workbench.ts";
 import { accountsOf, copyLayer, copyStep } from "./copy-step.ts";
@@ -28,11 +29,14 @@ export class FileSteps {
   readonly #files: StageFiles;
   readonly #mtimeSec: number;
   readonly #bench: Workbench;
+  readonly #acceptsListed: boolean;
 
-  constructor(files: StageFiles, mtimeSec: number, bench: Workbench) {
+  /** @param acceptsListed as `RunSettings` has it */
+  constructor(files: StageFiles, mtimeSec: number, bench: Workbench, acceptsListed = false) {
     this.#files = files;
     this.#mtimeSec = mtimeSec;
     this.#bench = bench;
+    this.#acceptsListed = acceptsListed;
   }
 
   /**
@@ -47,8 +51,13 @@ export class FileSteps {
         ...this.#inputOf(below),
         slot: `${this.#files.root} ${where}`,
       };
-      const segment = await copyStep(one, input, this.#bench);
-      return plannedStageLayer(copyLayer(one, segment, below?.tree), this.#bench);
+      const planned = async (isWhole: boolean) => {
+        const segment = await copyStep(one, { ...input, isWhole }, this.#bench);
+        return copyLayer(one, segment, below?.tree);
+      };
+      const listed = await planned(false);
+      const lacking = lackingSegments([listed], this.#bench, this.#acceptsListed);
+      return plannedStageLayer(lacking.size === 0 ? listed : await planned(true), this.#bench);
     });
     return layer!;
   }
@@ -96,7 +105,7 @@ export class FileSteps {
   async #identities(one: CopyStep): Promise<string[] | undefined> {
     const found: string[] = [];
     for (const source of one.sources) {
-      if (source.kind === "inline") continue;
+      if (source.kind === "inline" || source.kind === "generated") continue;
       const identity =
         source.kind === "files" ? await this.#files.identity(source.from) : pinnedIdentity(source);
       if (identity === undefined) return undefined;
@@ -134,7 +143,7 @@ export class FileSteps {
 
   #known(key: Digest): KnownStep | undefined {
     const { store, lease, isForgetful } = this.#bench;
-    const known = isForgetful ? undefined : knownStep(store, key);
+    const known = isForgetful ? undefined : knownStep(store, key, this.#acceptsListed);
     if (known?.layer !== undefined) lease.protect(compositionBlobs(store, known.layer.descriptor.digest));
     return known;
   }
@@ -144,8 +153,8 @@ export class FileSteps {
   }
 }
 
-/** Of a file whose digest, or a commit whose id is written: neither can change. */
-function pinnedIdentity(source: Extract<CopySourceOp, { kind: "http" | "git" }>): string | undefined {
+/** Of a file whose digest, or a commit whose id is written: neither can change. Undefined for any other. */
+export function pinnedIdentity(source: Extract<CopySourceOp, { kind: "http" | "git" }>): string | undefined {
   if (source.kind === "http") return source.checksum;
   return source.ref !== undefined && isCommit(source.ref) ? source.ref : undefined;
 }

@@ -42,19 +42,50 @@ export function mergeStep(
   bench: Workbench,
 ): Promise<readonly StageLayer[]> {
   return step(bench, `${stage.name} ${one.line}: ${one.text}`, async () => {
-    let here: Labelled = { at, owners: recordsOf(at).map(() => `stage ${stage.name}`) };
+    let here = labelled(at, stage);
     const added: StageLayer[] = [];
     let isKnown = true;
     for (const other of merged) {
       const laid = await laidStage(one, here, other, stage, { files, mtimeSec, bench });
       isKnown &&= laid.isKnown;
       added.push(...laid.layers);
-      const { steps } = here.at;
-      const owners = [...here.owners, ...laid.layers.map(() => `stage ${other.name}`)];
-      here = { at: { ...here.at, steps: [...steps, ...laid.layers] }, owners };
+      here = under(laid.layers, here, other);
     }
     return { value: added, outcome: isKnown ? "hit" : "done" };
   });
+}
+
+/** What `mergeStep` gives, where all of it is known. */
+export function knownMergeStep(
+  one: MergeStep & StepPlace,
+  { at, stage }: { readonly at: StageLayers; readonly stage: Stage },
+  merged: readonly MergedStage[],
+  mtimeSec: number,
+  bench: Workbench,
+): readonly StageLayer[] | undefined {
+  if (bench.isForgetful) return undefined;
+  let here = labelled(at, stage);
+  const added: StageLayer[] = [];
+  for (const other of merged) {
+    const known = knownMerge(bench.store, mergeKey(here, other, stage, mtimeSec).key);
+    if (known === undefined) return undefined;
+    const layers = stageLayers(one, known, true, bench);
+    added.push(...layers);
+    here = under(layers, here, other);
+  }
+  return added;
+}
+
+function labelled(at: StageLayers, { name }: Stage): Labelled {
+  return { at, owners: recordsOf(at).map(() => `stage ${name}`) };
+}
+
+/** A stage with what another one added to it. */
+function under(layers: readonly StageLayer[], { at, owners }: Labelled, { name }: MergedStage): Labelled {
+  return {
+    at: { ...at, steps: [...at.steps, ...layers] },
+    owners: [...owners, ...layers.map(() => `stage ${name}`)],
+  };
 }
 
 type Means = { readonly files: StageFiles; readonly mtimeSec: number; readonly bench: Workbench };
@@ -63,27 +94,40 @@ async function laidStage(
   one: StepPlace,
   here: Labelled,
   other: MergedStage,
-  { name, platform }: Stage,
+  stage: Stage,
   means: Means,
 ): Promise<{ readonly layers: readonly StageLayer[]; readonly isKnown: boolean }> {
-  const { store, lease, isForgetful, emit } = means.bench;
+  const { store, isForgetful, emit } = means.bench;
+  const { key, document } = mergeKey(here, other, stage, means.mtimeSec);
+  const known = isForgetful ? undefined : knownMerge(store, key);
+  const merge = known ?? (await computedMerge(one, here, other, stage, means));
+  if (known === undefined) rememberMerge(store, key, document, merge);
+  for (const warning of merge.warnings) emit({ type: "warning", ...warning });
+  const isKnown = known !== undefined;
+  return { layers: stageLayers(one, merge, isKnown, means.bench), isKnown };
+}
+
+function mergeKey(here: Labelled, other: MergedStage, { name, platform }: Stage, mtimeSec: number) {
   const document = {
-    ...{ version: 1, op: "merge", layoutVersions: LAYOUT_VERSIONS, mtimeSec: means.mtimeSec },
+    ...{ version: 1, op: "merge", layoutVersions: LAYOUT_VERSIONS, mtimeSec },
     ...{ below: contentsOf(here.at), stage: contentsOf(other.layers), architecture: platform.architecture },
     over: other.layers.over === undefined ? [] : contentsOf(other.layers.over),
     // They stand in the warnings that are remembered.
     names: [name, other.name, ...here.owners],
   };
-  const key = digestOf(canonicalJson(document));
-  const known = isForgetful ? undefined : knownMerge(store, key);
-  const merge = known ?? (await computedMerge(one, here, other, { name, platform }, means));
-  if (known === undefined) rememberMerge(store, key, document, merge);
-  for (const warning of merge.warnings) emit({ type: "warning", ...warning });
-  const layers = merge.layers.map(({ layer: record, content, isReused }): StageLayer => {
+  return { key: digestOf(canonicalJson(document)), document };
+}
+
+function stageLayers(
+  { text }: StepPlace,
+  { layers }: KnownMerge,
+  isKnown: boolean,
+  { store, lease }: Workbench,
+): StageLayer[] {
+  return layers.map(({ layer: record, content, isReused }) => {
     lease.protect([record.descriptor.digest, ...compositionBlobs(store, record.descriptor.digest)]);
-    return { text: one.text, record, content, isReused: known !== undefined || isReused };
+    return { text, record, content, isReused: isKnown || isReused };
   });
-  return { layers, isKnown: known !== undefined };
 }
 
 async function computedMerge(

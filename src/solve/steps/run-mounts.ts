@@ -3,10 +3,18 @@ import { canonicalJson } from "../../canonical-json.ts";
 import type { AptSources } from "../../engine/embedded/lent-sources.ts";
 import type { EngineMount } from "../../engine/embedded/step-mounts.ts";
 import { usageError } from "../../errors.ts";
-import type { CacheMount, RunStep, StepMount } from "../../graph/stages.ts";
+import type { Emit } from "../../events.ts";
+import {
+  type CacheMount,
+  type RunStep,
+  type StepMount,
+  type StepPlace,
+  whereOf,
+} from "../../graph/stages.ts";
 import type { ImageTree } from "../../image/image-tree.ts";
 import { digestOf } from "../../layer/digest.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
+import { nearest } from "../../nearest.ts";
 
 /** `--secret id=…,src=…` or `env=…`: where its bytes are. */
 export type SecretSource =
@@ -68,11 +76,12 @@ export type RunMounts = {
  * @throws CambiumError `SECRET_MISSING`, `SSH_MISSING`, `SECRET_UNREADABLE`.
  */
 export async function runMounts(
-  step: RunStep,
+  step: RunStep & StepPlace,
   bound: ReadonlyMap<string, MountedTree>,
   treesOf: (records: readonly LayerRecord[]) => Promise<readonly string[]>,
   folders: ReadonlyMap<CacheMount, string>,
   lent: Lent,
+  emit: Emit,
 ): Promise<RunMounts> {
   const mounts: EngineMount[] = [];
   const env: string[] = [];
@@ -96,7 +105,10 @@ export async function runMounts(
       }
       case "secret": {
         const content = secretBytes(mount, lent);
-        if (content === undefined) break;
+        if (content === undefined) {
+          emit({ type: "notice", message: absentSecret(mount.id, step, lent) });
+          break;
+        }
         if (mount.env !== undefined) env.push(`${mount.env}=${content.toString("utf8")}`);
         const { target, mode, uid, gid } = mount;
         if (target !== undefined) mounts.push({ type: "file", content, target, mode, uid, gid });
@@ -122,6 +134,13 @@ export async function runMounts(
     mounts.push({ type: "file", content: Buffer.from(content, "utf8"), target: path, ...owner });
   }
   return { mounts, env };
+}
+
+/** The step runs without it, as it does in a Dockerfile; what it makes is then known, also once the secret is given. */
+function absentSecret(id: string, step: StepPlace, { secrets }: Lent): string {
+  const near = nearest(id, [...secrets.keys()]);
+  const given = near === undefined ? "" : ` (${near} was)`;
+  return `${whereOf(step)}: the secret ${id} was not given${given}, and the command runs without it: --secret id=${id},src=FILE gives it, required makes it an error`;
 }
 
 function secretBytes(

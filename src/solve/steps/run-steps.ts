@@ -29,6 +29,7 @@ import {
   stepName,
 } from "./stage-layers.ts";
 import {
+  assertHad,
   contentOf,
   equalLayer,
   type KnownStep,
@@ -49,6 +50,8 @@ export type RunSettings = {
   readonly shell?: { isTaken: boolean };
   /** Of other machines. */
   readonly records?: StepRecords;
+  /** A step of which only the listing of its layer is known counts as done, as long as nothing reads the layer. */
+  readonly acceptsListed?: boolean;
 };
 
 type Run = RunStep & StepPlace;
@@ -85,10 +88,12 @@ export class RunSteps {
     const document = this.#keyDocument(one, at, stage, bound);
     const key = keyOf(document);
     const { store, signal } = this.#bench;
-    const { records } = this.#settings;
+    const { records, acceptsListed } = this.#settings;
     const name = stepName(stage, one);
+    const before = this.#known(key) ?? (await this.#recorded(key, document));
+    // Said before the step begins: nothing has failed, what is below is done again.
+    if (before === undefined && acceptsListed === true) assertHad(store, recordsOf(at));
     return step(this.#bench, name, async () => {
-      const before = this.#known(key) ?? (await this.#recorded(key, document));
       if (before !== undefined) {
         records?.note(key, before);
         return { value: layerFrom(one, before, true), outcome: "hit" };
@@ -142,7 +147,7 @@ export class RunSteps {
 
   #known(key: Digest): KnownStep | undefined {
     const { store, lease, isForgetful } = this.#bench;
-    const known = isForgetful ? undefined : knownStep(store, key);
+    const known = isForgetful ? undefined : knownStep(store, key, this.#settings.acceptsListed);
     if (known?.layer !== undefined) lease.protect([known.layer.descriptor.digest]);
     return known;
   }
@@ -182,7 +187,7 @@ export class RunSteps {
     const { emit, signal } = this.#bench;
     const { lent, network, shell } = this.#settings;
     const treesOf = (records: readonly LayerRecord[]) => this.#foldersOf(records);
-    const prepared = await runMounts(one, shown, treesOf, folders, lent);
+    const prepared = await runMounts(one, shown, treesOf, folders, lent, emit);
     const own = new Set(one.env.map(([variable]) => variable));
     const proxies = this.#proxies.filter(([variable]) => !own.has(variable));
     const env = [...one.env, ...proxies].map(([variable, value]) => `${variable}=${value}`);

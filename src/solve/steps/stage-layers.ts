@@ -20,6 +20,8 @@ export type StageLayer = {
 export type StackBase = Pick<BaseDocuments, "config" | "layers"> & {
   /** Absent: the diff ids. Of packages what they are, however they are grouped into layers. */
   readonly contents?: ContentIds;
+  /** Paths of bytecode that was computed for the packages, and that nothing checks against its source. */
+  readonly bytecode?: ReadonlySet<string>;
 };
 
 /** A stage as far as it has come: plain data, never changed. */

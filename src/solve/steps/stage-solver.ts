@@ -1,22 +1,30 @@
 import type { Engine } from "../../engine/embedded/engine.ts";
+import { CambiumError } from "../../errors.ts";
 import type { FileSource, Stage, StageGraph, Step, StepPlace } from "../../graph/stages.ts";
 import { CONSTANT_MTIME } from "../../layer/entry.ts";
 import { step, type Workbench } from "../workbench.ts";
 import { diffStage } from "./diff-stage.ts";
+import { dropBytecode } from "./drop-bytecode.ts";
 import { FileSteps } from "./file-steps.ts";
 import { type MergedStage, mergeStep } from "./merge-step.ts";
 import { type RunSettings, RunSteps } from "./run-steps.ts";
 import { type ContextFolders, StageFiles } from "./stage-files.ts";
-import { type StackBase, type StageLayer, type StageLayers, stepName } from "./stage-layers.ts";
+import { recordsOf, type StackBase, type StageLayer, type StageLayers, stepName } from "./stage-layers.ts";
+import { StepErrors } from "./step-errors.ts";
+import { assertHad } from "./step-memory.ts";
 
 export type StageSettings = ContextFolders &
   RunSettings & {
-    /** Gives the packages that a stage stands on, asked once for each stage that does. Absent: no stage does. */
-    readonly packages?: (set: string) => Promise<StackBase>;
+    /**
+     * Gives the packages that a stage stands on, asked once for each stage that does; `acceptsListed` as in `RunSettings`.
+     * Absent: no stage does.
+     */
+    readonly packages?: (set: string, acceptsListed: boolean) => Promise<StackBase>;
   };
 
 /**
- * Solves the stages that the target needs, each once, as far beside one another as they allow.
+ * Solves the stages that the target needs, each once, as far beside one another as they allow. Layers that are known by
+ * their listing alone will do where nothing reads them; where something does, what made them is done again.
  * @throws CambiumError `ENGINE_MISSING`, `STEP_FAILED`, and of whatever else fails first; what was finished stays in the
  *   store.
  */
@@ -27,6 +35,22 @@ export async function solveStages(
   bench: Workbench,
 ): Promise<StageLayers> {
   if (graph.stages.some(({ steps }) => steps.some(({ op }) => op === "run"))) checkOnce(engine, bench);
+  try {
+    const solved = await solveOnce(graph, { ...settings, acceptsListed: true }, engine, bench);
+    assertHad(bench.store, recordsOf(solved));
+    return solved;
+  } catch (error) {
+    if (!(error instanceof CambiumError) || error.code !== "LAYER_UNKNOWN") throw error;
+    return solveOnce(graph, { ...settings, acceptsListed: false }, engine, bench);
+  }
+}
+
+async function solveOnce(
+  graph: StageGraph,
+  settings: StageSettings,
+  engine: Engine,
+  bench: Workbench,
+): Promise<StageLayers> {
   const abort = new AbortController();
   const signal = AbortSignal.any([bench.signal, abort.signal]);
   const solver = new StageSolver(graph, settings, engine, { ...bench, signal });
@@ -62,18 +86,20 @@ class StageSolver {
   readonly #forgetful: Doers;
   /** Of what is computed: files that steps copy, trees that are compared or merged. */
   readonly #mtimeSec: number;
-  readonly #packages: StageSettings["packages"];
+  readonly #settings: Pick<StageSettings, "packages" | "records" | "acceptsListed">;
+  readonly #errors: StepErrors;
   readonly #stages = new Map<number, Promise<StageLayers>>();
 
   constructor(graph: StageGraph, settings: StageSettings, engine: Engine, bench: Workbench) {
     const { proxies } = graph;
     this.#graph = graph;
+    this.#errors = new StepErrors(graph);
     this.#bench = bench;
-    this.#packages = settings.packages;
+    this.#settings = settings;
     this.#files = new StageFiles(graph, settings, (index) => this.#stage(index), bench);
     this.#mtimeSec = settings.sourceDateEpoch ?? CONSTANT_MTIME;
     const doers = (its: Workbench): Doers => {
-      const files = new FileSteps(this.#files, this.#mtimeSec, its);
+      const files = new FileSteps(this.#files, this.#mtimeSec, its, settings.acceptsListed);
       const runs = new RunSteps(this.#files, files, { ...settings, proxies }, engine, its);
       return { files, runs, bench: its };
     };
@@ -111,17 +137,23 @@ class StageSolver {
     for (const [place, one] of stage.steps.entries()) {
       for (const { beforeStep, text } of emptyHistory) if (beforeStep === place) add({ text });
       this.#bench.signal.throwIfAborted();
-      const layers = await this.#step(one, at, stage, doers);
+      const layers = await this.#step(one, at, stage, doers).catch((error: unknown) => {
+        throw this.#errors.at(one, error);
+      });
+      const dropped = await dropBytecode(at, layers, this.#files, this.#mtimeSec, doers.bench);
       for (const layer of layers.length === 0 ? [{ text: one.text }] : layers) add(layer);
+      if (dropped !== undefined) add(dropped);
     }
     for (const { beforeStep, text } of emptyHistory) if (beforeStep >= stage.steps.length) add({ text });
+    this.#settings.records?.noteStage(stage, at);
     return at;
   }
 
   async #base({ name, base, platform }: Stage, { files, bench }: Doers): Promise<StageLayers> {
     if (base.kind === "context") return files.whole({ kind: "context", name: base.name });
     if (base.kind === "packages") {
-      const found = await this.#packages?.(base.set);
+      const { packages, acceptsListed = false } = this.#settings;
+      const found = await packages?.(base.set, acceptsListed);
       if (found === undefined) throw new TypeError(`nobody knows the packages ${base.set}`);
       return { base: found, steps: [] };
     }

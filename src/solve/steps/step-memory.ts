@@ -1,4 +1,7 @@
 import { canonicalJson } from "../../canonical-json.ts";
+import { BASE_FILES } from "../../ecosystems/read-base.ts";
+import { CambiumError } from "../../errors.ts";
+import type { Stage } from "../../graph/stages.ts";
 import { type Digest, digestOf } from "../../layer/digest.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
 import type { LayerListing } from "../../layer/listing.ts";
@@ -6,6 +9,7 @@ import type { Store } from "../../store/store.ts";
 import { isComposable } from "../../store/stored-layer.ts";
 import { hasOrigin } from "../lazy-layers.ts";
 import type { MergeWarning } from "./merge-warnings.ts";
+import type { StageLayers } from "./stage-layers.ts";
 
 /** What a step came to; without a layer where it changed nothing. */
 export type KnownStep = { readonly layer?: LayerRecord; readonly content?: string };
@@ -15,12 +19,20 @@ export type StepRecords = {
   /** Makes it known here, its layer without bytes. */
   readonly find: (key: Digest) => Promise<KnownStep | undefined>;
   readonly note: (key: Digest, result: KnownStep) => void;
+  /** What a stage came to. */
+  readonly noteStage: (stage: Stage, layers: StageLayers) => void;
 };
 
-/** What a step of this key came to before, if its layer is still to be had. */
-export function knownStep(store: Store, key: Digest): KnownStep | undefined {
+/**
+ * What a step of this key came to before, if its layer is still to be had.
+ * @param acceptsListed a layer of which only the listing is known will do: nothing may come to read it
+ */
+export function knownStep(store: Store, key: Digest, acceptsListed = false): KnownStep | undefined {
   const known = store.records.get("step", key) as KnownStep | undefined;
-  return known === undefined || known.layer === undefined || isHad(store, known.layer) ? known : undefined;
+  if (known?.layer === undefined || isHad(store, known.layer)) return known;
+  return acceptsListed && store.listings.get(known.layer.diffId, BASE_FILES.id) !== undefined
+    ? known
+    : undefined;
 }
 
 /** @param document that the key is the digest of, for `explain` */
@@ -71,6 +83,15 @@ export function equalLayer(store: Store, content: string): LayerRecord | undefin
 
 export function rememberCaptured(store: Store, content: string, layer: LayerRecord): void {
   store.records.put("captured", content, layer);
+}
+
+/** @throws CambiumError `LAYER_UNKNOWN` for the first layer that is not to be had. */
+export function assertHad(store: Store, layers: readonly LayerRecord[]): void {
+  const lost = layers.find((layer) => !isHad(store, layer));
+  if (lost === undefined) return;
+  throw new CambiumError("LAYER_UNKNOWN", `layer ${lost.descriptor.digest}: only its listing is known`, {
+    hint: "The store was pruned or is another one: build the image again.",
+  });
 }
 
 /** Whether the bytes of a layer are here, can be composed, or are known to be elsewhere. */

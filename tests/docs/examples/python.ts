@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { canonicalJson } from "../../../src/canonical-json.ts";
 import { bytecodeRecipe } from "../../../src/ecosystems/python/bytecode/bytecode.ts";
+import { libraryRecipe } from "../../../src/ecosystems/python/bytecode/library.ts";
 import { parseWheelFilename } from "../../../src/ecosystems/python/standards/wheel-filename.ts";
 import { ContentInspector, planWheelFile, wheelSegment } from "../../../src/ecosystems/python/transcode.ts";
 import { directUrlJson } from "../../../src/ecosystems/python/wheel/direct-url.ts";
@@ -87,7 +88,9 @@ export async function pythonExamples(): Promise<Example[]> {
   const { sharedObjects = [] } = (await segmentOf(wheelOf([...CONTENTS, ...SHARED_OBJECTS]))).segment;
   const wheelDigest = segment.recipe.source;
   const bytecode = bytecodeRecipe(wheelDigest, "3.11.2");
-  const library = "opt/venv/lib/python3/site-packages";
+  const abc = "usr/lib/python3.11/abc.py";
+  const library = libraryRecipe([[abc, digestOf("")]], "3.11.2");
+  const site = "opt/venv/lib/python3/site-packages";
   for (const { path, payload, size } of files) {
     const content = text(path);
     if (Buffer.byteLength(content) !== size || (payload?.crc32 ?? 0) !== crc32(content))
@@ -95,6 +98,7 @@ export async function pythonExamples(): Promise<Example[]> {
   }
   return [
     { name: "bytecode-recipe", text: `${canonicalJson(bytecode)}\nid ${segmentId(bytecode)}` },
+    { name: "library-bytecode-recipe", text: `${canonicalJson(library)}\nid ${segmentId(library)}` },
     { name: "wheel-recipe", text: `${canonicalJson(segment.recipe)}\nid ${segment.id}` },
     {
       name: "wheel-segment",
@@ -113,7 +117,7 @@ export async function pythonExamples(): Promise<Example[]> {
       ]),
     },
     { name: "shared-objects", text: sharedObjects.map((object) => JSON.stringify(object)).join("\n") },
-    { name: "record", text: text(`${library}/demo-1.0.dist-info/RECORD`).replaceAll("\r\n", "\n").trimEnd() },
+    { name: "record", text: text(`${site}/demo-1.0.dist-info/RECORD`).replaceAll("\r\n", "\n").trimEnd() },
     { name: "script", text: text("opt/venv/bin/demo").trimEnd() },
     { name: "data-script", text: text("opt/venv/bin/demo-report").trimEnd() },
     {

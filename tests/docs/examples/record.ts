@@ -6,10 +6,13 @@ import {
   recordArtifact,
   recordFrom,
   recordRow,
+  stagesArtifact,
+  stagesRecordFrom,
   withRecord,
 } from "../../../src/cache/record-artifact.ts";
+import { type StagesRecord, saltedKey } from "../../../src/cache/stages-record.ts";
 import { writeCambiumLock } from "../../../src/ecosystems/cambium-lock.ts";
-import { digestOf } from "../../../src/layer/digest.ts";
+import { type DiffId, digestOf } from "../../../src/layer/digest.ts";
 import { LAYOUT_VERSIONS } from "../../../src/layout-versions.ts";
 import { referrersTag } from "../../../src/registry/read-listings.ts";
 import { encodeSegments } from "../../../src/store/segment-codec.ts";
@@ -84,6 +87,33 @@ export async function recordExamples(): Promise<Example[]> {
       },
     ],
   };
+  const [recorded] = record.images;
+  const inStages: StagesRecord = {
+    version: 2,
+    layoutVersions: LAYOUT_VERSIONS,
+    lock: "version = 1\n",
+    images: [
+      {
+        ...{ platform: "linux/amd64", key: saltedKey(root.digest, digestOf("graph and files")) },
+        ...{ digest: root.digest, result: recorded!.result },
+      },
+    ],
+    steps: [
+      {
+        key: saltedKey(root.digest, digestOf("key of a command")),
+        layer: {
+          descriptor: { ...layer!.descriptor, digest: digestOf("layer of a stage") },
+          diffId: digestOf("its tar") as string as DiffId,
+          ...{ content: digestOf("what it changed"), listing },
+        },
+      },
+    ],
+    layers: recorded!.layers,
+    generated: recorded!.generated,
+    ...{ bases: [], listings: [], absent: [digestOf("layer of a stage")] },
+  };
+  const staged = stagesRecordFrom(stagesArtifact(inStages, [listing], root).manifest.bytes);
+  if (JSON.stringify(staged) !== JSON.stringify(inStages)) throw new Error("not read as it was written");
   const artifact = recordArtifact(record, [listing], root);
   const index = withRecord(undefined, artifact);
   assertReadable(artifact, index.bytes, record);
@@ -104,6 +134,7 @@ export async function recordExamples(): Promise<Example[]> {
     { name: "record-index", text: `${referrersTag(root.digest)}\n${shown(index.bytes)}` },
     { name: "record-manifest", text: shown(artifact.manifest.bytes) },
     { name: "record-document", text: shown(byMember(record)) },
+    { name: "record-stages", text: shown(byMember(inStages)) },
     { name: "record-listing", text: zstdDecompressSync(listingBytes.subarray(4)).toString("utf8") },
   ];
 }

@@ -87,11 +87,11 @@ test("only a wheel with modules has something to compile", () => {
   expect(hasModules(wheelOf({ "opt/venv/bin/a.py": "", [`${SITE}/a.so`]: "" }))).toBe(false);
 });
 
-test("layout 1: identity is of the wheel and the exact interpreter, of no machine", () => {
+test("layout 2: identity is of the wheel and the exact interpreter, of no machine", () => {
   const recipe = bytecodeRecipe(digestOf("wheel"), "3.11.2");
   expect(recipe).toEqual({
     ecosystem: "bytecode",
-    layoutVersion: 1,
+    layoutVersion: 2,
     source: digestOf("wheel"),
     options: { implementation: "cpython", python: "3.11.2", scheme: "venv" },
   });

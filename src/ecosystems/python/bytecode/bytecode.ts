@@ -33,7 +33,6 @@ export function bytecodeRecipe(wheel: Digest, version: string): Recipe {
 /**
  * The bytecode of a wheel's modules in site-packages: for `x.py` what `compileall` leaves at
  * `__pycache__/x.cpython-XY.pyc`, never to be checked against its source (PEP 552). What does not compile has none.
- * Memory: deflated, and one file.
  */
 export async function bytecodeSegment(
   wheel: Segment,
@@ -42,18 +41,33 @@ export async function bytecodeSegment(
   reader: BlobReader,
   blobs: BlobWriter,
 ): Promise<Segment> {
-  const recipe = bytecodeRecipe(wheel.recipe.source, version);
   const minor = minorOf(version);
   const paths = new Set(wheel.entries.map(({ path }) => path));
   const sources = wheel.entries.flatMap((entry) => {
-    const isWanted = entry.type === "file" && isModule(entry.path);
     // compileall too can put nothing where a file is called `__pycache__`.
-    return isWanted && !paths.has(dirname(bytecodePath(entry.path, minor))) ? [entry] : [];
+    if (entry.type !== "file" || !isModule(entry.path) || paths.has(dirname(bytecodePath(entry.path, minor))))
+      return [];
+    const { path } = entry;
+    return [{ path, pathInPython: pathInPython(path, minor), read: () => readSegmentFile(reader, entry) }];
   });
-  const files = sources.map((entry) => ({
-    path: pathInPython(entry.path, minor),
-    read: () => readSegmentFile(reader, entry),
-  }));
+  const recipe = bytecodeRecipe(wheel.recipe.source, version);
+  const identity = { recipe, name: `bytecode of ${wheel.name}`, key: wheel.key };
+  return compiledSegment(identity, sources, version, compile, blobs);
+}
+
+/** A module to compile: where it lies, and what Python in the image will call it, absolute. */
+type Module = { readonly path: string; readonly pathInPython: string; read(): Uint8Array };
+
+/** What compiles of the sources, as a segment. Memory: deflated, and one file. */
+export async function compiledSegment(
+  identity: Pick<Segment, "recipe" | "name" | "key">,
+  sources: readonly Module[],
+  version: string,
+  compile: Compile,
+  blobs: BlobWriter,
+): Promise<Segment> {
+  const minor = minorOf(version);
+  const files = sources.map(({ pathInPython: path, read }) => ({ path, read }));
   const pack = new Pack();
   const packed: (Packed & { readonly path: string })[] = [];
   let next = 0;
@@ -68,10 +82,8 @@ export async function bytecodeSegment(
     })
     .sort((a, b) => comparePaths(a.path, b.path));
   return {
-    id: segmentId(recipe),
-    recipe,
-    name: `bytecode of ${wheel.name}`,
-    key: wheel.key,
+    id: segmentId(identity.recipe),
+    ...identity,
     mtimeSec: CONSTANT_MTIME,
     entries,
     sizeBytes: entries.reduce((sum, { size }) => sum + size, 0),
@@ -100,7 +112,7 @@ function pathInPython(path: string, minor: string): string {
 }
 
 /** As `importlib.util.cache_from_source` has it (PEP 3147). */
-function bytecodePath(path: string, minor: string): string {
+export function bytecodePath(path: string, minor: string): string {
   const slash = path.lastIndexOf("/") + 1;
   const name = path.slice(slash, -".py".length);
   return `${path.slice(0, slash)}__pycache__/${name}.${cacheTag(minor)}.pyc`;
