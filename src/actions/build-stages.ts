@@ -114,8 +114,8 @@ export function stageSettings(
   settings: StagesSettings,
 ): StagesRequest["settings"] {
   const { root, ...walk } = loaded.context;
-  const { ca } = loaded.settings;
   const named = settings.tags ?? [];
+  const { ca } = loaded.settings;
   const ofProject = {
     dockerfile: { ...(ca !== undefined && { caBundle: resolve(root, ca) }), ...settings.dockerfile },
     ...(debianMirror !== undefined && { debianMirror }),

@@ -101,18 +101,21 @@ export function compositionBlobs(store: Store, digest: Digest): Digest[] {
   return (composition?.segments ?? []).flatMap(({ id }) => store.segments.get(id)?.blobs ?? []);
 }
 
+/** For a layer whose bytes are needed and nowhere to be had. */
+export function layerUnknown(digest: Digest, what: string): CambiumError {
+  return new CambiumError("LAYER_UNKNOWN", `layer ${digest}: ${what}`, {
+    hint: "The store was pruned or is another one: build the image again.",
+  });
+}
+
 /** The plan of a composed layer: its entries in order. @throws CambiumError `LAYER_UNKNOWN`. */
 export function storedPlan(store: Store, record: LayerRecord): LayerPlan {
   const { digest } = record.descriptor;
-  const unknown = (what: string) =>
-    new CambiumError("LAYER_UNKNOWN", `layer ${digest}: ${what}`, {
-      hint: "The store was pruned or is another one: build the image again.",
-    });
   const composition = store.records.get("composition", digest) as Composition | undefined;
-  if (composition === undefined) throw unknown("not composed in this store");
+  if (composition === undefined) throw layerUnknown(digest, "not composed in this store");
   const segments = composition.segments.map(({ id, renamed, omitted }): ArrangedSegment => {
     const segment = store.segments.get(id);
-    if (segment === undefined) throw unknown(`the segment ${id} is gone`);
+    if (segment === undefined) throw layerUnknown(digest, `the segment ${id} is gone`);
     return { segment, renamed: new Map(renamed), omitted: new Set(omitted) };
   });
   const directories = new Map(composition.directories.map((it) => [it.path, it]));

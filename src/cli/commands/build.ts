@@ -49,7 +49,9 @@ export function defineBuild(command: Command, act: Act): void {
     .addOption(
       repeatable("--cache-from <image>", "image whose build record tells what is known already; repeatable"),
     )
-    .addOption(repeatable("--cache-to <image>", "push image and build record there too; repeatable"));
+    .addOption(
+      repeatable("--cache-to <image>", "push image, record and layers of all stages there too; repeatable"),
+    );
   addStepOptions(addStageOptions(command));
   addUpgradeOption(command);
   addSessionOptions(command)

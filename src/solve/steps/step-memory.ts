@@ -1,27 +1,15 @@
 import { canonicalJson } from "../../canonical-json.ts";
 import { BASE_FILES } from "../../ecosystems/read-base.ts";
-import { CambiumError } from "../../errors.ts";
-import type { Stage } from "../../graph/stages.ts";
 import { type Digest, digestOf } from "../../layer/digest.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
 import type { LayerListing } from "../../layer/listing.ts";
 import type { Store } from "../../store/store.ts";
-import { isComposable } from "../../store/stored-layer.ts";
+import { isComposable, layerUnknown } from "../../store/stored-layer.ts";
 import { hasOrigin } from "../lazy-layers.ts";
 import type { MergeWarning } from "./merge-warnings.ts";
-import type { StageLayers } from "./stage-layers.ts";
 
 /** What a step came to; without a layer where it changed nothing. */
 export type KnownStep = { readonly layer?: LayerRecord; readonly content?: string };
-
-/** What is known of steps elsewhere: asked where this machine knows nothing, and told of each step that was needed. */
-export type StepRecords = {
-  /** Makes it known here, its layer without bytes. */
-  readonly find: (key: Digest) => Promise<KnownStep | undefined>;
-  readonly note: (key: Digest, result: KnownStep) => void;
-  /** What a stage came to. */
-  readonly noteStage: (stage: Stage, layers: StageLayers) => void;
-};
 
 /**
  * What a step of this key came to before, if its layer is still to be had.
@@ -88,10 +76,7 @@ export function rememberCaptured(store: Store, content: string, layer: LayerReco
 /** @throws CambiumError `LAYER_UNKNOWN` for the first layer that is not to be had. */
 export function assertHad(store: Store, layers: readonly LayerRecord[]): void {
   const lost = layers.find((layer) => !isHad(store, layer));
-  if (lost === undefined) return;
-  throw new CambiumError("LAYER_UNKNOWN", `layer ${lost.descriptor.digest}: only its listing is known`, {
-    hint: "The store was pruned or is another one: build the image again.",
-  });
+  if (lost !== undefined) throw layerUnknown(lost.descriptor.digest, "only its listing is known");
 }
 
 /** Whether the bytes of a layer are here, can be composed, or are known to be elsewhere. */
