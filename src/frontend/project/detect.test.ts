@@ -322,6 +322,11 @@ steps = [{ copy = "main.py:/" }, { run = "gcc" }, { http = { url = "https://exam
     ]);
   });
 
+  test("lends certificates to commands", async () => {
+    const { settings } = await detected(tree('run = "true"\nca = "all.pem"\n'));
+    expect(settings.ca).toBe("all.pem");
+  });
+
   test.for<[name: string, settings: string, message: string]>([
     [
       "in an item",
@@ -342,6 +347,11 @@ steps = [{ copy = "main.py:/" }, { run = "gcc" }, { http = { url = "https://exam
       "of an image that has no place for its packages",
       'stage = "one"\n[tool.cambium.stages.one]\nfrom = "scratch"\n',
       "pyproject.toml:4: [tool.cambium]: python: packages and accounts stand on debian or an image, not on stage one",
+    ],
+    [
+      "about what no command would find",
+      'ca = "all.pem"\n',
+      "pyproject.toml:5: [tool.cambium]: ca: no command runs here",
     ],
   ])("a mistake %s names the line", async ([, settings, message]) => {
     await expect(detected(tree(settings))).rejects.toMatchObject({

@@ -1,7 +1,7 @@
 import type { Definition } from "../../graph/definition.ts";
 import type { Spec } from "../spec/schema.ts";
 import type { WhereKey } from "../spec/to-definition.ts";
-import { imageDefinition } from "../spec/to-loaded-spec.ts";
+import { assertIsLent, imageDefinition } from "../spec/to-loaded-spec.ts";
 import { type FoundImage, isStaged, toDefinedStages } from "../spec/to-stages.ts";
 import type { DetectOptions, LoadedStages } from "./loaded-project.ts";
 import type { ProjectFiles } from "./project-files.ts";
@@ -20,7 +20,9 @@ export function toolStages(
 ):
   | { readonly definition: Definition; readonly stages: LoadedStages; readonly notices: readonly string[] }
   | undefined {
-  if (!isStaged(spec)) return undefined;
-  const settled = settledStages(files, toDefinedStages(spec, where, found), options);
+  const stages = isStaged(spec) ? toDefinedStages(spec, where, found) : undefined;
+  assertIsLent(spec, stages, where);
+  if (stages === undefined) return undefined;
+  const settled = settledStages(files, stages, options);
   return { ...settled, definition: imageDefinition(settled.stages, where) };
 }

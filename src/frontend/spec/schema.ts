@@ -220,6 +220,12 @@ const stages = z.record(stageName, z.strictObject(stageWords)).meta({
   examples: [{ build: { debian: "bookworm", apt: ["gcc", "libc6-dev"], run: "cc -o /app app.c" } }],
 });
 
+const ca = text.meta({
+  description:
+    "A PEM file, relative to the project, with all certificates that commands are to trust: they find it in place of the image's, and it is in no layer and no key. `--ca-bundle` goes before it.",
+  examples: ["certificates/all.pem", "/etc/ssl/certs/ca-certificates.crt"],
+});
+
 const projectWords = {
   platforms: z
     .array(z.enum(["linux/amd64", "linux/arm64"]))
@@ -238,21 +244,11 @@ const projectWords = {
   gitignore: z.boolean().optional().meta({
     description: "Whether .gitignore files keep files out of `copy`, besides .dockerignore. Default: false.",
   }),
+  ca: ca.optional(),
 };
 
-const ca = text.meta({
-  description:
-    "A PEM file, relative to the project, with all certificates that commands are to trust: they find it in place of the image's, and it is in no layer and no key. `--ca-bundle` goes before it.",
-  examples: ["certificates/all.pem", "/etc/ssl/certs/ca-certificates.crt"],
-});
-
 /** All that `cambium.yaml` and the builder can say. Unknown keys are refused. */
-export const specSchema = z.strictObject({
-  ...stageWords,
-  stages: stages.optional(),
-  ...projectWords,
-  ca: ca.optional(),
-});
+export const specSchema = z.strictObject({ ...stageWords, stages: stages.optional(), ...projectWords });
 
 /** `[tool.cambium]` of a pyproject.toml: the same words, and one that only makes sense there. */
 export const toolSchema = z.strictObject({

@@ -43,8 +43,11 @@ export function imageDefinition({ stages, target }: DefinedStages, where: WhereK
   return { ...packages, files: [], config };
 }
 
-/** As with flags: who writes something that would change nothing believes that it does. */
-function assertIsLent({ ca }: Spec, stages: DefinedStages | undefined, where: WhereKey): void {
+/**
+ * As with flags: who writes something that would change nothing believes that it does.
+ * @throws CambiumError `SPEC_INVALID` for `ca` where no command runs.
+ */
+export function assertIsLent({ ca }: Spec, stages: DefinedStages | undefined, where: WhereKey): void {
   const isRun = stages?.stages.some(({ steps }) => steps.some(({ op }) => op === "run")) === true;
   if (ca === undefined || isRun) return;
   throw usageError(
