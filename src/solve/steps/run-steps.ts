@@ -36,8 +36,8 @@ import {
   knownStep,
   rememberCaptured,
   rememberStep,
-  type StepRecords,
 } from "./step-memory.ts";
+import type { StepRecords } from "./step-records.ts";
 
 export type RunSettings = {
   readonly lent: Lent;

@@ -1,6 +1,5 @@
 import { canonicalJson } from "../../canonical-json.ts";
 import { BASE_FILES } from "../../ecosystems/read-base.ts";
-import type { Stage } from "../../graph/stages.ts";
 import { type Digest, digestOf } from "../../layer/digest.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
 import type { LayerListing } from "../../layer/listing.ts";
@@ -8,19 +7,9 @@ import type { Store } from "../../store/store.ts";
 import { isComposable, layerUnknown } from "../../store/stored-layer.ts";
 import { hasOrigin } from "../lazy-layers.ts";
 import type { MergeWarning } from "./merge-warnings.ts";
-import type { StageLayers } from "./stage-layers.ts";
 
 /** What a step came to; without a layer where it changed nothing. */
 export type KnownStep = { readonly layer?: LayerRecord; readonly content?: string };
-
-/** What is known of steps elsewhere: asked where this machine knows nothing, and told of each step that was needed. */
-export type StepRecords = {
-  /** Makes it known here, its layer without bytes. */
-  readonly find: (key: Digest) => Promise<KnownStep | undefined>;
-  readonly note: (key: Digest, result: KnownStep) => void;
-  /** What a stage came to. */
-  readonly noteStage: (stage: Stage, layers: StageLayers) => void;
-};
 
 /**
  * What a step of this key came to before, if its layer is still to be had.
