@@ -18,10 +18,10 @@ const STEPS = 20;
 
 /** The same Dockerfiles built by Cambium and by BuildKit's own frontend, on one base in one registry. */
 export const benches: readonly Bench[] = [
-  { name: "dockerfile-no-op", run: () => withPlace("dockerfile-no-op", noOp) },
-  { name: "dockerfile-context", run: () => withPlace("dockerfile-context", largeContext) },
-  { name: "dockerfile-empty-run", run: () => withPlace("dockerfile-empty-run", emptyRun) },
-  { name: "dockerfile-pip", run: () => withPlace("dockerfile-pip", pipLine) },
+  benchOf("dockerfile-no-op", noOp),
+  benchOf("dockerfile-context", largeContext),
+  benchOf("dockerfile-empty-run", emptyRun),
+  benchOf("dockerfile-pip", pipLine),
 ];
 
 type Place = {
@@ -36,6 +36,11 @@ type Place = {
 
 const note =
   "BuildKit 0.32.2 with runc and overlayfs, its daemon running; Cambium's bundle, which has none. Both build the same folder on the same base, which both have; neither exports, unless said. In turns in one run.";
+
+function benchOf(name: string, bench: (place: Place) => Promise<BenchResult>): Bench {
+  const needs = ["root", "buildkitd", "runc", "docker-registry"];
+  return { name, needs, run: () => withPlace(name, bench) };
+}
 
 async function withPlace(name: string, bench: (place: Place) => Promise<BenchResult>): Promise<BenchResult> {
   using work = workFolder(name);

@@ -16,6 +16,7 @@ const ROUNDS = 3;
 /** DESIGN §7: whole builds with push, against a Dockerfile with pip and one with uv and a cache mount. */
 export const benches: readonly Bench[] = rowGroups.map((group) => ({
   name: group.name,
+  needs: ["root", "buildkitd", "runc", "docker-registry", "skopeo", "umoci", "uv"],
   run: () => compare(group),
 }));
 

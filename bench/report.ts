@@ -99,13 +99,15 @@ Made by \`npm run bench\`; do not edit.
 
 ## How to repeat
 
-    npm ci && npm run build
+    npm ci
     npm run bench                 # all of it: about three hours and 50 GB of disk
     npm run bench cold add-one    # some of it: ${names.join(", ")}
 
-The first run downloads the wheels (about 5 GB) with pip into \`.cache/bench\` and keeps them. It needs Python 3.11, unzip
-and taskset, for \`registry\` and \`dockerfile\` also root and the tools that \`npm run check\` brings (BuildKit, runc, docker-registry, skopeo,
-umoci), and package and Debian mirrors that pip and apt of this machine know. Raw numbers are in \`.cache/bench/results\`.
+The first run downloads the wheels (about 5 GB) with pip into \`.cache/bench\` and keeps them, makes \`dist/\` if there is none
+(\`npm run build\` makes it anew), and brings tools that are missing as \`npm run check\` does. It needs Python 3.11, unzip, for
+\`transcode\` taskset, for \`registry\` and \`dockerfile\` root, BuildKit (made with Go 1.26), runc, docker-registry, skopeo and
+umoci, and package and Debian mirrors that pip and apt of this machine know; one line says what could not be brought. Raw
+numbers are in \`.cache/bench/results\`.
 
 ## Caveats
 

@@ -25,7 +25,12 @@ export type BenchResult = {
 };
 
 /** A bench is a file of this folder that exports one. */
-export type Bench = { readonly name: string; readonly run: () => Promise<BenchResult> };
+export type Bench = {
+  readonly name: string;
+  /** Tools besides those that all benches need; `root` is one too. */
+  readonly needs?: readonly string[];
+  readonly run: () => Promise<BenchResult>;
+};
 
 export function ratioFigure(claim: string, fast: Measurement, slow: Measurement, atLeast?: number): Figure {
   const { value, least, most } = ratio(fast, slow);

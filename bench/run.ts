@@ -7,12 +7,14 @@ import { join } from "node:path";
 import { root } from "../scripts/paths.ts";
 import { runProcess } from "../scripts/process.ts";
 import { findCommand } from "../scripts/tools.ts";
+import { messageOf } from "../src/errors.ts";
 import { bench as addOne } from "./add-one.ts";
 import { bench as cold } from "./cold.ts";
 import { benches as dockerfile } from "./dockerfile.ts";
 import { machineLine } from "./harness.ts";
 import { bench as heavy } from "./heavy.ts";
 import { bench as memory } from "./memory.ts";
+import { bringNeeded } from "./needs.ts";
 import { bench as noOp } from "./no-op.ts";
 import { pipVersion, python } from "./python.ts";
 import { benches as registry } from "./registry.ts";
@@ -35,14 +37,18 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   if (!isReportOnly) {
-    if (!existsSync(join(root, "dist", "cli.js"))) {
-      console.error("the benches time the bundle: run npm run build first");
-      return 3;
-    }
-    const versions = await versionsHere();
     const wanted = benches.filter(
       (bench) => names.length === 0 || names.some((name) => isNamed(bench.name, name)),
     );
+    const problem =
+      (await bringNeeded(wanted, (line) => console.error(line))) ??
+      (await pythonProblem()) ??
+      (await buildBundle());
+    if (problem !== undefined) {
+      console.error(problem);
+      return 3;
+    }
+    const versions = await versionsHere();
     for (const bench of wanted) {
       console.error(bench.name);
       storeResult({ ...(await bench.run()), machine: machineLine(), versions });
@@ -50,6 +56,23 @@ async function main(args: readonly string[]): Promise<number> {
   }
   writeReport(order);
   return 0;
+}
+
+async function pythonProblem(): Promise<string | undefined> {
+  try {
+    await python();
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** The benches time the bundle, as it is; a fresh clone has none. @returns one line when there is none then. */
+async function buildBundle(): Promise<string | undefined> {
+  if (existsSync(join(root, "dist", "cli.js"))) return undefined;
+  console.error("building dist/, which the benches time");
+  const { exitCode } = await runProcess(process.execPath, ["scripts/build.ts"], { cwd: root, show: true });
+  return exitCode === 0 ? undefined : `npm run build failed with exit code ${exitCode}`;
 }
 
 function isNamed(bench: string, name: string): boolean {

@@ -13,7 +13,7 @@ import { type LocalWheel, setS, torchCpu, wheelsOf } from "./wheel-sets.ts";
 const BOUND = 5;
 
 /** Wheel → segment and layer, against unpacking it and making a gzip'd tar of its files, both on one core. */
-export const bench: Bench = { name: "transcode", run: transcode };
+export const bench: Bench = { name: "transcode", needs: ["taskset"], run: transcode };
 
 async function transcode(): Promise<BenchResult> {
   const inS = await wheelsOf(setS);

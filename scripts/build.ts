@@ -38,9 +38,9 @@ const startChunks = [
       "solve/base-image",
       "solve/base-documents",
       "solve/base-listings",
-      "actions/layer-results",
+      "actions/packages/layer-results",
       // Shared by chunks below, which would have to load one another for it.
-      "actions/stages-memory",
+      "actions/records/stages-memory",
       "byte-size",
       "ecosystems/python/uv/run-process",
       "ecosystems/debian/merge-status",
@@ -56,9 +56,9 @@ const startChunks = [
   {
     name: "compose",
     modules: [
-      "actions/compose-image",
+      "actions/packages/compose-image",
       "actions/outputs",
-      "actions/publish-record",
+      "actions/records/publish-record",
       "registry/push",
       "ecosystems/cambium-lock",
       "ecosystems/python/choice/choose",
@@ -68,7 +68,11 @@ const startChunks = [
   },
   {
     name: "stages",
-    modules: ["actions/build-dockerfile", "actions/build-stages", "actions/stages-memory"],
+    modules: [
+      "actions/stages/build-dockerfile",
+      "actions/stages/build-stages",
+      "actions/records/stages-memory",
+    ],
   },
 ].map(({ name, modules }, at, all) => ({
   ...{ name, modules },

@@ -45,25 +45,38 @@ export type ToolReport = {
   readonly note?: string;
 };
 
-/** Looks for every tool, brings what is missing, and answers what came of it; `say` tells what takes time. */
-export async function bringTools(say: (line: string) => void): Promise<ToolReport[]> {
+/**
+ * Looks for every tool, or for those of `wanted` alone, brings what is missing, and answers what came of it; `say` tells
+ * what takes time.
+ */
+export async function bringTools(
+  say: (line: string) => void,
+  wanted?: ReadonlySet<string>,
+): Promise<ToolReport[]> {
   mkdirSync(toolBin, { recursive: true });
-  return [
-    ...(await bringDebianTools(say)),
-    await bringUv(say),
-    await bringGoCommands(buildKit, say),
-    await bringGoCommands(dockerfileOracle, say),
-  ];
+  const isWanted = (name: string) => wanted?.has(name) !== false;
+  const reports = await bringDebianTools(
+    debianTools.filter(({ command }) => isWanted(command)),
+    say,
+  );
+  if (isWanted("uv")) reports.push(await bringUv(say));
+  for (const commands of [buildKit, dockerfileOracle]) {
+    if (namesOf(commands).some(isWanted)) reports.push(await bringGoCommands(commands, say));
+  }
+  return reports;
 }
 
-async function bringDebianTools(say: (line: string) => void): Promise<ToolReport[]> {
-  const missing = debianTools.filter((tool) => findCommand(tool.command) === undefined);
+async function bringDebianTools(
+  tools: typeof debianTools,
+  say: (line: string) => void,
+): Promise<ToolReport[]> {
+  const missing = tools.filter((tool) => findCommand(tool.command) === undefined);
   if (missing.length > 0)
     await installDebianPackages(
       missing.map((tool) => tool.debianPackage),
       say,
     );
-  return debianTools.map(({ command, debianPackage }) => {
+  return tools.map(({ command, debianPackage }) => {
     if (!missing.some((tool) => tool.command === command)) return { name: command, state: "present" };
     if (findCommand(command) !== undefined) return { name: command, state: "installed" };
     return { name: command, state: "missing", note: `as root: apt-get install ${debianPackage}` };
@@ -91,11 +104,11 @@ async function bringUv(say: (line: string) => void): Promise<ToolReport> {
   const binary = join(folder, "bin", "uv");
   const state = existsSync(binary) ? "present" : "installed";
   if (state === "installed") {
-    say(`installing uv ${uvVersion} with pip`);
-    const fresh = freshFolder(folder);
     const pip = await firstThatRuns([["python3", "-m", "pip"], ["pip3"], ["pip"]]);
     if (pip === undefined)
       return { name: "uv", state: "missing", note: "no pip: apt-get install python3-pip" };
+    say(`installing uv ${uvVersion} with pip`);
+    const fresh = freshFolder(folder);
     const [command = "pip", ...before] = pip;
     const args = [
       ...before,
@@ -136,9 +149,13 @@ const dockerfileOracle: GoCommands = {
   note: "building the Dockerfile oracle from BuildKit's Go module",
 };
 
+function namesOf({ packages }: GoCommands): string[] {
+  return packages.map((path) => basename(path));
+}
+
 /** Built once and kept by the digest of what they are built from. */
 async function bringGoCommands(commands: GoCommands, say: (line: string) => void): Promise<ToolReport> {
-  const names = commands.packages.map((path) => basename(path));
+  const names = namesOf(commands);
   const name = names[0]!;
   const hash = createHash("sha256");
   for (const source of commands.sources) hash.update(readFileSync(join(goModule, source)));

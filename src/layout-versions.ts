@@ -5,7 +5,7 @@
  */
 export const LAYOUT_VERSIONS = {
   /** Image config and manifest. */
-  image: 1,
+  image: 2,
   /** Tar headers, gzip members, order and prologue of a layer, the pinned compressor. */
   layer: 1,
   /** Segment of a wheel. */
@@ -17,9 +17,9 @@ export const LAYOUT_VERSIONS = {
   /** Segment of a .deb. */
   deb: 1,
   /** What no Debian package ships: accounts, caches, links. */
-  base: 1,
+  base: 2,
   /** dpkg's database of a computed base that has dpkg. */
-  dpkg: 1,
+  dpkg: 2,
   /** Files of the build context. */
   files: 1,
   /** Files that a frontend made, such as an editable install. */

@@ -3,15 +3,15 @@ import { assertFlagsFit, formOf } from "../frontend/project/flags.ts";
 import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import { machinePlatform } from "../platform.ts";
 import type { Workbench } from "../solve/workbench.ts";
-import { buildImage } from "./build-image.ts";
 import { createdAt } from "./created-at.ts";
-import { imageKey } from "./image-key.ts";
+import { buildImage } from "./packages/build-image.ts";
+import { imageKey } from "./packages/image-key.ts";
+import { projectSegments } from "./packages/project-segments.ts";
 import { prepare } from "./prepare.ts";
 import { loadProject, type Project } from "./project.ts";
-import { projectSegments } from "./project-segments.ts";
-import type { Built } from "./publish-record.ts";
-import type { RecordedBuild } from "./recorded-build.ts";
-import type { RecordedStages } from "./recorded-stages.ts";
+import type { Built } from "./records/publish-record.ts";
+import type { RecordedBuild } from "./records/recorded-build.ts";
+import type { RecordedStages } from "./records/recorded-stages.ts";
 import type { BuildResult, ImageResult } from "./results.ts";
 import { type Session, withSession } from "./session.ts";
 import type { BuildSettings } from "./settings.ts";
@@ -92,7 +92,7 @@ async function buildDockerfile(
   settings: BuildSettings,
   bench: Workbench,
 ): Promise<BuildResult> {
-  const { dockerfileImages } = await import("./build-dockerfile.ts");
+  const { dockerfileImages } = await import("./stages/build-dockerfile.ts");
   const platforms = settings.platforms.length > 0 ? settings.platforms : [machinePlatform()];
   const created = createdAt(settings.sourceDateEpoch);
   const tags = parseTags(settings.tags);
@@ -108,7 +108,7 @@ async function buildStages(
   session: Session,
 ): Promise<BuildResult> {
   const { bench } = session;
-  const { stagedImages } = await import("./build-stages.ts");
+  const { stagedImages } = await import("./stages/build-stages.ts");
   const { root } = project.loaded.context;
   const tags = tagsOf(settings, project);
   const created = createdAt(settings.sourceDateEpoch);
@@ -128,7 +128,7 @@ async function recordedStagesFor(
   const isNew = bench.store.records.get("stages-built", name) === undefined;
   const places = recordPlaces(settings, isNew ? tags : []);
   if (places.length === 0) return undefined;
-  const { recordedStages } = await import("./recorded-stages.ts");
+  const { recordedStages } = await import("./records/recorded-stages.ts");
   return recordedStages(places, bench);
 }
 
@@ -148,7 +148,7 @@ async function recordedFor(
   const isNew = bench.store.records.get("project-lock", project.loaded.context.root) === undefined;
   const places = recordPlaces(settings, isNew ? tagsOf(settings, project) : []);
   if (places.length === 0) return undefined;
-  const { recordedBuild } = await import("./recorded-build.ts");
+  const { recordedBuild } = await import("./records/recorded-build.ts");
   return recordedBuild(places, bench);
 }
 

@@ -11,11 +11,11 @@ import { assertFlagsFit, formOf, type ProjectForm } from "../frontend/project/fl
 import { KNOWN_PLATFORMS } from "../platform.ts";
 import { obtainLock, readLockFile } from "../solve/lock.ts";
 import { assertPython, lockRequest, withOpenProject } from "./prepare.ts";
-import { lockOfStages, prepareStages, stagesOf } from "./prepare-stages.ts";
 import { loadProject, type Project } from "./project.ts";
 import type { LockChange, LockResult } from "./results.ts";
 import { type Session, withSession } from "./session.ts";
 import { type LockSettings, NO_DOCKERFILE_SETTINGS } from "./settings.ts";
+import { lockOfStages, prepareStages, stagesOf } from "./stages/prepare-stages.ts";
 
 /**
  * Settles the project for every platform that Cambium knows and writes `cambium.lock`. Earlier choices stay unless
@@ -83,8 +83,8 @@ async function lockedStages(settings: LockSettings, project: Project, session: S
 }
 
 async function dockerfileLock(file: string, settings: LockSettings, { bench }: Session): Promise<Locked> {
-  const { lockDockerfile } = await import("./lock-dockerfile.ts");
-  const { lockPathOf } = await import("./read-stages.ts");
+  const { lockDockerfile } = await import("./stages/lock-dockerfile.ts");
+  const { lockPathOf } = await import("./stages/read-stages.ts");
   const path = settings.output ?? lockPathOf(settings);
   const stages = { ...settings, dockerfile: settings.dockerfile ?? NO_DOCKERFILE_SETTINGS };
   return { path, made: await lockDockerfile(file, stages, await readLockFile(path, bench), bench) };

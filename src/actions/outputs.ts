@@ -7,7 +7,7 @@ import { notePushed, withLazyLayers } from "../solve/lazy-layers.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import type { Store } from "../store/store.ts";
 import { loadImageSet, rememberImage } from "../store/stored-image.ts";
-import type { Built, RecordPlace } from "./publish-record.ts";
+import type { Built, RecordPlace } from "./records/publish-record.ts";
 import type { OutputResult } from "./results.ts";
 import type { BuildSettings, LoadSettings, OutputSettings } from "./settings.ts";
 
@@ -110,7 +110,7 @@ async function pushTo(
   bench: Workbench,
 ): Promise<OutputResult[]> {
   const { pushImage } = await import("../registry/push.ts");
-  const { publishRecord } = await import("./publish-record.ts");
+  const { publishRecord } = await import("./records/publish-record.ts");
   const results: OutputResult[] = [];
   for (const place of places) {
     const { reference } = place;

@@ -1,9 +1,9 @@
 import { findForm } from "../frontend/project/detect.ts";
 import { assertFlagsFit, formOf } from "../frontend/project/flags.ts";
-import { baseName, planPackages } from "./plan-packages.ts";
+import { baseName, planPackages } from "./packages/plan-packages.ts";
+import { projectSegments } from "./packages/project-segments.ts";
 import { prepare } from "./prepare.ts";
 import { loadProject } from "./project.ts";
-import { projectSegments } from "./project-segments.ts";
 import type { PlannedImage, PlanResult } from "./results.ts";
 import { withSession } from "./session.ts";
 import { NO_DOCKERFILE_SETTINGS, type PlanSettings } from "./settings.ts";
@@ -19,13 +19,13 @@ export async function plan(settings: PlanSettings): Promise<PlanResult> {
   return withSession(settings, async (session) => {
     const { bench } = session;
     if (found.form === "dockerfile") {
-      const { planDockerfile } = await import("./plan-dockerfile.ts");
+      const { planDockerfile } = await import("./stages/plan-dockerfile.ts");
       return planDockerfile(found.file, staged, bench);
     }
     const project = await loadProject(settings);
     assertFlagsFit(settings.flags ?? [], formOf(found.form, project.loaded));
     if (project.loaded.stages !== undefined) {
-      const { planProjectStages } = await import("./plan-stages.ts");
+      const { planProjectStages } = await import("./stages/plan-stages.ts");
       return planProjectStages(project, staged, session);
     }
     const prepared = await prepare(settings, project, session);

@@ -9,11 +9,11 @@ import type { Accounts } from "../solve/owners.ts";
 import { type PythonInputs, readPythonInputs } from "../solve/python-inputs.ts";
 import { pythonTarget } from "../solve/python-target.ts";
 import type { Locate } from "../solve/segments.ts";
-import { type ChosenPackages, choosePackages, locateDebs } from "./choose-packages.ts";
-import { withBase } from "./open-base.ts";
-import { openIndex } from "./open-index.ts";
+import { type ChosenPackages, choosePackages, locateDebs } from "./packages/choose-packages.ts";
+import { withBase } from "./packages/open-base.ts";
+import { openIndex } from "./packages/open-index.ts";
 import { loadProject, type Project } from "./project.ts";
-import type { RecordedBuild } from "./recorded-build.ts";
+import type { RecordedBuild } from "./records/recorded-build.ts";
 import type { Session } from "./session.ts";
 import type { ProjectSettings } from "./settings.ts";
 

@@ -91,7 +91,7 @@ export type DockerfileSettings = {
   /** Of steps that name none. */
   readonly network: "host" | "none";
   readonly allowsInsecure: boolean;
-  /** PEM file of certificates that steps are lent; absolute. */
+  /** PEM file of certificates that steps are lent; absolute. It goes before what a project says itself. */
   readonly caBundle?: string;
   /** A step that fails shows a shell on our terminal, which is stdin and stderr. Absent: it ends the build. */
   readonly onError?: "shell";

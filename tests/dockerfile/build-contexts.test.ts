@@ -2,9 +2,11 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { needs } from "../support/needs.ts";
-import { type BaseWorld, type Machine, startBaseWorld } from "../support/registry-bases.ts";
+import type { BaseWorld, Machine } from "../support/registry-bases.ts";
+import { type DebianWorld, startDebianWorld } from "./debian-world.ts";
 
 describe.runIf(needs("docker-registry", "runc", "root"))("--build-context NAME=oci-layout://FOLDER", () => {
+  let debian: DebianWorld;
   let world: BaseWorld;
   let machine: Machine;
   /** An image layout with two images: tags `one` and `two`. */
@@ -12,16 +14,13 @@ describe.runIf(needs("docker-registry", "runc", "root"))("--build-context NAME=o
   const digests: Record<string, string> = {};
 
   beforeAll(async () => {
-    world = await startBaseWorld([]);
+    debian = await startDebianWorld();
+    world = debian.world;
     layout = world.at("layout");
-    const maker = world.machine("maker");
-    const yaml = "debian: trixie\ncmd: [python3]\n";
-    const debian = `${world.registry.address}/debian:1`;
-    await maker.build(world.project("debian", { "cambium.yaml": yaml }), "-t", debian, "--push");
     for (const name of ["one", "two"]) {
-      const text = `FROM ${debian}\nENV NAME=${name}\nRUN echo ${name} > /name\n`;
+      const text = `FROM ${debian.base}\nENV NAME=${name}\nRUN echo ${name} > /name\n`;
       const project = world.project(`make-${name}`, { Dockerfile: text });
-      const ran = await maker.run([
+      const ran = await debian.builder.run([
         "build",
         project,
         "--platform",
@@ -36,7 +35,7 @@ describe.runIf(needs("docker-registry", "runc", "root"))("--build-context NAME=o
     }
     machine = world.machine("machine");
   });
-  afterAll(async () => world?.[Symbol.asyncDispose]());
+  afterAll(async () => debian?.[Symbol.asyncDispose]());
 
   let count = 0;
   async function build(context: string, text: string, on: Machine = machine) {

@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { needs } from "../support/needs.ts";
-import { type BaseWorld, type Machine, startBaseWorld } from "../support/registry-bases.ts";
+import type { BaseWorld, Machine } from "../support/registry-bases.ts";
+import { type DebianWorld, startDebianWorld } from "./debian-world.ts";
 
 const BUNDLE = "-----BEGIN CERTIFICATE-----\nbGVudC1ieS10aGUtaG9zdA==\n-----END CERTIFICATE-----\n";
 const LENT = "bGVudC1ieS10aGUtaG9zdA==";
@@ -12,20 +13,22 @@ const PATTERN = LENT.replace("A", "[A]");
 const LENT_LINE = /\| has been lent$/m;
 
 describe.runIf(needs("docker-registry", "runc", "root"))("--ca-bundle", () => {
+  let debian: DebianWorld;
   let world: BaseWorld;
   let machine: Machine;
   let project: string;
 
   beforeAll(async () => {
-    world = await startBaseWorld([]);
-    machine = world.machine("machine");
-    const base = `${world.registry.address}/debian:1`;
-    const yaml = "debian: trixie\ncmd: [python3]\n";
-    await machine.build(world.project("debian", { "cambium.yaml": yaml }), "-t", base, "--push");
+    debian = await startDebianWorld();
+    ({ world, builder: machine } = debian);
     const step = `RUN wc -c < /etc/ssl/certs/ca-certificates.crt >&2 && if grep -q ${PATTERN} /etc/ssl/certs/ca-certificates.crt; then echo has been lent >&2; fi && echo made > /made`;
-    project = world.project("app", { Dockerfile: `FROM ${base}\n${step}\n`, "ca.pem": BUNDLE, empty: "" });
+    project = world.project("app", {
+      Dockerfile: `FROM ${debian.base}\n${step}\n`,
+      "ca.pem": BUNDLE,
+      empty: "",
+    });
   });
-  afterAll(async () => world?.[Symbol.asyncDispose]());
+  afterAll(async () => debian?.[Symbol.asyncDispose]());
 
   const build = (args: readonly string[], env = {}) =>
     machine.run(["build", project, "--progress", "plain", "--platform", "linux/amd64", ...args], { env });

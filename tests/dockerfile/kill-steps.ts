@@ -8,8 +8,6 @@ import type { StepWorld } from "./step-world.ts";
 
 export type StepKills = {
   readonly kills: number;
-  /** After so many kills, each of work that is new, the last build is let through and compared. */
-  readonly compareEvery: number;
   /** From 0 to 1. */
   readonly random: () => number;
 };
@@ -25,26 +23,36 @@ const KILLS_OF_A_STORE = 20;
 /** How long a daemon that a step leaves would sleep; no other test's has this. */
 const DAEMON_SECONDS = "4320";
 
-/** Stages beside one another, a cache mount, a daemon, files removed and moved. */
-const dockerfile = (number: number) => `FROM base AS one
-RUN --mount=type=cache,target=/c,sharing=locked echo ${number} >> /c/log; mkdir /many; i=0; while [ $i -lt 100 ]; do echo ${number} $i > /many/$i; i=$((i+1)); done
+/**
+ * Stages beside one another, a cache mount, a daemon, files removed and moved. Steps are short, since each build is made
+ * twice; every fifth has many files, so that kills fall into their capture and packing too.
+ */
+function dockerfile(number: number): string {
+  const files = number % 5 === 0 ? 100 : 25;
+  return `FROM base AS one
+RUN --mount=type=cache,target=/c,sharing=locked echo ${number} >> /c/log; mkdir /many; i=0; while [ $i -lt ${files} ]; do echo ${number} $i > /many/$i; i=$((i+1)); done
 FROM base
 RUN (sleep ${DAEMON_SECONDS} &); rm /data/one && mv /data/deep /moved && echo ${number} > /two
 COPY --from=one /many /many
 `;
+}
 
 /**
- * Builders of Dockerfiles that are killed at random moments. After each kill everything of the build must be dead and
- * unmounted; a build that is let through must give the image of a store that saw no kill, and leave nothing.
+ * Builders of Dockerfiles that are killed at random moments, each at work that its store has not seen. After each kill
+ * everything of the build must be dead and unmounted; then the same build, let through, must give the image of a store
+ * that saw no kill, and leave nothing.
  */
-export async function killStepBuilds(steps: StepWorld, options: StepKills): Promise<StepKillReport> {
-  const { kills, compareEvery, random } = options;
+export async function killStepBuilds(
+  steps: StepWorld,
+  { kills, random }: StepKills,
+): Promise<StepKillReport> {
   const faults: string[] = [];
   const clean = steps.newMachine();
+  // It takes the base from the registry.
   await build(steps, clean, -1);
-  /** Kills fall evenly into the time that such a build takes here when it has the base. */
-  let usualMs = (await build(steps, clean, -2)).seconds * 1000;
-  const wanted = new Map<number, string>();
+  const wanted: string[] = [];
+  /** How long such a build takes here that has the base and nothing else: kills fall evenly into that. */
+  let usualMs = 0;
   let machine = clean;
   let killed = 0;
   for (let round = 0; killed < kills && round < 3 * kills; round++) {
@@ -52,19 +60,20 @@ export async function killStepBuilds(steps: StepWorld, options: StepKills): Prom
     if (number === 0) machine = steps.newMachine();
     const { store } = machine;
     const fault = (text: string) => faults.push(`round ${round}: ${text}`);
+    if (wanted[number] === undefined) {
+      const ran = await build(steps, clean, number);
+      wanted[number] = digestIn(ran);
+      usualMs = ran.seconds * 1000;
+    }
     const ran = await build(steps, machine, number, random() * usualMs);
     if (ran.exitCode === 137) killed++;
     else if (ran.exitCode !== 0) fault(`exit code ${ran.exitCode}: ${ran.stderr}`);
     if (!(await isBuried(store))) fault("something of it is alive or mounted");
     for (const line of mountsBelow(store)) fault(`mounted: ${line}`);
-    if (round % compareEvery !== compareEvery - 1) continue;
     const ids = new Set(runsIn(store).map((name) => name.slice(0, 16)));
     const whole = await build(steps, machine, number);
-    usualMs = whole.seconds * 1000;
     const got = whole.exitCode === 0 ? digestIn(whole) : `exit code ${whole.exitCode}: ${whole.stderr}`;
-    const want = wanted.get(number) ?? digestIn(await build(steps, clean, number));
-    wanted.set(number, want);
-    if (got !== want) fault(`want ${want}, got ${got}`);
+    if (got !== wanted[number]) fault(`want ${wanted[number]}, got ${got}`);
     if (/warning/i.test(whole.stderr)) fault(whole.stderr);
     for (const name of [...runsIn(store), ...cgroupsOf(ids)]) fault(`left: ${name}`);
     for (const text of illnessesOf(store, { wasKilled: true })) fault(text);

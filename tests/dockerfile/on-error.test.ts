@@ -18,6 +18,14 @@ describe.runIf(needs("docker-registry", "runc", "root", "python3"))("--on-error 
   });
   afterAll(async () => debian?.[Symbol.asyncDispose]());
 
+  /** `size`: what the terminal begins with, and then what becomes of it once something is written. */
+  function buildOnTerminal(project: string, script: string, size: readonly string[] = []) {
+    const helper = join(root, "tests", "support", "on-terminal.py");
+    const wrapper = ["python3", helper, "120", "exit ends the build", script, ...size, "--"];
+    const flags = ["--progress", "plain", "--platform", "linux/amd64", "--on-error", "shell"];
+    return machine.run(["build", project, ...flags], { wrapper, env: { NO_COLOR: "1" } });
+  }
+
   test("shows what the failed step left, with its mounts and environment, and ends with its failure", async () => {
     const project = world.project("failing", {
       Dockerfile: `FROM ${base}
@@ -30,19 +38,7 @@ RUN --mount=type=cache,target=/c,uid=1000 rm -f /tmp/none && echo left > /tmp/le
     });
     const script =
       "echo uid=$(id -u) in=$PWD name=$NAME; cat /earlier /tmp/left /c/cached; test -t 0 && echo terminal; echo more > /tmp/more; exit 3\n";
-    const helper = join(root, "tests", "support", "on-terminal.py");
-    const wrapper = ["python3", helper, "120", "exit ends the build", script, "--"];
-    const args = [
-      "build",
-      project,
-      "--progress",
-      "plain",
-      "--platform",
-      "linux/amd64",
-      "--on-error",
-      "shell",
-    ];
-    const ran = await machine.run(args, { wrapper, env: { NO_COLOR: "1" } });
+    const ran = await buildOnTerminal(project, script);
     const lines = ran.stdout.split(/\r?\n/);
     expect(lines).toEqual(
       expect.arrayContaining(["uid=1000 in=/work name=value", "earlier", "left", "cached", "terminal"]),
@@ -51,6 +47,17 @@ RUN --mount=type=cache,target=/c,uid=1000 rm -f /tmp/none && echo left > /tmp/le
     expect(ran.exitCode).toBe(1);
     expect(readdirSync(join(machine.store, "runs-v1"))).toEqual([]);
     expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(machine.store);
+  });
+
+  test("is as large as the terminal, and follows it", async () => {
+    const project = world.project("sized", { Dockerfile: `FROM ${base}\nRUN exit 7\n` });
+    // What is typed is echoed, so it must not have in it what is waited for.
+    const script =
+      "echo first: $(stty size); echo made-$((1 + 1)); i=0; while [ $i -lt 600 ] && [ $(stty size | cut -d' ' -f1) = 33 ]; do sleep 0.05; i=$((i + 1)); done; echo then: $(stty size); exit\n";
+    const ran = await buildOnTerminal(project, script, ["33x101", "made-2", "44x123"]);
+    expect(ran.stdout).toMatch(/^first: 33 101\r?$/m);
+    expect(ran.stdout).toMatch(/^then: 44 123\r?$/m);
+    expect(ran.exitCode).toBe(1);
   });
 
   test("needs a terminal, which is said before any work", async () => {

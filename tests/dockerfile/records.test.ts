@@ -4,29 +4,25 @@ import { parseReference } from "../../src/image/reference.ts";
 import { createRegistryAccess } from "../../src/registry/access.ts";
 import { openStore } from "../../src/store/store.ts";
 import { needs } from "../support/needs.ts";
-import {
-  type BaseWorld,
-  type Built,
-  builtBy,
-  type Machine,
-  startBaseWorld,
-} from "../support/registry-bases.ts";
+import { type BaseWorld, type Built, builtBy, type Machine } from "../support/registry-bases.ts";
+import { type DebianWorld, startDebianWorld } from "./debian-world.ts";
 
 const SAID = "said-in-an-argument";
 
 describe.runIf(needs("docker-registry", "runc", "root"))(
   "the record of an image that was built in stages",
   () => {
+    let debian: DebianWorld;
     let world: BaseWorld;
     let tag: string;
     let project: string;
     let first: Built;
 
-    const text = () => `FROM ${world.registry.address}/debian:1 AS made
+    const text = () => `FROM ${debian.base} AS made
 ARG WORD
 COPY a /a
 RUN cat /a > /made && date +%N >> /made
-FROM ${world.registry.address}/debian:1
+FROM ${debian.base}
 COPY --from=made /made /made
 RUN date +%N > /ran
 COPY a /copied
@@ -36,20 +32,13 @@ CMD ["one"]
       build(machine, project, "-t", tag, "--push", "--build-arg", `WORD=${SAID}`, ...args);
 
     beforeAll(async () => {
-      world = await startBaseWorld([]);
+      debian = await startDebianWorld();
+      world = debian.world;
       tag = `${world.registry.address}/app:1`;
-      const maker = world.machine("maker");
-      const yaml = "debian: trixie\ncmd: [python3]\n";
-      await maker.build(
-        world.project("debian", { "cambium.yaml": yaml }),
-        "-t",
-        `${world.registry.address}/debian:1`,
-        "--push",
-      );
       project = world.project("app", { Dockerfile: text(), a: "a\n" });
-      first = await push(maker);
+      first = await push(debian.builder);
     });
-    afterAll(async () => world?.[Symbol.asyncDispose]());
+    afterAll(async () => debian?.[Symbol.asyncDispose]());
 
     async function build(machine: Machine, folder: string, ...args: readonly string[]): Promise<Built> {
       const flags = ["--progress", "json", "--platform", "linux/amd64"];
@@ -58,8 +47,8 @@ CMD ["one"]
 
     async function layersRead({ layers }: Built): Promise<string[]> {
       const { read } = await world.blobTraffic("app");
-      const debian = await world.blobTraffic("debian");
-      return [...read, ...debian.read].filter((path) => layers.some(({ digest }) => path.endsWith(digest)));
+      const ofBase = await world.blobTraffic("debian");
+      return [...read, ...ofBase.read].filter((path) => layers.some(({ digest }) => path.endsWith(digest)));
     }
 
     test.for(["--push", "--cache-from"])("gives a fresh machine the whole image with %s", async (flag) => {
@@ -76,7 +65,7 @@ CMD ["one"]
     });
 
     test("gives a fresh machine the steps before a change, without their layers", async () => {
-      const single = (last: string) => `FROM ${world.registry.address}/debian:1
+      const single = (last: string) => `FROM ${debian.base}
 COPY a /copied
 RUN date +%N > /ran
 WORKDIR /made
@@ -122,7 +111,7 @@ ${last}
         expect(found?.record.steps).toHaveLength(2);
         expect(found?.record.absent).toHaveLength(1);
         expect(JSON.stringify(found)).not.toContain(SAID);
-        const store = openStore(world.machine("maker").store);
+        const store = openStore(debian.builder.store);
         try {
           for (const { key } of found?.record.steps ?? [])
             expect(store.records.get("step", key)).toBeUndefined();

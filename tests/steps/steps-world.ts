@@ -30,9 +30,9 @@ export type StepsWorld = AsyncDisposable & {
 /** No server is there: what asks one fails. */
 export const NO_NETWORK = { HTTP_PROXY: "http://127.0.0.1:9", HTTPS_PROXY: "http://127.0.0.1:9" };
 
-/** A machine that builds projects with commands, one store for all. */
-export async function startStepsWorld(): Promise<StepsWorld> {
-  const world = await startBaseWorld([]);
+/** A machine that builds projects with commands, one store for all; in this world, which ends with it, or in a new one. */
+export async function startStepsWorld(given?: BaseWorld): Promise<StepsWorld> {
+  const world = given ?? (await startBaseWorld([]));
   const machine = world.machine("machine");
   let count = 0;
   const run: StepsWorld["run"] = (args, env) => machine.run(args, { ...(env !== undefined && { env }) });

@@ -156,6 +156,18 @@ test("alternatives: the highest priority that is there, followers only with thei
   expect(shipped.has("usr/bin/awk")).toBe(false);
 });
 
+test("alternatives are spelled as their scripts have them, which say /bin of what is in /usr/bin", () => {
+  const { entries } = generate([
+    { type: "file", path: "usr/bin/nano", content: "" },
+    { type: "file", path: "usr/bin/nc.openbsd", content: "" },
+    { type: "file", path: "usr/bin/nc.traditional", content: "" },
+  ]);
+  expect(linkOf(entries, "usr/bin/editor")).toBe("/etc/alternatives/editor");
+  expect(linkOf(entries, "etc/alternatives/editor")).toBe("/bin/nano");
+  expect(linkOf(entries, "usr/bin/netcat")).toBe("/etc/alternatives/netcat");
+  expect(linkOf(entries, "etc/alternatives/netcat")).toBe("/bin/nc.openbsd");
+});
+
 // openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/C=DE/O=  Some   Org /CN=Größe"
 // -utf8 -days 36500; the hash by: openssl x509 -hash -noout
 const CERTIFICATE = `-----BEGIN CERTIFICATE-----

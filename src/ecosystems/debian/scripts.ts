@@ -39,7 +39,8 @@ const ANSWERED: ReadonlySet<string> = new Set([
   "tzdata",
   "util-linux",
   // Only register alternatives that `generate/alternatives.ts` knows.
-  ...["less", "gawk", "gcc", "g++", "nano", "netcat-openbsd", "libblas3", "liblapack3"],
+  ...["less", "gawk", "cpp", "gcc", "g++", "nano", "netcat-openbsd", "netcat-traditional"],
+  ...["libblas3", "liblapack3"],
 ]);
 const ANSWERED_FAMILY = /^((lib)?python3\.\d+(-minimal|-stdlib)?|libopenblas0-(pthread|openmp|serial))$/;
 

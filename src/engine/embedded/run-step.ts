@@ -28,6 +28,7 @@ import { type BindMount, capabilityNames, runtimeSpec, type Ulimit } from "./run
 import { endOfStep, inSandbox, openSandbox, type Sandbox } from "./sandbox.ts";
 import { seccompProfile } from "./seccomp.ts";
 import { type EngineMount, type PreparedMount, prepareMount, type ViewMount } from "./step-mounts.ts";
+import { followTerminal, terminalSize } from "./terminal.ts";
 import { OPAQUE_NAMES } from "./upper-members.ts";
 
 /** One RUN. Paths in the image are absolute. */
@@ -118,12 +119,17 @@ export async function runStep(
     command: [...runtimeCommand(host, bundle), folder.id],
     hasTerminal: request.hasTerminal === true,
   });
-  return inSandbox(sandbox, signal, async () => {
-    const end = await runInside(host, folder, request, mounts, sandbox, onLine);
-    signal?.throwIfAborted();
-    takeBackBundle(upper, lent.paths, request.caBundle ?? new Uint8Array());
-    return end;
-  });
+  const unfollow = request.hasTerminal === true ? followTerminal(sandbox.launched) : () => undefined;
+  try {
+    return await inSandbox(sandbox, signal, async () => {
+      const end = await runInside(host, folder, request, mounts, sandbox, onLine);
+      signal?.throwIfAborted();
+      takeBackBundle(upper, lent.paths, request.caBundle ?? new Uint8Array());
+      return end;
+    });
+  } finally {
+    unfollow();
+  }
 }
 
 /** A mount of the step's own goes before what is lent. */
@@ -236,6 +242,7 @@ function specOf(
   view: ViewMount,
 ) {
   const isRootless = host.mappings !== undefined;
+  const size = request.hasTerminal === true ? terminalSize() : undefined;
   const file = (name: string, target: string): BindMount => ({
     source: join(folder.path, PRIVATE, name),
     target,
@@ -250,6 +257,7 @@ function specOf(
     cwd: request.cwd,
     user,
     hasTerminal: request.hasTerminal === true,
+    ...(size !== undefined && { terminalSize: size }),
     hasCgroup: host.hasCgroup,
     network: request.network,
     isInUserNamespace: isRootless,

@@ -106,3 +106,11 @@ test("a mount names its layers from the top, and says when they are too many", (
     expect.objectContaining({ code: "ENGINE_LAYERS" }),
   );
 });
+
+test("a terminal begins with the size that is said", () => {
+  expect(specOf({ hasTerminal: true, terminalSize: { rows: 33, columns: 101 } }).process).toMatchObject({
+    terminal: true,
+    consoleSize: { height: 33, width: 101 },
+  });
+  expect(specOf({ hasTerminal: true }).process).not.toHaveProperty("consoleSize");
+});

@@ -15,6 +15,9 @@ export type Ulimit = { readonly name: string; readonly soft: number; readonly ha
 export type IdMapping = { readonly containerID: number; readonly hostID: number; readonly size: number };
 export type IdMappings = { readonly uids: readonly IdMapping[]; readonly gids: readonly IdMapping[] };
 
+/** Of a terminal, in characters. */
+export type TerminalSize = { readonly rows: number; readonly columns: number };
+
 export type SpecInput = {
   readonly rootfsDir: string;
   readonly args: readonly string[];
@@ -22,6 +25,8 @@ export type SpecInput = {
   readonly cwd: string;
   readonly user: ProcessUser;
   readonly hasTerminal: boolean;
+  /** What its terminal begins with. */
+  readonly terminalSize?: TerminalSize;
   readonly network: "host" | "none";
   /** In this order, so that one may lie in another. */
   readonly mounts: readonly (BindMount | TmpfsMount)[];
@@ -118,7 +123,7 @@ export type RuntimeSpec = { readonly mounts: readonly SpecMount[] } & Readonly<R
 
 /** The `config.json` of a bundle (runtime-spec 1.0.2, which runc 1.1 and crun 1.8 both read). */
 export function runtimeSpec(input: SpecInput): RuntimeSpec {
-  const { user, mappings, privileges = "fixed", ulimits = [] } = input;
+  const { user, mappings, privileges = "fixed", ulimits = [], terminalSize: size } = input;
   const isOpen = privileges === "all";
   return {
     ociVersion: "1.0.2",
@@ -126,6 +131,7 @@ export function runtimeSpec(input: SpecInput): RuntimeSpec {
     hostname: "cambium",
     process: {
       terminal: input.hasTerminal,
+      ...(size === undefined ? {} : { consoleSize: { height: size.rows, width: size.columns } }),
       user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
       args: input.args,
       env: input.env,

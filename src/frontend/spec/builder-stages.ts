@@ -49,7 +49,7 @@ export function wholeSpec(told: Told): Spec {
   const nameOf = (one: Told): string => {
     const known = names.get(one);
     if (known !== undefined) return known;
-    const { platforms: _, tags: __, debianMirror: ___, gitignore: ____, ...stage } = specWith(one);
+    const { platforms: _, tags: __, debianMirror: ___, gitignore: ____, ca: _____, ...stage } = specWith(one);
     const name = `stage-${names.size + 1}`;
     names.set(one, name);
     stages[name] = stage;

@@ -57,6 +57,8 @@ export interface ImageBuilder {
   tags(...tags: readonly string[]): ImageBuilder;
   debianMirror(url: string): ImageBuilder;
   gitignore(isHonoured?: boolean): ImageBuilder;
+  /** A PEM file, relative to the project, with all certificates that commands are to trust; in no layer. */
+  ca(file: string): ImageBuilder;
   /** What the build takes. @throws CambiumError `SPEC_INVALID` for what only shows in the whole. */
   toDefinition(): LoadedSpec["definition"];
   /** As `toDefinition`, with what is said beside the image: platforms, tags. */
@@ -161,6 +163,7 @@ function builderOf(told: Told): ImageBuilder {
     platforms: (...platforms) => next({ platforms }, ".platforms(…)"),
     tags: (...tags) => next({ tags: [...listOf(spec.tags), ...tags] }, ".tags(…)"),
     debianMirror: (url) => next({ debianMirror: url }, ".debianMirror(…)"),
+    ca: (file) => next({ ca: file }, ".ca(…)"),
     gitignore: (isHonoured = true) => next({ gitignore: isHonoured }, ".gitignore(…)"),
     toLoadedSpec: () => toLoadedSpec(wholeSpec(told), whereCalled),
     toDefinition: () => toLoadedSpec(wholeSpec(told), whereCalled).definition,

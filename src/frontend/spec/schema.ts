@@ -240,8 +240,19 @@ const projectWords = {
   }),
 };
 
+const ca = text.meta({
+  description:
+    "A PEM file, relative to the project, with all certificates that commands are to trust: they find it in place of the image's, and it is in no layer and no key. `--ca-bundle` goes before it.",
+  examples: ["certificates/all.pem", "/etc/ssl/certs/ca-certificates.crt"],
+});
+
 /** All that `cambium.yaml` and the builder can say. Unknown keys are refused. */
-export const specSchema = z.strictObject({ ...stageWords, stages: stages.optional(), ...projectWords });
+export const specSchema = z.strictObject({
+  ...stageWords,
+  stages: stages.optional(),
+  ...projectWords,
+  ca: ca.optional(),
+});
 
 /** `[tool.cambium]` of a pyproject.toml: the same words, and one that only makes sense there. */
 export const toolSchema = z.strictObject({

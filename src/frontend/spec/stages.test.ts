@@ -251,3 +251,22 @@ test.for([
 ] as const)("%#: a mistake names the call", ([call, message]) => {
   expect(call).toThrowError(message);
 });
+
+test("certificates are lent to commands and are in no definition", () => {
+  const text = "debian: bookworm\nrun: 'true'\n";
+  const { settings, ...plain } = parseSpecYaml(text, "cambium.yaml");
+  const lent = parseSpecYaml(`${text}ca: all.pem\n`, "cambium.yaml");
+  expect(lent).toEqual({ ...plain, settings: { ...settings, ca: "all.pem" } });
+  expect(image(debian("bookworm")).run("true").ca("all.pem").toLoadedSpec()).toEqual(lent);
+  const inStage = "stages: { made: { debian: bookworm, run: 'true' } }\nstage: made\nca: all.pem\n";
+  expect(parseSpecYaml(inStage, "cambium.yaml").settings.ca).toBe("all.pem");
+});
+
+test("certificates that nothing would find are refused", () => {
+  const refused = /ca: no command runs here that would find these certificates/;
+  for (const rest of ["debian: bookworm\n", "stages: { base: { debian: bookworm } }\nstage: base\n"]) {
+    const text = `ca: all.pem\n${rest}`;
+    expect(() => parseSpecYaml(text, "cambium.yaml")).toThrowError(/^cambium\.yaml:1:\d+: ca: no command/);
+  }
+  expect(() => image(debian("bookworm")).ca("all.pem").toLoadedSpec()).toThrowError(refused);
+});

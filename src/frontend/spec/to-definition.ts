@@ -22,6 +22,8 @@ export type SpecSettings = {
   readonly platforms?: readonly Platform[];
   readonly tags?: readonly string[];
   readonly debianMirror?: string;
+  /** PEM file that steps are lent, as written. */
+  readonly ca?: string;
   /** False when nothing was said of the base, so that the project's Python may decide it. */
   readonly isBaseSet: boolean;
   /** Whether .gitignore files count besides .dockerignore. */
@@ -36,6 +38,7 @@ export function toSettings(spec: Spec): SpecSettings {
     ...(spec.platforms && { platforms: spec.platforms.map((text) => parsePlatform(text, "platforms")) }),
     ...(spec.tags !== undefined && { tags: listOf(spec.tags) }),
     ...(spec.debianMirror !== undefined && { debianMirror: spec.debianMirror }),
+    ...(spec.ca !== undefined && { ca: spec.ca }),
     isBaseSet: spec.debian !== undefined || spec.from !== undefined,
     gitignore: spec.gitignore ?? false,
   };

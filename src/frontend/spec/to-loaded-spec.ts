@@ -1,3 +1,4 @@
+import { usageError } from "../../errors.ts";
 import { type DefinedStages, definedPackages } from "../../graph/defined-stages.ts";
 import type { Definition } from "../../graph/definition.ts";
 import type { Spec } from "./schema.ts";
@@ -25,11 +26,12 @@ export type LoadedSpec = {
  */
 export function toLoadedSpec(spec: Spec, where: WhereKey): LoadedSpec {
   const settings = toSettings(spec);
-  if (!isStaged(spec)) {
+  const stages = isStaged(spec) ? toDefinedStages(spec, where) : undefined;
+  assertIsLent(spec, stages, where);
+  if (stages === undefined) {
     const python = spec.python === undefined ? undefined : pythonInstall(spec.python, where("python"));
     return { definition: toDefinition(spec, python, [], where), settings };
   }
-  const stages = toDefinedStages(spec, where);
   return { definition: imageDefinition(stages, where), stages, settings };
 }
 
@@ -39,4 +41,15 @@ export function imageDefinition({ stages, target }: DefinedStages, where: WhereK
   const packages =
     base.kind === "packages" ? definedPackages(base.packages) : { base: baseOf({}, where), users: [] };
   return { ...packages, files: [], config };
+}
+
+/** As with flags: who writes something that would change nothing believes that it does. */
+function assertIsLent({ ca }: Spec, stages: DefinedStages | undefined, where: WhereKey): void {
+  const isRun = stages?.stages.some(({ steps }) => steps.some(({ op }) => op === "run")) === true;
+  if (ca === undefined || isRun) return;
+  throw usageError(
+    "SPEC_INVALID",
+    `${where("ca")}: ca: no command runs here that would find these certificates`,
+    "Leave it out; SSL_CERT_FILE is for what Cambium itself fetches.",
+  );
 }

@@ -1,4 +1,4 @@
-import { imageKey } from "../../../src/actions/image-key.ts";
+import { imageKey } from "../../../src/actions/packages/image-key.ts";
 import { canonicalJson } from "../../../src/canonical-json.ts";
 import { wantedRequirement } from "../../../src/ecosystems/python/requirements/wanted.ts";
 import type { Definition } from "../../../src/graph/definition.ts";

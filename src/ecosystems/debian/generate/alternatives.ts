@@ -29,15 +29,30 @@ function numeric(tuple: string, library: string, folder: string, priority: numbe
   return { link: `usr/lib/${tuple}/${library}`, name: `${library}-${tuple}`, path, priority, followers: [] };
 }
 
-const NUMERIC = ["x86_64-linux-gnu", "aarch64-linux-gnu"].flatMap((tuple) =>
-  ["libblas.so.3", "liblapack.so.3"].flatMap((library) => [
+const NUMERIC = ["x86_64-linux-gnu", "aarch64-linux-gnu"].flatMap((tuple) => [
+  ...["libblas.so.3", "liblapack.so.3", "libopenblas.so.0"].flatMap((library) => [
     numeric(tuple, library, "openblas-pthread", 100),
     numeric(tuple, library, "openblas-openmp", 95),
     numeric(tuple, library, "openblas-serial", 90),
+  ]),
+  ...["libblas.so.3", "liblapack.so.3"].flatMap((library) => [
     numeric(tuple, library, "atlas", 35),
     numeric(tuple, library, library.startsWith("libblas") ? "blas" : "lapack", 10),
   ]),
-);
+]);
+
+/** `nc` and `netcat` as each of their packages has them. */
+function netcat(variant: string, page: string, priority: number): Choice {
+  const path = `usr/bin/nc.${variant}`;
+  return {
+    ...tool("nc", path, priority),
+    followers: [
+      manual(1, "nc", page),
+      { link: "usr/bin/netcat", name: "netcat", path },
+      manual(1, "netcat", page),
+    ],
+  };
+}
 
 /** What the postinsts of the seed's packages register, and those of packages that images often add. */
 const CHOICES: readonly Choice[] = [
@@ -72,16 +87,26 @@ const CHOICES: readonly Choice[] = [
   tool("pager", "usr/bin/less", 77, manual(1, "pager", "less")),
   tool("pager", "usr/bin/more", 50, manual(1, "pager", "more")),
   tool("editor", "usr/bin/nano", 40, manual(1, "editor", "nano")),
-  tool("cc", "usr/bin/gcc", 20, manual(1, "cc", "gcc")),
-  tool("c++", "usr/bin/g++", 20, manual(1, "c++", "g++")),
+  tool("pico", "usr/bin/nano", 10, manual(1, "pico", "nano")),
+  { link: "usr/lib/cpp", name: "cpp", path: "usr/bin/cpp", priority: 10, followers: [] },
+  tool("cc", "usr/bin/gcc", 20),
+  tool("c++", "usr/bin/g++", 20),
   tool("c89", "usr/bin/c89-gcc", 20, manual(1, "c89", "c89-gcc")),
   tool("c99", "usr/bin/c99-gcc", 20, manual(1, "c99", "c99-gcc")),
-  tool("nc", "usr/bin/nc.openbsd", 50, manual(1, "nc", "nc.openbsd")),
+  netcat("openbsd", "nc_openbsd", 50),
+  netcat("traditional", "nc.traditional", 10),
   ...NUMERIC,
 ];
 
-/** What `/bin/more` is called where the package says so and /bin is a link: the text of the link stays the package's. */
-const SPELLED: ReadonlyMap<string, string> = new Map([["usr/bin/more", "/bin/more"]]);
+/**
+ * What the packages' scripts write without /usr, in both suites, though /bin and /lib are links: the text of a link, and
+ * what update-alternatives notes, stay the script's.
+ */
+const SPELLED: ReadonlyMap<string, string> = new Map(
+  ["bin/more", "bin/nano", "bin/nc", "bin/nc.openbsd", "bin/nc.traditional", "bin/netcat", "lib/cpp"].map(
+    (path) => [`usr/${path}`, `/${path}`],
+  ),
+);
 
 /**
  * The links of update-alternatives in automatic mode. A follower is made only if its own target is there, as
@@ -117,11 +142,11 @@ export function alternativesDatabase(tree: Tree): [name: string, text: string][]
     const names = [...followers.keys()].sort();
     const lines = [
       "auto",
-      `/${choices[0]?.link}`,
-      ...names.flatMap((one) => [one, `/${followers.get(one)}`]),
+      spelled(choices[0]!.link),
+      ...names.flatMap((one) => [one, spelled(followers.get(one)!)]),
       "",
     ];
-    for (const choice of choices.toSorted((a, b) => (a.path < b.path ? -1 : 1))) {
+    for (const choice of choices.toSorted((a, b) => (spelled(a.path) < spelled(b.path) ? -1 : 1))) {
       const own = new Map(choice.followers.map((one) => [one.name, spelled(one.path)]));
       lines.push(spelled(choice.path), `${choice.priority}`, ...names.map((one) => own.get(one) ?? ""));
     }

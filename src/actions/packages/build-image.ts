@@ -1,0 +1,45 @@
+import type { Digest } from "../../layer/digest.ts";
+import { formatPlatform } from "../../platform.ts";
+import type { Workbench } from "../../solve/workbench.ts";
+import type { ImageResult } from "../results.ts";
+import type { ImageRequest } from "./image-request.ts";
+
+/** One image for one platform: by its definition key if it was built before, else layer by layer. */
+export async function buildImage(request: ImageRequest, bench: Workbench): Promise<ImageResult> {
+  const known = bench.isForgetful
+    ? undefined
+    : (knownImage(request.key, bench) ?? (await recordedImage(request, bench)));
+  if (known !== undefined) {
+    for (const { name, digest, sizeBytes } of known.layers) {
+      bench.emit({ type: "layer", name, digest, sizeBytes, isReused: true });
+    }
+  }
+  const result = known ?? (await composed(request, bench));
+  const { digest, platform, sizeBytes } = result;
+  bench.emit({ type: "image", digest, platform: formatPlatform(platform), sizeBytes });
+  return result;
+}
+
+async function composed(request: ImageRequest, bench: Workbench): Promise<ImageResult> {
+  // Loaded only here: a build that knows everything must not wait for what makes layers.
+  const { composeImage } = await import("./compose-image.ts");
+  return composeImage(request, bench);
+}
+
+/** Where this machine does not know it, another may: the image itself, or else most of what it is made of. */
+async function recordedImage(
+  { key, recorded }: ImageRequest,
+  bench: Workbench,
+): Promise<ImageResult | undefined> {
+  if (recorded === undefined) return undefined;
+  await recorded.adoptImage(key);
+  const known = knownImage(key, bench);
+  if (known === undefined) await recorded.adoptListings();
+  return known;
+}
+
+function knownImage(key: Digest, { store }: Workbench): ImageResult | undefined {
+  const record = store.records.get("image", key) as ImageResult | undefined;
+  if (record === undefined || !store.blobs.has(record.digest)) return undefined;
+  return { ...record, layers: record.layers.map((layer) => ({ ...layer, isReused: true })) };
+}

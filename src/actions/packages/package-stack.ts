@@ -1,0 +1,143 @@
+import type { ConfigDocument } from "../../image/documents.ts";
+import { configSchema } from "../../image/documents.ts";
+import type { Annotations } from "../../image/manifest.ts";
+import type { Digest } from "../../layer/digest.ts";
+import type { Segment } from "../../layer/segment.ts";
+import type { Platform } from "../../platform.ts";
+import { baseDocuments } from "../../solve/base-documents.ts";
+import { isBytecode } from "../../solve/bytecode/kinds.ts";
+import { packageContents, type StackBase } from "../../solve/steps/stage-layers.ts";
+import { isHad } from "../../solve/steps/step-memory.ts";
+import type { Workbench } from "../../solve/workbench.ts";
+import { loadImageSet } from "../../store/stored-image.ts";
+import { compositionIds } from "../../store/stored-layer.ts";
+import type { ImageResult, LayerResult } from "../results.ts";
+import type { LockedSet } from "../stages/prepare-stages.ts";
+import { imageKey } from "./image-key.ts";
+
+/** Packages as something that steps stand on. */
+export type PackageStack = StackBase & {
+  /** Manifest of the image that has nothing else. */
+  readonly digest: Digest;
+  /** As they are told of. */
+  readonly results: readonly LayerResult[];
+  readonly annotations?: Annotations;
+};
+
+export type StackRequest = {
+  readonly platform: Platform;
+  /** RFC 3339. */
+  readonly created: string;
+  /** A layer of which only the listing is known will do. */
+  readonly acceptsListed: boolean;
+};
+
+/** Definition key of the packages of one stage: of an image that has nothing else. */
+export function stackKey({ definition, installed }: LockedSet, platform: Platform, created: string): Digest {
+  return imageKey({ definition, lock: installed, platform, created, files: [] });
+}
+
+/**
+ * The packages of one stage, as the layers of an image that has nothing else: the one that was made before, or made now.
+ * @throws CambiumError as `composeImage`.
+ */
+export async function packageStack(
+  locked: LockedSet,
+  { platform, created, acceptsListed }: StackRequest,
+  bench: Workbench,
+): Promise<PackageStack> {
+  const { definition, lock, choose, locateDebs } = locked;
+  const key = stackKey(locked, platform, created);
+  // Its layers are told with those of the image that they become part of.
+  const quiet: Workbench = {
+    ...bench,
+    emit: (event) => {
+      if (event.type !== "layer") bench.emit(event);
+    },
+  };
+  const baseCount = await baseLayerCount(lock, platform, bench);
+  const hasBytecode = definition.python?.bytecode === true;
+  const parts = { baseCount, hasBytecode };
+  const known = bench.isForgetful ? undefined : knownStack(key, parts, acceptsListed, bench);
+  if (known !== undefined) return known;
+  const { composeImage } = await import("./compose-image.ts");
+  const request = { definition, lock, platform, key, files: [], created, locateDebs, acceptsListed };
+  const result = await composeImage({ ...request, choose: () => choose(platform) }, quiet);
+  const stack = stackOf(result, parts, bench);
+  if (stack === undefined) throw new TypeError("the store lost the packages that were just composed");
+  return stack;
+}
+
+/** As `packageStack`, where it was made before. Nothing is made. */
+export async function knownPackages(
+  locked: LockedSet,
+  platform: Platform,
+  created: string,
+  bench: Workbench,
+): Promise<PackageStack | undefined> {
+  const baseCount = await baseLayerCount(locked.lock, platform, bench);
+  const hasBytecode = locked.definition.python?.bytecode === true;
+  return knownStack(stackKey(locked, platform, created), { baseCount, hasBytecode }, false, bench);
+}
+
+/** Undefined when a layer of it is not to be had any more. */
+function knownStack(
+  key: Digest,
+  parts: StackParts,
+  acceptsListed: boolean,
+  bench: Workbench,
+): PackageStack | undefined {
+  const result = bench.store.records.get("image", key) as ImageResult | undefined;
+  const stack = result && stackOf(result, parts, bench);
+  if (stack === undefined) return undefined;
+  if (!acceptsListed && !stack.layers.every((layer) => isHad(bench.store, layer))) return undefined;
+  return { ...stack, results: stack.results.map((layer) => ({ ...layer, isReused: true })) };
+}
+
+async function baseLayerCount(
+  { base }: LockedSet["lock"],
+  platform: Platform,
+  bench: Workbench,
+): Promise<number> {
+  const digest = base?.targets[platform.architecture]?.digest;
+  if (base === undefined || digest === undefined) return 0;
+  return (await baseDocuments(base.reference, digest, platform, bench)).layers.length;
+}
+
+type StackParts = {
+  /** How many of the layers are those of an image of a registry. */
+  readonly baseCount: number;
+  readonly hasBytecode: boolean;
+};
+
+function stackOf(
+  { digest, layers: results }: ImageResult,
+  { baseCount, hasBytecode }: StackParts,
+  { store }: Workbench,
+): PackageStack | undefined {
+  const [image] = loadImageSet(store, digest)?.images ?? [];
+  if (image === undefined) return undefined;
+  const layers = image.layers.map(({ descriptor, diffId }) => ({ descriptor, diffId }));
+  const composed = layers.slice(baseCount).map((layer) => compositionIds(store, layer.descriptor.digest));
+  if (!composed.every((ids) => ids !== undefined)) return undefined;
+  const config: ConfigDocument = configSchema.parse(
+    JSON.parse(Buffer.from(image.config.bytes).toString("utf8")),
+  );
+  const { annotations } = JSON.parse(Buffer.from(image.manifest.bytes).toString("utf8")) as {
+    annotations?: Annotations;
+  };
+  const ids = composed.flat();
+  const bytecode = hasBytecode
+    ? bytecodePaths(ids.flatMap((id) => store.segments.get(id) ?? []))
+    : new Set<string>();
+  return {
+    ...{ digest, config, layers, results, bytecode },
+    contents: packageContents(layers.slice(0, baseCount), ids),
+    ...(annotations !== undefined && { annotations }),
+  };
+}
+
+/** Where the bytecode among these segments lies. */
+export function bytecodePaths(segments: readonly Segment[]): Set<string> {
+  return new Set(segments.filter(isBytecode).flatMap(({ entries }) => entries.map(({ path }) => path)));
+}
