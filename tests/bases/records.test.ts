@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BuildRecord } from "../../src/cache/build-record.ts";
 import {
-  LISTING_MEDIA_TYPE,
   RECORD_ARTIFACT_TYPE,
   type RecordArtifact,
   recordArtifact,
@@ -16,6 +15,7 @@ import { referrersTag } from "../../src/registry/read-listings.ts";
 import { openRepository } from "../../src/registry/repository.ts";
 import { decodeSegments, encodeSegments } from "../../src/store/segment-codec.ts";
 import { startHostileProxy } from "../registry/proxy.ts";
+import { listingBlob, type PushedBlob } from "../support/listing-blob.ts";
 import { needs } from "../support/needs.ts";
 import { type BaseWorld, moduleWheel, startBaseWorld } from "../support/registry-bases.ts";
 
@@ -27,24 +27,13 @@ const unchanged = {
 };
 const changed = { ...unchanged, "requirements.txt": `${unchanged["requirements.txt"]}added==1.0\n` };
 
-type Blob = { readonly descriptor: Descriptor; readonly bytes: () => AsyncIterable<Uint8Array> };
 type Damage = {
   readonly name: string;
   /** The image itself is found by the record all the same: only a changed project reads the listings. */
   readonly isOfListing?: true;
   /** The record in its place, with blobs that it names. */
-  readonly record: (record: BuildRecord) => Promise<readonly [record: unknown, blobs: readonly Blob[]]>;
+  readonly record: (record: BuildRecord) => Promise<readonly [record: unknown, blobs: readonly PushedBlob[]]>;
 };
-
-function listingOf(bytes: Uint8Array): Blob {
-  const descriptor = { mediaType: LISTING_MEDIA_TYPE, digest: digestOf(bytes), size: bytes.length };
-  return {
-    descriptor,
-    bytes: async function* () {
-      yield bytes;
-    },
-  };
-}
 
 describe.runIf(needs("docker-registry"))("an unusable record is a warning, and the build is right", () => {
   let world: BaseWorld;
@@ -114,8 +103,8 @@ describe.runIf(needs("docker-registry"))("an unusable record is a warning, and t
     ...record,
     images: record.images.map((image) => ({ ...image, ...change })),
   });
-  const withListing = (record: BuildRecord, bytes: Uint8Array): [unknown, Blob[]] => {
-    const blob = listingOf(bytes);
+  const withListing = (record: BuildRecord, bytes: Uint8Array): [unknown, PushedBlob[]] => {
+    const blob = listingBlob(bytes);
     const layers = record.images[0]!.layers.map((layer) => ({ ...layer, listing: blob.descriptor }));
     return [withImage(record, { layers }), [blob]];
   };
@@ -162,7 +151,7 @@ describe.runIf(needs("docker-registry"))("an unusable record is a warning, and t
       name: "a listing that the registry lost",
       isOfListing: true,
       record: async (record) => {
-        const lost = listingOf(Buffer.from("lost")).descriptor;
+        const lost = listingBlob(Buffer.from("lost")).descriptor;
         const layers = record.images[0]!.layers.map((layer) => ({ ...layer, listing: lost }));
         return [withImage(record, { layers }), []];
       },

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { LISTING_MEDIA_TYPE, stagesArtifact } from "../../src/cache/record-artifact.ts";
+import { stagesArtifact } from "../../src/cache/record-artifact.ts";
 import { readStagesRecord, uploadRecord } from "../../src/cache/registry-record.ts";
 import type { StagesRecord } from "../../src/cache/stages-record.ts";
 import { parseReference } from "../../src/image/reference.ts";
@@ -8,32 +8,24 @@ import { createRegistryAccess } from "../../src/registry/access.ts";
 import { openRepository } from "../../src/registry/repository.ts";
 import { decodeSegments, encodeSegments } from "../../src/store/segment-codec.ts";
 import { type DebianWorld, startDebianWorld } from "../dockerfile/debian-world.ts";
+import { listingBlob, type PushedBlob } from "../support/listing-blob.ts";
 import { needs } from "../support/needs.ts";
 import { type BaseWorld, type Built, builtBy, type Machine, moduleWheel } from "../support/registry-bases.ts";
 
-type Blob = { readonly descriptor: Descriptor; readonly bytes: () => AsyncIterable<Uint8Array> };
 type Damage = {
   readonly name: string;
   /** Which project is built with it. */
   readonly project: "same" | "other" | "stage";
   readonly warns: boolean;
   /** The record in its place, with blobs that it names. */
-  readonly record: (record: StagesRecord) => Promise<readonly [record: object, blobs?: readonly Blob[]]>;
+  readonly record: (
+    record: StagesRecord,
+  ) => Promise<readonly [record: object, blobs?: readonly PushedBlob[]]>;
 };
 
 const UNREADABLE = "RECORD_UNREADABLE";
 /** Files of commands have no other time, so that digests can be compared. */
 const EPOCH = { SOURCE_DATE_EPOCH: "1700000000" };
-
-function listingOf(bytes: Uint8Array): Blob {
-  const descriptor = { mediaType: LISTING_MEDIA_TYPE, digest: digestOf(bytes), size: bytes.length };
-  return {
-    descriptor,
-    bytes: async function* () {
-      yield bytes;
-    },
-  };
-}
 
 describe.runIf(needs("docker-registry", "runc", "root"))("an unusable record of stages", () => {
   let debian: DebianWorld;
@@ -135,7 +127,7 @@ steps:
           ...segment,
           entries: segment.entries.map((entry) => ({ ...entry, path: `../../${entry.path}` })),
         }));
-        const blob = listingOf(encodeSegments(hostile));
+        const blob = listingBlob(encodeSegments(hostile));
         const layers = record.layers.map((layer) => ({ ...layer, listing: blob.descriptor }));
         return [{ ...record, layers }, [blob]];
       },
@@ -143,7 +135,7 @@ steps:
     {
       ...{ name: "a listing that the registry lost", project: "other", warns: true },
       record: async (record) => {
-        const listing = listingOf(Buffer.from("lost")).descriptor;
+        const listing = listingBlob(Buffer.from("lost")).descriptor;
         const bases = record.bases.map((base) => ({
           ...base,
           listings: base.listings.map((row) => ({ ...row, descriptor: listing })),
