@@ -1,3 +1,4 @@
+import type { CacheFromSpec, CacheToSpec } from "../cache-spec.ts";
 import { type EngineKind, engineKinds } from "../engine/load/engine.ts";
 import type { Emit } from "../events.ts";
 import type { Platform } from "../platform.ts";
@@ -71,10 +72,12 @@ export type BuildSettings = ProjectSettings & {
   readonly outputs: readonly OutputSettings[];
   readonly push: boolean;
   readonly load?: LoadSettings;
-  /** References of images whose build records are asked first. */
-  readonly cacheFrom: readonly string[];
-  /** References that the image and its record are pushed to, besides the tags. */
-  readonly cacheTo: readonly string[];
+  /** Where what others built is looked for; folders are absolute. */
+  readonly cacheFrom: readonly CacheFromSpec[];
+  /** Where what is built goes for others, besides the tags; folders are absolute. */
+  readonly cacheTo: readonly CacheToSpec[];
+  /** Nobody else is asked: what others say proved wrong in this build. */
+  readonly isAlone?: boolean;
   readonly dockerfile: DockerfileSettings;
 };
 

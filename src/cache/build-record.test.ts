@@ -15,7 +15,7 @@ const layer = {
   packages: [{ ecosystem: "python", name: "six", version: "1.17.0", sizeBytes: 9 }],
 };
 const record: BuildRecord = {
-  version: 1,
+  version: 2,
   layoutVersions: { layer: 1 },
   definition: {},
   lock: "",
@@ -30,6 +30,7 @@ const record: BuildRecord = {
       },
     },
   ],
+  absent: [],
   bases: [
     {
       ...{ digest: digestOf("base"), reference: "example/base:1" },

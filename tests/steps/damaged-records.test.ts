@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readStagesRecord } from "../../src/cache/read-record.ts";
 import { stagesArtifact } from "../../src/cache/record-artifact.ts";
-import { readStagesRecord, uploadRecord } from "../../src/cache/registry-record.ts";
 import type { StagesRecord } from "../../src/cache/stages-record.ts";
+import { uploadRecord } from "../../src/cache/write-record.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import { type Descriptor, digestOf } from "../../src/layer/digest.ts";
 import { createRegistryAccess } from "../../src/registry/access.ts";
@@ -11,6 +12,7 @@ import { type DebianWorld, startDebianWorld } from "../dockerfile/debian-world.t
 import { listingBlob, type PushedBlob } from "../support/listing-blob.ts";
 import { needs } from "../support/needs.ts";
 import { type BaseWorld, type Built, builtBy, type Machine, moduleWheel } from "../support/registry-bases.ts";
+import { remoteAt } from "../support/remotes.ts";
 
 type Damage = {
   readonly name: string;
@@ -70,7 +72,8 @@ steps:
       expected.set(name, (await build(maker, name, [])).digest);
     }
     expected.set("same", (await build(maker, "same", ["-t", tag, "--push"])).digest);
-    const found = await readStagesRecord(referenceOf("good:1"), access, (event) => {
+    const { remote, head } = remoteAt(tag, access);
+    const found = await readStagesRecord(remote, head, (event) => {
       throw new Error(JSON.stringify(event));
     });
     good = found!.record;
