@@ -45,7 +45,7 @@ export async function withSession<T>(
     const openBases = new Map();
     const bench = {
       ...{ store, client, registries, pool, lease, emit, signal, env, isForgetful },
-      ...{ describedLayers, openBases },
+      ...{ describedLayers, openBases, brokenPlaces: new Set<string>() },
     };
     return await work({ bench, http });
   } finally {

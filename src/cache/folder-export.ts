@@ -10,9 +10,9 @@ import { LAYOUT_MARK, layoutIndex, REF_NAME } from "../image/outputs/layout-docu
 import { outputError } from "../image/outputs/output-error.ts";
 import { blobPath, readSmallFile } from "../image/sources/layout-folder.ts";
 import { verified } from "../image/verified.ts";
-import { type Digest, hexOf, isDigest } from "../layer/digest.ts";
+import { type Digest, isDigest } from "../layer/digest.ts";
 import { waitForLock } from "../store/lock.ts";
-import { type FolderRow, openFolder, readRows, tagOf } from "./folder.ts";
+import { type FolderRow, isDamaged, noteMended, openFolder, readRows, tagOf } from "./folder.ts";
 import type { Remote } from "./remote.ts";
 
 /** A folder while one build writes into it; others wait. */
@@ -33,7 +33,8 @@ const OWNER = "dev.cambium.cache.owner";
 const MAX_OWNERS = 8;
 const LOCK = ".lock";
 /** What a layout has, what we add to it, and what a killed writer leaves. */
-const OWN_NAMES = /^(?:oci-layout|index\.json|blobs|\.lock|\.(?:oci-layout|index\.json)\..*\.tmp)$/;
+const OWN_NAMES =
+  /^(?:oci-layout|index\.json|blobs|\.lock(?:-journal)?|\.(?:oci-layout|index\.json)\..*\.tmp)$/;
 
 /**
  * Begins to write the caches of one build, `owner`, into an image layout folder, which is made if need be.
@@ -45,9 +46,10 @@ export async function openFolderExport(
   signal: AbortSignal,
 ): Promise<FolderExport> {
   try {
-    await mkdir(join(path, "blobs/sha256"), { recursive: true });
+    await mkdir(path, { recursive: true });
     const foreign = (await readdir(path)).find((name) => !OWN_NAMES.test(name));
     if (foreign !== undefined) throw foreignFolder(path, foreign);
+    await mkdir(join(path, "blobs/sha256"), { recursive: true });
   } catch (error) {
     throw outputError(error, path);
   }
@@ -57,6 +59,8 @@ export async function openFolderExport(
   return {
     remote: {
       ...reader,
+      // What cannot be read is as good as not there: it is about to be replaced.
+      manifest: (reference) => reader.manifest(reference).catch(() => undefined),
       hasBlob: (digest) => isWhole(path, digest),
       uploadBlob: async (blob) => ((await writeBlob(path, blob)) ? "sent" : "present"),
       putManifest: async (manifest, tag) => {
@@ -167,13 +171,15 @@ async function removeUnneeded(path: string, needed: ReadonlySet<Digest>): Promis
 /** As far as a look at its size tells. */
 async function isWhole(path: string, digest: Digest, size?: number): Promise<boolean> {
   const found = await stat(blobPath(path, digest)).catch(() => undefined);
-  return found?.isFile() === true && (size === undefined || found.size === size);
+  if (found?.isFile() !== true || isDamaged(path, digest)) return false;
+  return size === undefined || found.size === size;
 }
 
 async function writeBlob(path: string, { descriptor, bytes }: BlobSource): Promise<boolean> {
   const { digest, size } = descriptor;
   if (await isWhole(path, digest, size)) return false;
-  await writeAtomically(join(path, "blobs/sha256", hexOf(digest)), verified(bytes(), descriptor, digest));
+  await writeAtomically(blobPath(path, digest), verified(bytes(), descriptor, digest));
+  noteMended(path, digest);
   return true;
 }
 

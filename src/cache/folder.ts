@@ -5,6 +5,7 @@ import { CambiumError, messageOf } from "../errors.ts";
 import type { Blob } from "../image/manifest.ts";
 import { MANIFEST_MEDIA_TYPE } from "../image/media-types.ts";
 import { type LayoutEntry, REF_NAME } from "../image/outputs/layout-documents.ts";
+import { blobUnknown } from "../image/source.ts";
 import { blobPath, readLayoutBlob, readSmallFile } from "../image/sources/layout-folder.ts";
 import { verified } from "../image/verified.ts";
 import { type Descriptor, type Digest, digestOf } from "../layer/digest.ts";
@@ -49,16 +50,45 @@ export function openFolder(path: string): Remote {
     },
     manifest: async (reference) => {
       const digest = await find(reference);
-      return digest === undefined ? undefined : readDocument(path, digest);
+      const found = digest === undefined ? undefined : await readDocument(path, digest);
+      if (digest !== undefined && found === undefined && digest !== reference)
+        throw blobUnknown(path, digest);
+      return found;
     },
     manifestDigest: find,
-    blob: (blob) => verified(readLayoutBlob(path, blob.digest), blob, `${path}: ${blob.digest}`),
+    blob: (blob) => checked(path, blob),
     hasBlob: async (digest) => (await stat(blobPath(path, digest)).catch(() => undefined))?.isFile() === true,
     tags: async () => (await rows()).flatMap((one) => tagOf(one) ?? []),
     uploadBlob: refused,
     putManifest: refused,
     deleteManifest: refused,
   };
+}
+
+/** What this process found to be other bytes than their name says, by folder: an export brings them again. */
+const damagedBlobs = new Map<string, Set<Digest>>();
+
+export function isDamaged(path: string, digest: Digest): boolean {
+  return damagedBlobs.get(path)?.has(digest) === true;
+}
+
+/** From then on an export takes it for whole again. */
+export function noteMended(path: string, digest: Digest): void {
+  damagedBlobs.get(path)?.delete(digest);
+}
+
+function noteDamaged(path: string, digest: Digest): void {
+  const known = damagedBlobs.get(path) ?? new Set();
+  damagedBlobs.set(path, known.add(digest));
+}
+
+async function* checked(path: string, blob: Pick<Descriptor, "digest" | "size">): AsyncGenerator<Uint8Array> {
+  try {
+    yield* verified(readLayoutBlob(path, blob.digest), blob, `${path}: ${blob.digest}`);
+  } catch (error) {
+    noteDamaged(path, blob.digest);
+    throw error;
+  }
 }
 
 function refused(): never {
@@ -73,7 +103,8 @@ export function tagOf({ annotations }: FolderRow): string | undefined {
 export async function readRows(path: string): Promise<readonly FolderRow[]> {
   const text = await readSmallFile(join(path, "index.json")).catch(async (error: unknown) => {
     const names = await readdir(path).catch(() => []);
-    if (names.length === 0 || (names.length === 1 && names[0] === "blobs")) return undefined;
+    // A first export that was killed leaves no more.
+    if (names.every((name) => name === "blobs" || name === ".lock")) return undefined;
     throw damaged(path, messageOf(error), error);
   });
   if (text === undefined) return [];
@@ -100,6 +131,7 @@ async function readDocument(path: string, digest: Digest): Promise<Blob | undefi
   if (bytes === undefined) return undefined;
   const got = digestOf(bytes);
   if (got !== digest) {
+    noteDamaged(path, digest);
     throw new CambiumError("DIGEST_INVALID", `${path}: want ${digest}, got ${got}`, {
       hint: "The folder was copied in part, or is damaged: the next export mends it.",
     });

@@ -1,6 +1,6 @@
 import { messageOf } from "../errors.ts";
 import type { Emit } from "../events.ts";
-import type { CacheImport } from "./place.ts";
+import { type CacheImport, homeOf } from "./place.ts";
 import type { Remote } from "./remote.ts";
 
 /** A place to look in, and for whom. */
@@ -18,6 +18,8 @@ const PATIENCE_MS = 10_000;
 export type SourceOptions = {
   readonly emit: Emit;
   readonly signal: AbortSignal;
+  /** Gets the homes of those that fail. */
+  readonly brokenPlaces: Set<string>;
   readonly patienceMs?: number;
   /** Milliseconds from any beginning. */
   readonly now?: () => number;
@@ -107,6 +109,7 @@ export class Sources {
   #drop(source: Rated, problem: string): void {
     if (source.isDropped) return;
     source.isDropped = true;
+    this.#options.brokenPlaces.add(homeOf(source.remote.place));
     const message = `the cache ${source.remote.name} is not used: ${problem}`;
     this.#options.emit({ type: "warning", code: "CACHE_UNREADABLE", message });
   }

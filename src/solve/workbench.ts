@@ -22,6 +22,8 @@ export type Workbench = {
   readonly isForgetful: boolean;
   /** Keys of layers that were described in this build, for the summary: all others were known before. */
   readonly describedLayers: Set<Digest>;
+  /** Homes of caches that failed in this build: they are asked no more, and nothing is sent there. */
+  readonly brokenPlaces: Set<string>;
   /** Images of registries that were opened in this build, by reference and manifest digest: their listings are merged once. */
   readonly openBases: Map<string, Promise<BaseImage>>;
 };

@@ -15,7 +15,7 @@ import type { KnownStep } from "../../solve/steps/step-memory.ts";
 import { step, type Workbench } from "../../solve/workbench.ts";
 import type { Store } from "../../store/store.ts";
 import { isComposable } from "../../store/stored-layer.ts";
-import { publishRecord } from "../records/publish-record.ts";
+import { writeRecord } from "../records/publish-record.ts";
 import type { Built } from "../records/record-of-build.ts";
 import { packagesEntry, stepResult } from "../records/recorded-parts.ts";
 import { stagesMemory } from "../records/stages-memory.ts";
@@ -55,6 +55,8 @@ export async function exportCaches(
 ): Promise<void> {
   for (const place of parseExports(cacheTo)) {
     const name = placeName(place.place);
+    // It was told of when it failed to answer.
+    if (bench.brokenPlaces.has(homeOf(place.place))) continue;
     try {
       await step(bench, `cache to ${name}`, async () => {
         const { entries, sentBytes, leftOut } = await exportTo(place, what, bench);
@@ -150,8 +152,11 @@ class Target {
         () => true,
         () => false,
       );
-      await publishRecord(built, root.descriptor, this.#remote, place, this.#bench, isPushed);
+      const written = writeRecord(built, root.descriptor, this.#remote, place, this.#bench, isPushed);
+      // What the registry says of the image comes first.
+      written.catch(() => undefined);
       const { sentBytes } = await push;
+      await written;
       if (sentBytes > 0) notePushed(this.#bench.store, set, reference);
       this.#sentBytes += sentBytes;
       await this.#nameByKey(built, set);
@@ -166,7 +171,7 @@ class Target {
       await this.#remote.putManifest(manifest, manifest.descriptor.digest);
     }
     await this.#remote.putManifest(root, build);
-    await publishRecord(built, root.descriptor, this.#remote, place, this.#bench, Promise.resolve(true));
+    await writeRecord(built, root.descriptor, this.#remote, place, this.#bench, Promise.resolve(true));
     return true;
   }
 

@@ -16,7 +16,7 @@ import { mountProject } from "../stages/mount-project.ts";
 export function openSources(
   cacheFrom: BuildSettings["cacheFrom"],
   tags: readonly Reference[],
-  { registries, emit, signal }: Workbench,
+  { registries, emit, signal, brokenPlaces }: Workbench,
 ): Sources {
   const pushed = tags.map((reference): CacheImport => ({ place: { kind: "registry", reference } }));
   const named = cacheFrom.map((spec) => ({ ...spec, place: parsePlace(spec.place, "--cache-from") }));
@@ -26,7 +26,7 @@ export function openSources(
       ...(stages !== undefined && { stages }),
     }),
   );
-  return new Sources(sources, { emit, signal });
+  return new Sources(sources, { emit, signal, brokenPlaces });
 }
 
 /** Before any work. @throws CambiumError `REFERENCE_SYNTAX`. */
