@@ -180,8 +180,8 @@ test("every flag of build arrives as a final value", async () => {
     file: "/home/ada/project/deploy.yaml",
     tags: ["app:1", "app:latest"],
     push: true,
-    cacheFrom: ["registry.example/a:1"],
-    cacheTo: ["registry.example/b:1"],
+    cacheFrom: [{ place: { kind: "registry", reference: "registry.example/a:1" } }],
+    cacheTo: [{ place: { kind: "registry", reference: "registry.example/b:1" }, mounts: "all", mode: "max" }],
     dockerfile: {
       target: "web",
       buildArgs: new Map([
