@@ -71,7 +71,7 @@ export type StoredMount = Pick<MountFacts, "createdMs" | "usedMs" | "sizeBytes" 
     readonly folder: string;
   };
 
-type Make = (folder: string) => Promise<void>;
+type Make = (folder: string, name: MountName) => Promise<void>;
 
 const FOLDER = "mounts-v1";
 /** What a step sees, in a folder that is ours whoever owns it: so it can be renamed. */
@@ -143,18 +143,12 @@ export class Mounts {
     const facts = new Map(
       this.#store.records.list(RECORD).map(({ key, value }) => [key, value as MountFacts]),
     );
-    return this.#names().flatMap((name): StoredMount[] => {
-      const folder = this.#folder(name);
-      const stat = statSync(folder, { throwIfNoEntry: false });
-      if (stat === undefined) return [];
-      const unknown = { createdMs: stat.birthtimeMs, usedMs: stat.mtimeMs, isStale: true };
-      return [{ ...(facts.get(name) ?? unknown), name, folder }];
-    });
+    return this.#names().flatMap((name) => this.#stored(name, facts.get(name)) ?? []);
   }
 
   /** What is known of one; undefined for what is not there. */
   find(name: MountName): StoredMount | undefined {
-    return this.list().find((mount) => mount.name === name);
+    return this.#stored(name, this.#store.records.get(RECORD, name) as MountFacts | undefined);
   }
 
   /** Whether it is missing or empty. Of a private one the first folder is meant. */
@@ -184,10 +178,15 @@ export class Mounts {
     writeAtomically(this.#state(name), encodeMountState(state), join(this.#store.root, "tmp"), false);
   }
 
-  noteCosts(name: MountName, costs: MountCosts): void {
+  /** Only while it is held, and after its first use began. */
+  noteCosts(name: MountName, change: (before: MountCosts) => MountCosts): void {
     const { records } = this.#store;
-    const facts = records.get(RECORD, name) as MountFacts | undefined;
-    if (facts !== undefined) records.put(RECORD, name, { ...facts, costs });
+    records.transaction(() => {
+      const facts = records.get(RECORD, name) as MountFacts | undefined;
+      if (facts !== undefined) {
+        records.put(RECORD, name, { ...facts, costs: change(facts.costs ?? { steps: {} }) });
+      }
+    });
   }
 
   /** Holds the lock for a moment. */
@@ -276,7 +275,7 @@ export class Mounts {
   /** Under a lock that nobody shares. */
   async #made(name: MountName, use: MountUse, make: Make, lock: HeldLock): Promise<HeldMount> {
     try {
-      if (this.#isWanting(name, use.hasSeed)) await make(this.#folder(name));
+      if (this.#isWanting(name, use.hasSeed)) await make(this.#folder(name), name);
       return this.#used(name, use, lock);
     } catch (error) {
       lock.release();
@@ -304,6 +303,14 @@ export class Mounts {
     const folder = this.#folder(name);
     if (!existsSync(folder)) return true;
     return hasSeed && isEmpty(folder);
+  }
+
+  #stored(name: MountName, facts: MountFacts | undefined): StoredMount | undefined {
+    const folder = this.#folder(name);
+    const stat = statSync(folder, { throwIfNoEntry: false });
+    if (stat === undefined) return undefined;
+    const unknown = { createdMs: stat.birthtimeMs, usedMs: stat.mtimeMs, isStale: true };
+    return { ...(facts ?? unknown), name, folder };
   }
 
   #names(): string[] {

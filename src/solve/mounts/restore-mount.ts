@@ -1,6 +1,7 @@
 import type { MountSnapshot } from "../../cache/mount-snapshot.ts";
 import type { Engine } from "../../engine/embedded/engine.ts";
 import { mergedMembers } from "../../image/merged-members.ts";
+import type { MountState } from "../../store/mount-state.ts";
 import { type MountName, Mounts } from "../../store/mounts.ts";
 import { type LayerBench, lazyLayer } from "../lazy-layers.ts";
 
@@ -25,8 +26,23 @@ export async function restoreMount(
     { where: `snapshot of the cache mount ${id}`, signal },
   );
   await engine.makeFolder(folder, { owner: { mode, uid, gid }, mtime, members }, signal);
-  const paths = await engine.listFolder(folder, signal);
-  new Mounts(bench.store).noteState(name, { chain: layers, createdMs, paths });
+  await noteRestored(name, folder, { chain: layers, createdMs }, engine, bench);
   const bytes = layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
   return { bytes, ms: Math.round(performance.now() - began) };
+}
+
+/** Without it the next snapshot is a whole one, which is no reason to do without what was restored. */
+async function noteRestored(
+  name: MountName,
+  folder: string,
+  state: Omit<MountState, "paths">,
+  engine: Engine,
+  { store, signal }: LayerBench,
+): Promise<void> {
+  try {
+    const paths = await engine.listFolder(folder, signal);
+    new Mounts(store).noteState(name, { ...state, paths });
+  } catch {
+    signal.throwIfAborted();
+  }
 }
