@@ -1,6 +1,7 @@
 import { CambiumError } from "../errors.ts";
 import { digestOf } from "../layer/digest.ts";
 import { comparePaths } from "../layer/entry.ts";
+import { timeOf } from "../layer/header-entry.ts";
 import type { Layer } from "../layer/layer.ts";
 import { ListingBuilder } from "../layer/listing-builder.ts";
 import { readTar, type TarEntry } from "../layer/read-tar.ts";
@@ -116,8 +117,4 @@ async function placedListing(layer: Layer, number: number, signal: AbortSignal |
 
 function placeOf({ entry }: ImageNode): Place | undefined {
   return (entry as Placed | undefined)?.[PLACE];
-}
-
-function timeOf({ mtimeSec, mtimeText }: Time): Time {
-  return { mtimeSec, ...(mtimeText !== undefined && { mtimeText }) };
 }

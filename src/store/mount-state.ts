@@ -17,22 +17,31 @@ export type MountState = {
 };
 
 const VERSION = 1;
+const LINE_END = 0x0a;
 
-/** zstd of one line of JSON, and the paths as find(1) writes them. */
+/** One line of JSON, and the paths as find(1) writes them, by zstd. */
 export function encodeMountState({ chain, createdMs, paths }: MountState): Uint8Array {
   const head = Buffer.from(`${JSON.stringify({ version: VERSION, chain, createdMs })}\n`);
-  return zstdCompressSync(Buffer.concat([head, formatFoundPaths(paths)]));
+  return Buffer.concat([head, zstdCompressSync(formatFoundPaths(paths))]);
 }
 
 /** Undefined for what is damaged or of another version: then the next snapshot is a whole one. */
-export function decodeMountState(bytes: Uint8Array): MountState | undefined {
+export function decodeMountState(bytes: Buffer): MountState | undefined {
+  const head = decodeMountChain(bytes);
+  if (head === undefined) return undefined;
   try {
-    const whole = zstdDecompressSync(bytes);
-    const end = whole.indexOf(0x0a);
-    const { version, chain, createdMs } = JSON.parse(whole.toString("utf8", 0, end));
-    const paths = parseFoundPaths(whole.subarray(end + 1));
-    if (version !== VERSION || !Array.isArray(chain) || paths === undefined) return undefined;
-    return { chain, createdMs, paths };
+    const paths = parseFoundPaths(zstdDecompressSync(bytes.subarray(bytes.indexOf(LINE_END) + 1)));
+    return paths && { ...head, paths };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The part that costs nothing to read. */
+export function decodeMountChain(bytes: Buffer): Omit<MountState, "paths"> | undefined {
+  try {
+    const { version, chain, createdMs } = JSON.parse(bytes.toString("utf8", 0, bytes.indexOf(LINE_END)));
+    return version === VERSION && Array.isArray(chain) ? { chain, createdMs } : undefined;
   } catch {
     return undefined;
   }

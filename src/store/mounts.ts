@@ -4,7 +4,7 @@ import { canonicalJson } from "../canonical-json.ts";
 import { digestOf, hexOf } from "../layer/digest.ts";
 import { errnoOf, storeError } from "./io-error.ts";
 import { type HeldLock, tryLock, waitForLock } from "./lock.ts";
-import { decodeMountState, encodeMountState, type MountState } from "./mount-state.ts";
+import { decodeMountChain, decodeMountState, encodeMountState, type MountState } from "./mount-state.ts";
 import { pause } from "./pause.ts";
 import type { ExclusiveOptions, Store } from "./store.ts";
 import { writeAtomically } from "./temporary.ts";
@@ -116,11 +116,7 @@ export class Mounts {
    * @throws the signal's reason when aborted while waiting; whatever `make` throws; CambiumError as `storeError`.
    */
   async acquire(use: MountUse, make: Make, options: ExclusiveOptions = {}): Promise<HeldMount> {
-    try {
-      mkdirSync(this.#path, { recursive: true });
-    } catch (error) {
-      throw storeError(error, this.#path);
-    }
+    this.#prepare();
     const name = mountName(use);
     if (use.sharing === "private") return this.#acquireOwn(name, use, make, options);
     let isTold = false;
@@ -136,6 +132,24 @@ export class Mounts {
         ? this.#acquireAlone(name, use, make, waiting)
         : this.#acquireTogether(name, use, make, waiting);
     return this.#store.exclusive(`mount ${name}`, acquire, waiting);
+  }
+
+  /**
+   * Makes a mount whatever is there, and holds it alone; `make` may leave it as it is. Undefined while someone uses it.
+   * @throws whatever `make` throws; CambiumError as `storeError`.
+   */
+  async replace(use: MountUse, make: Make): Promise<HeldMount | undefined> {
+    this.#prepare();
+    const name = mountName(use);
+    const lock = tryLock(this.#lock(name));
+    if (lock === undefined) return undefined;
+    try {
+      await make(this.#folder(name), name);
+      return this.#used(name, use, lock);
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
   }
 
   /** Every mount, by name. */
@@ -164,12 +178,14 @@ export class Mounts {
 
   /** What a mount was like when it was snapshotted or restored last; undefined where that is not known. */
   state(name: MountName): MountState | undefined {
-    try {
-      return decodeMountState(readFileSync(this.#state(name)));
-    } catch (error) {
-      if (errnoOf(error) === "ENOENT") return undefined;
-      throw storeError(error, this.#state(name));
-    }
+    const bytes = this.#stateBytes(name);
+    return bytes && decodeMountState(bytes);
+  }
+
+  /** Its layers then, without what it was like. */
+  chain(name: MountName): Omit<MountState, "paths"> | undefined {
+    const bytes = this.#stateBytes(name);
+    return bytes && decodeMountChain(bytes);
   }
 
   /** Only while it is held. */
@@ -218,6 +234,14 @@ export class Mounts {
       return true;
     } finally {
       lock.release();
+    }
+  }
+
+  #prepare(): void {
+    try {
+      mkdirSync(this.#path, { recursive: true });
+    } catch (error) {
+      throw storeError(error, this.#path);
     }
   }
 
@@ -324,6 +348,15 @@ export class Mounts {
 
   #folder(name: MountName): string {
     return join(this.#path, name, ROOT);
+  }
+
+  #stateBytes(name: MountName): Buffer | undefined {
+    try {
+      return readFileSync(this.#state(name));
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return undefined;
+      throw storeError(error, this.#state(name));
+    }
   }
 
   #state(name: MountName): string {

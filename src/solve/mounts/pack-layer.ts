@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import type { Engine } from "../../engine/embedded/engine.ts";
 import { CambiumError } from "../../errors.ts";
 import { Hasher } from "../../layer/digest.ts";
+import { headerEntry, timeOf } from "../../layer/header-entry.ts";
 import { ZSTD_LAYER_MEDIA_TYPE } from "../../layer/layer.ts";
 import { readTar, type TarEntry } from "../../layer/read-tar.ts";
 import type { HeaderEntry } from "../../layer/tar-header.ts";
@@ -98,10 +99,8 @@ async function* members(
   for await (const entry of entries) {
     const found = stated[next++];
     if (found === undefined || !isAsFound(entry, found)) throw changed(where, entry.path);
-    const { mtimeSec, mtimeText } = entry;
-    const time = { mtimeSec, ...(mtimeText !== undefined && { mtimeText }) };
     const content = entry.type === "file" ? { content: entry.content() } : {};
-    yield { entry: headerOf(entry), ...time, ...content };
+    yield { entry: statedEntry(entry), ...timeOf(entry), ...content };
   }
   if (next !== stated.length) throw changed(where, stated[next]?.path ?? "");
   for (const path of gone) {
@@ -118,22 +117,10 @@ function isAsFound(entry: TarEntry, found: FoundPath): boolean {
   return type === "file" ? found.type === "f" && size === found.size : true;
 }
 
-function headerOf(entry: TarEntry): HeaderEntry {
-  const { path, mode, uid, gid, type, target = "" } = entry;
-  const xattrs = Object.entries(entry.xattrs ?? {}).filter(([name]) => !OVERLAY_ATTRIBUTE.test(name));
-  const common = { path, mode, uid, gid, ...(xattrs.length > 0 && { xattrs: Object.fromEntries(xattrs) }) };
-  switch (type) {
-    case "file":
-      return { ...common, type, size: entry.size };
-    case "symlink":
-    case "hardlink":
-      return { ...common, type, target };
-    case "directory":
-    case "fifo":
-      return { ...common, type };
-    default:
-      throw new TypeError(`a ${type} among what a mount states`);
-  }
+function statedEntry(entry: TarEntry): HeaderEntry {
+  const { xattrs, ...rest } = headerEntry(entry);
+  const kept = Object.entries(xattrs ?? {}).filter(([name]) => !OVERLAY_ATTRIBUTE.test(name));
+  return kept.length === 0 ? rest : { ...rest, xattrs: Object.fromEntries(kept) };
 }
 
 function changed(where: string, path: string): CambiumError {

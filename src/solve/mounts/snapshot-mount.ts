@@ -47,7 +47,7 @@ export async function snapshotMount(
   const mount = mounts.find(name);
   if (mount?.id === undefined || mount.owner === undefined) throw unknown(name);
   const held = mounts.hold(name);
-  if (held === undefined) throw inUse(mount.id);
+  if (held === undefined) throw mountInUse(mount.id);
   try {
     return await snapshotHeld(mount, held, mounts, engine, bench, options);
   } finally {
@@ -135,7 +135,7 @@ function unknown(name: MountName): CambiumError {
   });
 }
 
-function inUse(id: string): CambiumError {
+export function mountInUse(id: string): CambiumError {
   return new CambiumError("MOUNT_IN_USE", `the cache mount ${id} is in use`, {
     hint: "Wait until the builds that use it have ended.",
   });
