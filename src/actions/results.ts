@@ -207,6 +207,8 @@ export type MountResult = {
   /** On disk. */
   readonly sizeBytes: number;
   readonly isInUse: boolean;
+  /** Its last snapshot, or what it was restored from; compressed bytes. */
+  readonly snapshot?: { readonly createdMs: number; readonly layers: number; readonly sizeBytes: number };
 };
 
 export type MountList = { readonly mounts: readonly MountResult[]; readonly totalBytes: number };
@@ -215,4 +217,33 @@ export type MountPruneResult = {
   readonly removed: readonly MountResult[];
   readonly freedBytes: number;
   readonly keptBytes: number;
+};
+
+/** Sizes are compressed bytes. */
+export type MountSnapshotResult = {
+  readonly name: string;
+  readonly id: string;
+  readonly project?: string;
+  /** Of the image's manifest. */
+  readonly digest: Digest;
+  readonly layers: number;
+  readonly sizeBytes: number;
+  /** What was packed now: all, what changed since the snapshot before, or nothing, since nothing did. */
+  readonly packed: "whole" | "changes" | "nothing";
+  readonly packedBytes: number;
+  /** Sockets, devices, and names that no layer can hold. */
+  readonly leftOut: number;
+  readonly outputs: readonly OutputResult[];
+};
+
+export type MountRestoreResult = {
+  readonly name: string;
+  readonly id: string;
+  readonly project?: string;
+  /** `kept`: it had content, and only an empty one was to be filled. */
+  readonly state: "restored" | "kept";
+  /** What it was filled from, without credentials. */
+  readonly source: string;
+  /** On disk. */
+  readonly sizeBytes: number;
 };

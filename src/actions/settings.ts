@@ -198,6 +198,36 @@ export type DiskUsageSettings = SessionSettings;
 
 export type MountListSettings = SessionSettings;
 
+/** Which mount is meant. */
+type MountNamed = {
+  /** As written, or a name. */
+  readonly id: string;
+  /** Absent: that of `contextDir`. */
+  readonly project?: string;
+  /** Absolute: a folder of the project. */
+  readonly contextDir: string;
+};
+
+export type MountSnapshotSettings = SessionSettings &
+  MountNamed & {
+    /** References to push to. */
+    readonly tags: readonly string[];
+    /** A folder to write an image layout into; absolute. */
+    readonly dest?: string;
+  };
+
+export type MountRestoreSettings = SessionSettings &
+  MountNamed & {
+    /** An image, a folder, a git repository, or the URL of an archive. */
+    readonly source: string;
+    /** Of the archive that a URL gives: `sha256:…`; of a git repository the commit. */
+    readonly checksum?: string;
+    /** A mount that has content keeps it. */
+    readonly onlyIfEmpty: boolean;
+    /** Of the root of a new mount, as a step states them. */
+    readonly owner: { readonly mode?: number; readonly uid?: number; readonly gid?: number };
+  };
+
 /** What is absent allows all. */
 export type MountPruneSettings = SessionSettings & {
   /** Only what was not used within this time. */

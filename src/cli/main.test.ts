@@ -50,6 +50,8 @@ async function cambium(
     diskUsage: unasked,
     listMounts: unasked,
     pruneMounts: unasked,
+    snapshotMount: unasked,
+    restoreMount: unasked,
     ...options.library,
   };
   const recording = Object.fromEntries(

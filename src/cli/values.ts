@@ -67,6 +67,16 @@ export function parseCount(text: string, flag: string, min: number): number {
   throw usageError("NUMBER_SYNTAX", `${flag}: not a whole number from ${min}: ${JSON.stringify(text)}`);
 }
 
+/** `0700`: permission bits, with setuid, setgid and sticky. */
+export function parseMode(text: string, flag: string): number {
+  if (/^[0-7]{3,4}$/.test(text)) return Number.parseInt(text, 8);
+  throw usageError(
+    "MODE_SYNTAX",
+    `${flag}: not an octal mode: ${JSON.stringify(text)}`,
+    "Write it like 0755.",
+  );
+}
+
 const sizeUnits: Readonly<Record<string, number>> = { "": 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
 
 /** `500MB`, `20GB`, `1.5G`: bytes. Powers of 1000, as we print them. */

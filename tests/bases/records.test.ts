@@ -113,7 +113,7 @@ describe.runIf(needs("docker-registry"))("an unusable record is a warning, and t
   };
 
   const damages: readonly Damage[] = [
-    { name: "a newer format", record: async (record) => [{ ...record, version: 2 }, []] },
+    { name: "a newer format", record: async (record) => [{ ...record, version: 3 }, []] },
     {
       name: "other layout versions",
       record: async (record) => [{ ...record, layoutVersions: { ...record.layoutVersions, base: 999 } }, []],
