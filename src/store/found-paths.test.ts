@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { bytesFromText } from "../layer/raw-text.ts";
-import { exactTime, FOUND_FORMAT, formatFoundPaths, parseFoundPaths } from "./found-paths.ts";
+import { FOUND_FORMAT, formatFoundPaths, parseFoundPaths, paxTime } from "./found-paths.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -58,11 +58,13 @@ describe("what find says", () => {
 });
 
 test.for([
-  ["1700000000.1234567890", "1700000000.123456789"],
-  ["1700000000.5", "1700000000.500000000"],
-  ["1700000000", "1700000000.000000000"],
-  ["-2.25", "-2.250000000"],
-  ["soon", ""],
-])("%s is %s", ([text, exact]) => {
-  expect(exactTime(text!)).toBe(exact);
+  [1_700_000_000.5, "1700000000.500000000", "1700000000.500000000"],
+  [-0.75, "-1.250000000", "-0.750000000"],
+  [-147034494.5, "-147034495.500000000", "-147034494.500000000"],
+  [-3, "-3.000000000", "-3.000000000"],
+] as const)("the time %d is %s here and %s in a tar", ([seconds, here, inTar]) => {
+  writeFileSync(join(folder, "a"), "");
+  execFileSync("touch", ["-d", `@${seconds}`, join(folder, "a")]);
+  expect(found().get("a")?.mtime).toBe(here);
+  expect(paxTime(here)).toBe(inTar);
 });
