@@ -10,7 +10,10 @@ export type FoundPath = {
   readonly type: FoundType;
   /** Bytes. */
   readonly size: number;
-  /** Seconds since the epoch with nine digits behind the point, as text: a double keeps no nanoseconds. */
+  /**
+   * Seconds since the epoch, and behind a point the nanoseconds since then in nine digits, as text: a double does not keep
+   * them. Before the epoch that is no decimal number: half a second before it is `-1.500000000`, as find writes it.
+   */
   readonly mtime: string;
   /** The same of the last change of content or metadata, which nobody can set back. */
   readonly ctime: string;
@@ -82,9 +85,16 @@ export function formatFoundPaths(paths: readonly FoundPath[]): Buffer {
 
 const NUL = Buffer.of(0);
 
-/** A time as find or a PAX header writes it, with nine digits behind the point; empty for what is none. Pure. */
-export function exactTime(text: string): string {
+/** A time as find writes it, with nine digits behind the point; empty for what is none. */
+function exactTime(text: string): string {
   const match = TIME.exec(text);
-  if (match === null) return "";
-  return `${match[1]}.${(match[2] ?? "").padEnd(9, "0").slice(0, 9)}`;
+  return match === null ? "" : `${match[1]}.${(match[2] ?? "").padEnd(9, "0").slice(0, 9)}`;
+}
+
+/** The decimal number that a PAX header has, of a time as in `FoundPath`. Pure. */
+export function paxTime(time: string): string {
+  const [seconds = "", nanoseconds = ""] = time.split(".");
+  const isBefore = seconds.startsWith("-") && Number(nanoseconds) > 0;
+  if (!isBefore) return time;
+  return `-${-Number(seconds) - 1}.${String(1e9 - Number(nanoseconds)).padStart(9, "0")}`;
 }

@@ -239,7 +239,8 @@ export class Mounts {
 
   #prepare(): void {
     try {
-      mkdirSync(this.#path, { recursive: true });
+      // What is restored may hold setuid programs: nobody else may come to them through the host's file system.
+      mkdirSync(this.#path, { recursive: true, mode: 0o700 });
     } catch (error) {
       throw storeError(error, this.#path);
     }

@@ -23,7 +23,7 @@ export type FolderContent = {
   readonly seed?: { readonly trees: readonly string[]; readonly path: string };
   /** Instead of a seed: what is in it. */
   readonly members?: AsyncIterable<TarMember>;
-  /** Of its root; absent: now. With nine digits behind the point. */
+  /** Of its root, in seconds since the epoch with nine digits behind the point; absent: now. */
   readonly mtime?: string;
 };
 

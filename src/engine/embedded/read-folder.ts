@@ -36,6 +36,8 @@ export async function readFolder(
     ...(paths === undefined ? ["--sort=name", "."] : named),
   ]);
   const ended = watched(launched, signal);
+  // Node throws away what nobody listens for when a program ends, and a small tar may be done before its reader begins.
+  launched.stdout.on("readable", () => undefined);
   if (paths === undefined) launched.stdin.end();
   else launched.stdin.end(Buffer.concat(paths.flatMap((path) => [HERE, bytesFromText(path), NUL])));
   return {

@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { open } from "node:fs/promises";
 import type { Engine } from "../../engine/embedded/engine.ts";
+import type { FolderTar } from "../../engine/embedded/read-folder.ts";
 import { CambiumError } from "../../errors.ts";
 import { Hasher } from "../../layer/digest.ts";
 import { headerEntry, timeOf } from "../../layer/header-entry.ts";
@@ -10,7 +11,7 @@ import type { HeaderEntry } from "../../layer/tar-header.ts";
 import { WHITEOUT_PREFIX } from "../../layer/whiteout.ts";
 import { type TarMember, writeTar } from "../../layer/write-tar.ts";
 import { zstdCompressed } from "../../layer/zstd.ts";
-import { exactTime, type FoundPath } from "../../store/found-paths.ts";
+import { type FoundPath, paxTime } from "../../store/found-paths.ts";
 import { storeError } from "../../store/io-error.ts";
 import type { ChainLayer } from "../../store/mount-state.ts";
 import type { Workbench } from "../workbench.ts";
@@ -34,11 +35,7 @@ export async function packLayer(
   engine: Engine,
   { store, lease, signal }: Bench,
 ): Promise<ChainLayer> {
-  const source = await engine.readFolder(folder, {
-    paths: stated.map(({ path }) => path),
-    signal,
-    failure: (code, detail) => unreadable(where, code, detail),
-  });
+  const source = await tarOf(folder, stated, where, engine, signal);
   const temporary = store.blobs.temporary();
   const diff = new Hasher();
   let tarBytes = 0;
@@ -66,6 +63,26 @@ export async function packLayer(
     });
     throw error;
   }
+}
+
+/** GNU tar does not make one of nothing. */
+async function tarOf(
+  folder: string,
+  stated: readonly FoundPath[],
+  where: string,
+  engine: Engine,
+  signal: AbortSignal,
+): Promise<Pick<FolderTar, "bytes" | "end">> {
+  if (stated.length === 0) return { bytes: noMembers(), end: async () => undefined };
+  return engine.readFolder(folder, {
+    paths: stated.map(({ path }) => path),
+    signal,
+    failure: (code, detail) => unreadable(where, code, detail),
+  });
+}
+
+async function* noMembers(): AsyncGenerator<Uint8Array> {
+  yield* writeTar([]);
 }
 
 async function compressTo(path: string, tar: AsyncIterable<Uint8Array>) {
@@ -111,9 +128,10 @@ async function* members(
 }
 
 /** A file that grew or shrank while tar read it has another size or time than when it was listed. */
-function isAsFound(entry: TarEntry, found: FoundPath): boolean {
-  const { path, type, mtimeSec, mtimeText, size } = entry;
-  if (path !== found.path || exactTime(mtimeText ?? String(mtimeSec)) !== found.mtime) return false;
+function isAsFound({ path, type, mtimeSec, mtimeText, size }: TarEntry, found: FoundPath): boolean {
+  const [seconds, fraction = ""] = (mtimeText ?? String(mtimeSec)).split(".");
+  const time = `${seconds}.${fraction.padEnd(9, "0")}`;
+  if (path !== found.path || time !== paxTime(found.mtime)) return false;
   return type === "file" ? found.type === "f" && size === found.size : true;
 }
 

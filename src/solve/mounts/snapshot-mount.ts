@@ -2,7 +2,7 @@ import type { MountSnapshot } from "../../cache/mount-snapshot.ts";
 import type { Engine } from "../../engine/embedded/engine.ts";
 import { CambiumError } from "../../errors.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
-import type { FoundPath } from "../../store/found-paths.ts";
+import { type FoundPath, paxTime } from "../../store/found-paths.ts";
 import type { ChainLayer, MountState } from "../../store/mount-state.ts";
 import { type HeldMount, type MountName, Mounts, type StoredMount } from "../../store/mounts.ts";
 import { pause } from "../../store/pause.ts";
@@ -70,7 +70,9 @@ async function snapshotHeld(
   const isUsable = state?.chain.every((layer) => isReachable(layer)) === true;
   const before: MountState | undefined = isUsable ? state : undefined;
   const delta = mountChanges(before?.paths ?? [], now);
-  const isWhole = before === undefined || needsRepacking(before.chain, delta);
+  // Nothing is left but the root: no layer is less than one that deletes.
+  const isBare = now.length === 1;
+  const isWhole = before === undefined || isBare || needsRepacking(before.chain, delta);
   const changes = isWhole && before !== undefined ? mountChanges([], now) : delta;
   const kept = isWhole ? [] : before.chain;
   const isEmpty = changes.stated.length === 0 && changes.gone.length === 0;
@@ -115,7 +117,7 @@ function snapshotOf(
   return {
     ...{ name, id, owner: owner!, target: target ?? id, sharing: sharing ?? "locked" },
     ...(project !== undefined && { project }),
-    root: { mode: root.mode, uid: root.uid, gid: root.gid, mtime: root.mtime },
+    root: { mode: root.mode, uid: root.uid, gid: root.gid, mtime: paxTime(root.mtime) },
     ...{ layers: chain, liveBytes, createdMs },
     costs: costs ?? { steps: {} },
   };
