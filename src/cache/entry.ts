@@ -51,8 +51,8 @@ const MAX_ENTRY_BYTES = 16 << 20;
  * arguments in it.
  */
 export function entryTag(
-  kind: CacheEntry["kind"] | "image",
-  key: Digest,
+  kind: CacheEntry["kind"] | "image" | "mount",
+  key: string,
   { salt }: Pick<Remote, "salt">,
 ): string {
   return `cambium-${kind}-${hexOf(digestOf(`${salt} ${key}`))}`;

@@ -61,6 +61,8 @@ export async function openFolderExport(
       ...reader,
       // What cannot be read is as good as not there: it is about to be replaced.
       manifest: (reference) => reader.manifest(reference).catch(() => undefined),
+      manifestDigest: async (reference) =>
+        put.get(reference)?.digest ?? (await reader.manifestDigest(reference).catch(() => undefined)),
       hasBlob: (digest) => isWhole(path, digest),
       uploadBlob: async (blob) => ((await writeBlob(path, blob)) ? "sent" : "present"),
       putManifest: async (manifest, tag) => {

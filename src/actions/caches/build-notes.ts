@@ -3,6 +3,7 @@ import type { Stage } from "../../graph/stages.ts";
 import type { Digest } from "../../layer/digest.ts";
 import type { StageLayers } from "../../solve/steps/stage-layers.ts";
 import type { KnownStep } from "../../solve/steps/step-memory.ts";
+import type { MountUse } from "../../store/mounts.ts";
 import type { PackageStack } from "../packages/package-stack.ts";
 
 /** What a build in stages has come to so far: also of one that fails later. */
@@ -12,6 +13,8 @@ export type BuildNotes = {
   readonly stages: Map<Stage, StageLayers>;
   /** Packages that stages stand on, by their definition key. */
   readonly packages: Map<Digest, PackagesNote>;
+  /** Cache mounts of those steps, whether they ran or not. */
+  readonly mounts: MountUse[];
 };
 
 export type PackagesNote = {
@@ -23,5 +26,5 @@ export type PackagesNote = {
 };
 
 export function buildNotes(): BuildNotes {
-  return { steps: new Map(), stages: new Map(), packages: new Map() };
+  return { steps: new Map(), stages: new Map(), packages: new Map(), mounts: [] };
 }

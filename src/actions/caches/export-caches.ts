@@ -13,6 +13,7 @@ import { cachedPlaces } from "../../solve/cached-places.ts";
 import { hasHome, lazyLayer, notePushed, originRegistry } from "../../solve/lazy-layers.ts";
 import type { KnownStep } from "../../solve/steps/step-memory.ts";
 import { step, type Workbench } from "../../solve/workbench.ts";
+import { mountName } from "../../store/mounts.ts";
 import type { Store } from "../../store/store.ts";
 import { isComposable } from "../../store/stored-layer.ts";
 import { writeRecord } from "../records/publish-record.ts";
@@ -21,7 +22,9 @@ import { packagesEntry, stepResult } from "../records/recorded-parts.ts";
 import { stagesMemory } from "../records/stages-memory.ts";
 import type { BuildSettings } from "../settings.ts";
 import type { BuildNotes, PackagesNote } from "./build-notes.ts";
+import { exportMounts, type PlacedMount } from "./export-mounts.ts";
 import { isExported, noteExported } from "./exported.ts";
+import { mountTag } from "./mount-remotes.ts";
 import { parseExports } from "./open-caches.ts";
 
 const CONCURRENCY = 4;
@@ -38,8 +41,12 @@ export type Export = {
 
 /** What went to one place. */
 export type Exported = {
+  /** Of steps and packages, put now. */
   readonly entries: number;
   readonly sentBytes: number;
+  readonly mounts: readonly PlacedMount[];
+  /** Ids of those that neither this machine nor the place has. */
+  readonly absentMounts: readonly string[];
   /** Layers that are neither here nor in the same registry. */
   readonly leftOut: readonly LayerRecord[];
 };
@@ -59,14 +66,16 @@ export async function exportCaches(
     if (bench.brokenPlaces.has(homeOf(place.place))) continue;
     try {
       await step(bench, `cache to ${name}`, async () => {
-        const { entries, sentBytes, leftOut } = await exportTo(place, what, bench);
+        const exported = await exportTo(place, what, bench);
+        const { entries, sentBytes, mounts, absentMounts, leftOut } = exported;
         if (leftOut.length > 0) bench.emit({ type: "warning", ...incomplete(name, leftOut) });
-        const told = entries === 0 ? "" : `${entries} entries, `;
-        return {
-          value: undefined,
-          outcome: sentBytes === 0 ? "hit" : "done",
-          detail: `${told}${sentBytes} bytes`,
-        };
+        for (const id of absentMounts) {
+          const message = `the cache mount ${id} is not in ${name}: no step of this build ran with it, and it is not here`;
+          bench.emit({ type: "notice", message });
+        }
+        const wanted = place.mounts === "none" ? null : mounts;
+        bench.emit({ type: "cache", where: name, entries, sentBytes, mounts: wanted });
+        return { value: undefined, outcome: sentBytes === 0 ? "hit" : "done" };
       });
     } catch (error) {
       bench.signal.throwIfAborted();
@@ -93,8 +102,7 @@ async function exportTo(place: CacheExport, what: Export, bench: Workbench): Pro
       const target = new Target(folder.remote, place, bench);
       const isWritten = await target.bring(what);
       // What nothing new is known of stays as it is.
-      if (isWritten)
-        await folder.commit((tag) => what.result === undefined && !tag.startsWith("cambium-step-"));
+      if (isWritten) await folder.commit((tag) => isKept(tag, what, folder.remote));
       return target.exported;
     } finally {
       folder.release();
@@ -105,6 +113,17 @@ async function exportTo(place: CacheExport, what: Export, bench: Workbench): Pro
   return target.exported;
 }
 
+/**
+ * What stays of an earlier export of the same build although it was not put again: all but single entries where this build
+ * failed; and mounts that it needed.
+ */
+function isKept(tag: string, { result, notes }: Export, remote: Remote): boolean {
+  if (tag.startsWith("cambium-mount-")) {
+    return notes.some(({ mounts }) => mounts.some((use) => mountTag(mountName(use), remote) === tag));
+  }
+  return result === undefined && !/^cambium-(step|packages)-/.test(tag);
+}
+
 /** One place while it is written to. */
 class Target {
   readonly #remote: Remote;
@@ -112,6 +131,8 @@ class Target {
   readonly #bench: Workbench;
   readonly #leftOut = new Map<Digest, LayerRecord>();
   readonly #brought = new Set<Digest>();
+  readonly #mounts: PlacedMount[] = [];
+  readonly #absentMounts: string[] = [];
   #entries = 0;
   #sentBytes = 0;
 
@@ -122,7 +143,10 @@ class Target {
   }
 
   get exported(): Exported {
-    return { entries: this.#entries, sentBytes: this.#sentBytes, leftOut: [...this.#leftOut.values()] };
+    return {
+      ...{ entries: this.#entries, sentBytes: this.#sentBytes },
+      ...{ mounts: this.#mounts, absentMounts: this.#absentMounts, leftOut: [...this.#leftOut.values()] },
+    };
   }
 
   /** @returns whether there was anything to bring. */
@@ -132,7 +156,20 @@ class Target {
     // The record of a folder's image says what its steps left.
     const isTold = isImage && this.#remote.place.kind === "folder";
     if (!isTold) await this.#ownEntries(notes);
-    return isImage || this.#entries > 0;
+    await this.#ownMounts(notes);
+    return isImage || this.#entries > 0 || this.#mounts.length > 0;
+  }
+
+  async #ownMounts(notes: readonly BuildNotes[]): Promise<void> {
+    const target = {
+      ...{ remote: this.#remote, mounts: this.#place.mounts },
+      isAtHand: (layer: LayerRecord) => this.#isAtHand(layer),
+      bring: (blobs: readonly BlobSource[]) => this.#brings(blobs),
+    };
+    const uses = notes.flatMap(({ mounts }) => mounts);
+    const { placed, absent } = await exportMounts(uses, target, this.#bench);
+    this.#mounts.push(...placed);
+    this.#absentMounts.push(...absent);
   }
 
   /** The image with its record. False: what is known of it is not enough for one. */

@@ -12,9 +12,11 @@ import { type Image, imageSize } from "../../image/image.ts";
 import type { Descriptor, Digest } from "../../layer/digest.ts";
 import type { Platform } from "../../platform.ts";
 import { noteCached } from "../../solve/cached-places.ts";
+import type { MountRemotes } from "../../solve/mounts/mount-snapshots.ts";
 import { contentOf, type KnownStep } from "../../solve/steps/step-memory.ts";
 import type { Workbench } from "../../solve/workbench.ts";
 import { noteExported } from "../caches/exported.ts";
+import { mountRemotes } from "../caches/mount-remotes.ts";
 import type { ImageResult } from "../results.ts";
 import {
   adoptImage,
@@ -42,6 +44,7 @@ export type RecordedStages = {
   /** Takes over the packages of this key, if they are known by themselves. @param stage its name */
   packages(key: Digest, stage: string): Promise<void>;
   step(key: Digest, stage: string): Promise<FoundStep | undefined>;
+  readonly mounts: MountRemotes;
 };
 
 type FoundStages = Found<StagesRecord> & { readonly readListing: ReturnType<typeof listingReader> };
@@ -97,6 +100,7 @@ export async function recordedStages(
       }
     });
   return {
+    mounts: mountRemotes(sources, bench),
     lock: () => locks.find((lock) => lock !== undefined),
     image: async (key, platform) =>
       (await recordedImage(key, platform, records, bench)) ??

@@ -2,10 +2,12 @@ import type { Engine } from "../../engine/embedded/engine.ts";
 import type { StageGraph } from "../../graph/stages.ts";
 import type { Digest } from "../../layer/digest.ts";
 import type { Platform } from "../../platform.ts";
+import { mountUses } from "../../solve/steps/cache-mounts.ts";
 import type { StageLayers } from "../../solve/steps/stage-layers.ts";
 import { type StageSettings, solveStages } from "../../solve/steps/stage-solver.ts";
 import type { StepRecords } from "../../solve/steps/step-records.ts";
 import type { Workbench } from "../../solve/workbench.ts";
+import type { MountUse } from "../../store/mounts.ts";
 import type { BuildNotes, PackagesNote } from "../caches/build-notes.ts";
 import type { PackageStack } from "../packages/package-stack.ts";
 import type { RecordedStages } from "../records/recorded-stages.ts";
@@ -48,6 +50,7 @@ export async function imageInStages(
   bench: Workbench,
 ): Promise<ImageResult> {
   const { graph, platform, created, settings, packages } = request;
+  request.notes.mounts.push(...mountsIn(graph, settings.lent.project));
   const recorded = bench.isForgetful ? undefined : request.recorded;
   const isPublished = push || cacheTo.length > 0;
   const key =
@@ -84,6 +87,11 @@ export async function imageInStages(
   return image;
 }
 
+function mountsIn({ stages }: StageGraph, project: string): MountUse[] {
+  const steps = stages.flatMap((stage) => stage.steps);
+  return steps.flatMap((one) => (one.op === "run" ? mountUses(one, project) : []));
+}
+
 async function solvedStages(
   { graph, settings, packages, notes }: StagesRequest,
   recorded: RecordedStages | undefined,
@@ -105,6 +113,10 @@ async function solvedStages(
     notes.packages.set(key, { stage, stack, base });
     return stack;
   };
-  const its = { ...settings, records, ...(packages !== undefined && { packages: stackOf }) };
+  const its = {
+    ...{ ...settings, records },
+    ...(recorded !== undefined && { mounts: recorded.mounts }),
+    ...(packages !== undefined && { packages: stackOf }),
+  };
   return { solved: await solveStages(graph, its, engine, bench), stacks };
 }

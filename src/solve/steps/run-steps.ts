@@ -22,7 +22,6 @@ import {
   type HeldMounts,
   holdCacheMounts,
   type MountContents,
-  mountUses,
   type Seed,
   seedOf,
 } from "./cache-mounts.ts";
@@ -106,7 +105,6 @@ export class RunSteps {
     const here = this.#known(key);
     const found = here === undefined ? await this.#recorded(key, stage, document) : undefined;
     const before = here ?? found?.known;
-    for (const use of mountUses(one, this.#settings.lent.project)) records?.noteMount?.(use);
     // Said before the step begins: nothing has failed, what is below is done again.
     if (before === undefined && acceptsListed === true) assertHad(store, recordsOf(at));
     return step(this.#bench, name, async () => {

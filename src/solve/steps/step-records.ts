@@ -1,6 +1,5 @@
 import type { Stage } from "../../graph/stages.ts";
 import type { Digest } from "../../layer/digest.ts";
-import type { MountUse } from "../../store/mounts.ts";
 import type { StageLayers } from "./stage-layers.ts";
 import type { KnownStep } from "./step-memory.ts";
 
@@ -12,8 +11,6 @@ export type StepRecords = {
     stage: Stage,
   ) => Promise<{ readonly result: KnownStep; readonly place: string } | undefined>;
   readonly note: (key: Digest, stage: Stage, result: KnownStep) => void;
-  /** A cache mount of a step that was needed, whether it ran or not. */
-  readonly noteMount?: (use: MountUse) => void;
   /** What a stage came to. */
   readonly noteStage: (stage: Stage, layers: StageLayers) => void;
 };
