@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { csvFields } from "./csv.ts";
 import { usageError } from "./errors.ts";
 import { nearest } from "./nearest.ts";
@@ -50,6 +51,14 @@ export function parseCacheFrom(text: string, where: string): CacheFromSpec {
 export function parseCacheTo(text: string, where: string): CacheToSpec {
   const { place, stages, mounts, mode } = parseFields(text, where, "dest", ["stage", "mounts", "mode"]);
   return { place, mounts: mountChoice(mounts, text, where), mode, ...(stages.length > 0 && { stages }) };
+}
+
+/** With the folder made absolute. */
+export function resolvedSpec<Spec extends CacheFromSpec>(spec: Spec, from: string): Spec {
+  const { place } = spec;
+  return place.kind === "registry"
+    ? spec
+    : { ...spec, place: { kind: "folder", path: resolve(from, place.path) } };
 }
 
 type Fields = {

@@ -1,3 +1,4 @@
+import { resolvedSpec } from "../cache-spec.ts";
 import { CambiumError } from "../errors.ts";
 import { findForm } from "../frontend/project/detect.ts";
 import { assertFlagsFit, formOf } from "../frontend/project/flags.ts";
@@ -34,8 +35,7 @@ export async function build(settings: BuildSettings): Promise<BuildResult> {
     const attempt = (its: BuildSettings) => buildOnce(its, found, session);
     return attempt(settings).catch((error: unknown) => {
       const isGone = error instanceof CambiumError && error.code === "LAYER_GONE";
-      const { cacheFrom, push } = settings;
-      if (!isGone || !(push || cacheFrom.length > 0) || settings.isAlone === true) throw error;
+      if (!isGone || settings.isAlone === true) throw error;
       // A place said that it has what it has not. What was done until then is in the store, and not done again.
       const message = `what other machines know is not used: ${error.message}`;
       session.bench.emit({ type: "warning", code: "CACHE_UNREADABLE", message });
@@ -45,14 +45,15 @@ export async function build(settings: BuildSettings): Promise<BuildResult> {
 }
 
 async function buildOnce(
-  settings: BuildSettings,
+  stated: BuildSettings,
   found: ReturnType<typeof findForm>,
   session: Session,
 ): Promise<BuildResult> {
   const { bench } = session;
-  if (found.form === "dockerfile") return buildDockerfile(found.file, settings, bench);
-  const loaded = await loadProject(settings);
-  assertFlagsFit(settings.flags ?? [], formOf(found.form, loaded.loaded));
+  if (found.form === "dockerfile") return buildDockerfile(found.file, stated, bench);
+  const loaded = await loadProject(stated);
+  assertFlagsFit(stated.flags ?? [], formOf(found.form, loaded.loaded));
+  const settings = withProjectCaches(stated, loaded);
   if (loaded.loaded.stages !== undefined) return buildStages(loaded, settings, session);
   const prepared = await prepare(settings, loaded, session, (its) => recordedFor(settings, its, bench));
   const { project, locked, recorded } = prepared;
@@ -91,6 +92,18 @@ async function buildOnce(
     );
   }
   return finished({ definition, lock: { ...locked.lock, ...lock }, images }, [], settings, tags, bench);
+}
+
+/** What the project says of caches stands behind what flags say. */
+function withProjectCaches(settings: BuildSettings, { loaded }: Project): BuildSettings {
+  const { cacheFrom = [], cacheTo = [] } = loaded.settings;
+  if (cacheFrom.length + cacheTo.length === 0) return settings;
+  const { root } = loaded.context;
+  return {
+    ...settings,
+    cacheFrom: [...settings.cacheFrom, ...cacheFrom.map((spec) => resolvedSpec(spec, root))],
+    cacheTo: [...settings.cacheTo, ...cacheTo.map((spec) => resolvedSpec(spec, root))],
+  };
 }
 
 /** Names the images, and writes them where they were asked for. */

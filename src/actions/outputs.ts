@@ -67,14 +67,14 @@ async function writeOutputs(
 
 async function writeOutput(
   set: ImageSet,
-  { type, dest }: OutputSettings,
+  { type, dest, isReference = false }: OutputSettings,
   tags: readonly Reference[],
   bench: Workbench,
 ): Promise<void> {
   const { emit, signal } = bench;
   if (type === "oci" && !dest.endsWith(".tar")) {
     const { writeOciLayout } = await import("../image/outputs/oci-layout.ts");
-    await writeOciLayout(set, dest, { tags, signal }, emit);
+    await writeOciLayout(set, dest, { tags, signal, isReference }, emit);
   } else if (type === "oci" || type === "docker") {
     const { writeImageTar } = await import("../image/outputs/tar.ts");
     await writeImageTar(set, dest, { tags, format: type }, emit);

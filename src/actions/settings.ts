@@ -5,7 +5,12 @@ import type { Platform } from "../platform.ts";
 import type { SecretSource } from "../solve/steps/run-mounts.ts";
 
 /** Where a result is written besides the store. `dest` is an absolute path; see `outputTypes` for what each makes. */
-export type OutputSettings = { readonly type: OutputType; readonly dest: string };
+export type OutputSettings = {
+  readonly type: OutputType;
+  readonly dest: string;
+  /** Of `oci` in a folder: without its layers, which stay where they are. */
+  readonly isReference?: boolean;
+};
 
 /**
  * `oci`: image layout, as a folder, or as a tar when `dest` ends in `.tar`. `docker`: a tar that `docker load` reads.
