@@ -95,6 +95,34 @@ describe.runIf(needs("runc", "root"))("a cache mount that travels", () => {
     expect((await restored("there")).tree).toEqual(exactTree(root));
   });
 
+  test("files that were only touched are not packed again for that, until they are a day apart", async () => {
+    const root = await here.write(
+      "for i in $(seq 50); do head -c 100000 /dev/urandom > f$i; done; touch -d '2 days ago' f*",
+    );
+    await published();
+    const whole = exactTree(root);
+    await here.write("touch -d '2 days ago 1 hour' f*; echo new > new");
+    const { packed, snapshot } = await published();
+    expect([packed?.kind, snapshot.layers.length]).toEqual(["changes", 2]);
+    expect(packed!.layer.descriptor.size).toBeLessThan(1000);
+    const names = /^\["b'f/;
+    expect((await restored("there")).tree.filter((line) => names.test(line))).toEqual(
+      whole.filter((line) => names.test(line)),
+    );
+    // The same again: what was looked at is not looked at again, and it drifts no further than a day.
+    expect((await published()).packed).toBeUndefined();
+    await here.write("touch f*");
+    expect((await published()).packed!.layer.descriptor.size).toBeGreaterThan(5_000_000);
+    // One whose content changed with its time is packed.
+    await here.write("touch f*; head -c 100000 /dev/urandom > f7");
+    const last = await published();
+    expect(last.packed!.layer.descriptor.size).toBeLessThan(110_000);
+    rmSync(folder.at("there"), { recursive: true, force: true });
+    const content = (lines: readonly string[]) =>
+      lines.map((line) => (JSON.parse(line) as string[]).filter((_, i) => i !== 3));
+    expect(content((await restored("there")).tree)).toEqual(content(exactTree(root)));
+  });
+
   test("hard links stay together, and apart, whatever becomes of their names", async () => {
     const root = await here.write("echo 1 > a; ln a b; ln a c; echo 2 > x; ln x y; mkdir d");
     await published();

@@ -167,9 +167,11 @@ describe.runIf(needs("docker-registry", "runc", "root", "git"))("a cache mount",
     });
     const found = await mountFolder(machine, "tool");
     const layout = steps.world.at("never");
+    const source = steps.world.at("other");
+    mkdirSync(source);
     const tried = [
       ["snapshot", "tool", "-o", layout],
-      ["restore", "tool", steps.world.at("plain")],
+      ["restore", "tool", source],
     ];
     for (const args of tried) {
       const ran = await machine.run(["mount", ...args, "--project", "p"]);

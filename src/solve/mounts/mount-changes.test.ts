@@ -25,7 +25,7 @@ describe("what changed", () => {
 
   test.for<[string, Partial<FoundPath>]>([
     ["content, with size and time set back", { ctime: "2.000000000" }],
-    ["time", { mtime: "1.000000001" }],
+    ["time", { mtime: "1.000000001", ctime: "2.000000000" }],
     ["size", { size: 11 }],
     ["file at its place", { inode: "other" }],
     ["mode", { mode: 0o600 }],

@@ -18,11 +18,15 @@ export type MountChanges = {
 const HEADER_BYTES = 1536;
 
 /**
- * What makes `now` of `before`. A file counts as changed with anything that is known of it, its change time above all. Of
- * files with several names all are stated as soon as one is, came, or went, so that every hard link is to a file of the
- * same layer. Pure.
+ * What makes `now` of `before`. A path is as it was while its inode and its change time are. Of files with several names
+ * all are stated as soon as one is, came, or went, so that every hard link is to a file of the same layer. Pure.
+ * @param same paths that were touched only, and need not be stated for that
  */
-export function mountChanges(before: readonly FoundPath[], now: readonly FoundPath[]): MountChanges {
+export function mountChanges(
+  before: readonly FoundPath[],
+  now: readonly FoundPath[],
+  same: ReadonlySet<string> = new Set(),
+): MountChanges {
   const kept = now.filter(isKept);
   const known = new Map(before.filter(isKept).map((one) => [one.path, one]));
   const here = new Map(kept.map((one) => [one.path, one]));
@@ -33,7 +37,7 @@ export function mountChanges(before: readonly FoundPath[], now: readonly FoundPa
   const changed = new Set<string>();
   for (const one of kept) {
     const old = known.get(one.path);
-    if (old !== undefined && isSame(old, one)) continue;
+    if (old !== undefined && (isSame(old, one) || same.has(one.path))) continue;
     changed.add(one.path);
     note(one);
     if (old !== undefined) note(old);
@@ -58,12 +62,11 @@ function isKept({ path, type }: FoundPath): boolean {
   return !path.includes(WHITEOUT_PREFIX) || !path.split("/").some((name) => name.startsWith(WHITEOUT_PREFIX));
 }
 
-/** A directory's size is its file system's affair. */
+/** Nobody can set a change time back. The rest must not differ then; a directory's size is its file system's affair. */
 function isSame(a: FoundPath, b: FoundPath): boolean {
   return (
     a.ctime === b.ctime &&
     a.inode === b.inode &&
-    a.mtime === b.mtime &&
     a.type === b.type &&
     (a.size === b.size || a.type === "d") &&
     a.mode === b.mode &&

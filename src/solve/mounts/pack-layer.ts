@@ -77,7 +77,7 @@ async function tarOf(
   return engine.readFolder(folder, {
     paths: stated.map(({ path }) => path),
     signal,
-    failure: (code, detail) => unreadable(where, code, detail),
+    failure: (code, detail) => unreadableMount(where, code, detail),
   });
 }
 
@@ -147,7 +147,8 @@ function changed(where: string, path: string): CambiumError {
   });
 }
 
-function unreadable(where: string, code: number, detail: string): CambiumError {
+/** What it means that tar ended so. */
+export function unreadableMount(where: string, code: number, detail: string): CambiumError {
   return new CambiumError("MOUNT_UNREADABLE", `${where}: tar could not read it (${code}): ${detail}`, {
     hint: "Check the disk; something else may have changed the folder meanwhile.",
   });

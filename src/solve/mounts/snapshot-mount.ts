@@ -9,6 +9,7 @@ import { pause } from "../../store/pause.ts";
 import type { Workbench } from "../workbench.ts";
 import { type MountChanges, mountChanges } from "./mount-changes.ts";
 import { packLayer } from "./pack-layer.ts";
+import { touchedFiles, unchangedContents } from "./touched-files.ts";
 
 type Bench = Pick<Workbench, "store" | "lease" | "signal">;
 
@@ -69,22 +70,26 @@ async function snapshotHeld(
   const state = mounts.state(name);
   const isUsable = state?.chain.every((layer) => isReachable(layer)) === true;
   const before: MountState | undefined = isUsable ? state : undefined;
-  const delta = mountChanges(before?.paths ?? [], now);
+  const touched = touchedFiles(before?.paths ?? [], now);
+  const same = before && (await unchangedContents(touched, folder, before, where, engine, bench));
+  const delta = mountChanges(before?.paths ?? [], now, same);
   // Nothing is left but the root: no layer is less than one that deletes.
   const isBare = now.length === 1;
   const isWhole = before === undefined || isBare || needsRepacking(before.chain, delta);
   const changes = isWhole && before !== undefined ? mountChanges([], now) : delta;
   const kept = isWhole ? [] : before.chain;
   const isEmpty = changes.stated.length === 0 && changes.gone.length === 0;
+  const paths = isWhole || before === undefined ? now : withTimes(now, before.paths, same);
   if (isEmpty && before !== undefined && kept.length === before.chain.length) {
     // The root is in no layer, so its own changes need none.
+    if (same !== undefined && same.size > 0) mounts.noteState(name, { ...before, paths });
     return { snapshot: snapshotOf(mount, name, before, now, delta), leftOut: delta.leftOut };
   }
   const layer = isEmpty ? undefined : await packLayer(folder, changes, where, engine, bench);
   const next: MountState = {
     chain: layer === undefined ? kept : [...kept, layer],
     createdMs: Date.now(),
-    paths: now,
+    paths,
   };
   mounts.noteState(name, next);
   const kind = isWhole ? "whole" : "changes";
@@ -93,6 +98,22 @@ async function snapshotHeld(
     ...(layer !== undefined && { packed: { kind, layer } }),
     leftOut: delta.leftOut,
   };
+}
+
+/** With the time that the layers have of files that were touched since: how far they are apart must be known. */
+function withTimes(
+  now: readonly FoundPath[],
+  before: readonly FoundPath[],
+  same: ReadonlySet<string> = new Set(),
+): readonly FoundPath[] {
+  // What was touched before this, and not since, is still apart too.
+  const known = new Map(before.map((one) => [one.path, one]));
+  return now.map((one) => {
+    const old = known.get(one.path);
+    const isApart =
+      old !== undefined && (same.has(one.path) || (old.ctime === one.ctime && old.inode === one.inode));
+    return isApart && old.mtime !== one.mtime ? { ...one, mtime: old.mtime } : one;
+  });
 }
 
 /** Whether one layer of all is better than one more: the chain is long, or most of it is dead. Pure. */
