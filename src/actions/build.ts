@@ -4,6 +4,7 @@ import { parseReference, type Reference, withDefaultTag } from "../image/referen
 import { machinePlatform } from "../platform.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import { createdAt } from "./created-at.ts";
+import { noteBuild, projectOf } from "./last-builds.ts";
 import { buildImage } from "./packages/build-image.ts";
 import { imageKey } from "./packages/image-key.ts";
 import { projectSegments } from "./packages/project-segments.ts";
@@ -80,10 +81,13 @@ async function finished(
   const { outputs, push, load, cacheTo } = settings;
   const [only] = images;
   const isKept = outputs.length === 0 && !push && load === undefined && cacheTo.length === 0;
+  const project = projectOf(tags, settings.file ?? settings.contextDir);
   if (only !== undefined && images.length === 1 && isKept) {
+    noteBuild(bench.store, project, only.digest);
     return { digest: only.digest, images, tags: keepTags(tags, only.digest, bench), outputs: [] };
   }
   const published = await publish(built, settings, tags, bench);
+  noteBuild(bench.store, project, published.digest);
   return { ...published, images, tags: keepTags(tags, published.digest, bench) };
 }
 

@@ -26,6 +26,7 @@ export async function withSession<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const store = openedStore(settings);
+  const running = await store.running(settings.signal);
   const http: HttpSlot = { env: { ...settings.env } };
   const client = createHttpClient(
     {
@@ -51,8 +52,14 @@ export async function withSession<T>(
   } finally {
     await pool.close();
     lease.release();
+    running.release();
     await client.close();
     await registries.close();
+    const addedBytes = store.added.bytes + pool.addedBytes;
+    if (addedBytes > 0 && !signal.aborted) {
+      const { keepStoreBelow } = await import("./store-cap.ts");
+      await keepStoreBelow(store, addedBytes, settings);
+    }
     store.close();
   }
 }
@@ -68,9 +75,11 @@ export async function withImages<T>(
   const registries = openedRegistries(settings);
   const store = openedStore(settings);
   const { emit, signal } = settings;
+  const running = await store.running(signal);
   try {
     return await work({ store, registries, emit, signal });
   } finally {
+    running.release();
     await registries.close();
     store.close();
   }
