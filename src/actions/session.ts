@@ -65,7 +65,10 @@ export async function withSession<T>(
 }
 
 /** What a command works with that only looks at images. */
-export type ImageAccess = Pick<Workbench, "store" | "registries" | "emit" | "signal">;
+export type ImageAccess = Pick<Workbench, "store" | "registries" | "emit" | "signal"> & {
+  /** For who has read all that it needs: a prune may take what was looked up from then on. */
+  release(): void;
+};
 
 /** Opens the store and the way to registries, and closes them whatever happens. */
 export async function withImages<T>(
@@ -77,7 +80,7 @@ export async function withImages<T>(
   const { emit, signal } = settings;
   const running = await store.running(signal);
   try {
-    return await work({ store, registries, emit, signal });
+    return await work({ store, registries, emit, signal, release: () => running.release() });
   } finally {
     running.release();
     await registries.close();

@@ -41,9 +41,9 @@ export function defineCache(command: Command, act: Act): void {
     .command("prune")
     .summary("remove what no image in the store needs")
     .description(
-      "Removes what no tagged image needs and nothing used for a day, the least recently used first: packages, layers,\n" +
-        "records. Running builds keep what they may come to use. Conditions go together. What was chosen (versions,\n" +
-        "images) is kept for 90 days. Cache mounts stay: see cambium mount prune.",
+      "Removes what no tagged image needs and nothing used for a day, the least recently used first: packages,\n" +
+        "layers, records. Running builds keep what they may come to use. Conditions go together. What was chosen\n" +
+        "(versions, images) is kept for 90 days. Cache mounts stay: see cambium mount prune.",
     )
     .option(
       "--unused-for <time>",
