@@ -11,6 +11,7 @@ import type { PruneResult } from "./results.ts";
 import { openedStore } from "./session.ts";
 import type { PruneSettings, SessionSettings } from "./settings.ts";
 import { byKind } from "./store-kinds.ts";
+import { noteSize } from "./store-size.ts";
 
 /** What was used within this time stays unless something else is said. */
 const DEFAULT_AGE_MS = 86_400_000;
@@ -30,12 +31,14 @@ export async function prune(settings: PruneSettings): Promise<PruneResult> {
     const removed = isDryRun
       ? wouldRemove(store, all, limits)
       : await removedFrom(store, { all, surveyedMs, limits }, engine, settings);
+    const freedBytes = sumOf(removed);
+    const keptBytes = sumOf(all) - freedBytes;
     if (!isDryRun) {
       tidy(store, surveyedMs, limits.beforeMs);
+      noteSize(store, { bytes: keptBytes });
       store.records.shrink();
     }
-    const freedBytes = sumOf(removed);
-    return { removed: byKind(removed), freedBytes, keptBytes: sumOf(all) - freedBytes, isDryRun };
+    return { removed: byKind(removed), freedBytes, keptBytes, isDryRun };
   });
 }
 

@@ -9,17 +9,12 @@ import { survey } from "../store/survey.ts";
 import { taggedDigests } from "../store/tags.ts";
 import { removedFrom, sumOf } from "./prune.ts";
 import type { SessionSettings } from "./settings.ts";
+import { grownBy, noteSize } from "./store-size.ts";
 
 /** What the store may take unless `CAMBIUM_STORE_MAX` says otherwise: 50 GB, and never more than half of its disk. */
 const DEFAULT_MAX_BYTES = 50e9;
 /** So far down, that not every build that adds something has to look. */
 const ROOM = 0.9;
-
-/** `bytes`: what the store held when it was looked at last, and what was added since. */
-type StoreSize = { readonly bytes: number /** Looking is in vain below it. */; readonly triedBytes?: number };
-
-const KIND = "store-size";
-const KEY = "all";
 
 /**
  * Holds the cap after a build that put something into the store: the least recently needed goes, but for what tagged
@@ -33,24 +28,13 @@ export async function keepStoreBelow(
 ): Promise<void> {
   try {
     const maxBytes = settings.maxStoreBytes ?? defaultMax(store.root);
-    const known = added(store, addedBytes);
-    if (known !== undefined && known.bytes <= Math.max(maxBytes, known.triedBytes ?? 0)) return;
+    const known = grownBy(store, addedBytes);
+    if (known !== undefined && known.bytes <= Math.max(maxBytes, known.lookAboveBytes ?? 0)) return;
     await held(store, maxBytes, settings);
   } catch (error) {
     const message = `cannot hold the store below its cap: ${messageOf(error)}`;
     settings.emit({ type: "warning", code: "STORE_UNKEPT", message, hint: "Try: cambium cache prune" });
   }
-}
-
-/** Undefined: nobody has looked yet. */
-function added({ records }: Store, bytes: number): StoreSize | undefined {
-  return records.transaction(() => {
-    const known = records.get(KIND, KEY) as StoreSize | undefined;
-    if (known === undefined) return undefined;
-    const size = { ...known, bytes: known.bytes + bytes };
-    records.put(KIND, KEY, size);
-    return size;
-  });
 }
 
 async function held(
@@ -64,7 +48,7 @@ async function held(
       const surveyedMs = Date.now();
       const all = survey(store, { trees: engine.trees(), now: surveyedMs });
       const bytes = sumOf(all);
-      if (bytes <= maxBytes) return store.records.put(KIND, KEY, { bytes } satisfies StoreSize);
+      if (bytes <= maxBytes) return noteSize(store, { bytes });
       const limits = {
         // What was used at this very moment too.
         beforeMs: surveyedMs + 1,
@@ -74,8 +58,8 @@ async function held(
       const removed = await removedFrom(store, { all, surveyedMs, limits }, engine, settings);
       const left = bytes - sumOf(removed);
       // Where all the rest is needed, every build would look in vain: not before a good deal was added.
-      const triedBytes = left > maxBytes ? left + (1 - ROOM) * maxBytes : 0;
-      store.records.put(KIND, KEY, { bytes: left, triedBytes } satisfies StoreSize);
+      const isInVain = left > maxBytes;
+      noteSize(store, { bytes: left, ...(isInVain && { lookAboveBytes: left + (1 - ROOM) * maxBytes }) });
       tell(removed.length, sumOf(removed), left, maxBytes, settings);
     });
   } finally {

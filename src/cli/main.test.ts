@@ -688,7 +688,8 @@ test("cache du prints a line per kind, with what of it could go, or the same as 
     },
     { name: "tools", count: 2, sizeBytes: 10, taggedBytes: 0, inUseBytes: 10, freeBytes: 0 },
   ];
-  const usage = { root: "/store", totalBytes: 3510, kinds };
+  const none = { name: "bytecode", count: 0, sizeBytes: 0, taggedBytes: 0, inUseBytes: 0, freeBytes: 0 };
+  const usage = { root: "/store", totalBytes: 3510, kinds: [none, ...kinds] };
   const library = { diskUsage: async () => usage };
   expect((await cambium(["cache", "du"], { library })).stdout).toBe(
     `/store

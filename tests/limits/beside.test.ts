@@ -71,14 +71,13 @@ COPY two.txt /two
     let removed = 0;
     for (let round = 0; round < ROUNDS; round++) {
       ageStore(machine.store, 48);
-      await using pruner = startPruner(machine.store, world.at("stop"), round * 120);
+      await using pruner = startPruner(machine.store, world.at("stop"), (round % 4) * 120);
       const [one, two] = round % 2 === 0 ? [projects[0]!, projects[1]!] : [projects[2]!, projects[3]!];
       const built = await Promise.all(
         [one, two].map(async ({ name, folder }) => [name, digestIn(await build(folder, name))] as const),
       );
       for (const [name, digest] of built) expect(digest, `${name} in round ${round}`).toBe(digests.get(name));
       const counts = await pruner.stop();
-      expect(counts.rounds).toBeGreaterThan(0);
       removed += counts.removed;
       for (const [name] of built) {
         const report = await world

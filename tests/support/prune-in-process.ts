@@ -9,7 +9,7 @@ import { prune } from "../../src/actions/prune.ts";
 const [, , storeRoot, stop] = process.argv;
 let rounds = 0;
 let removed = 0;
-for (; rounds < 2_000 && !existsSync(stop!); rounds++) {
+do {
   const result = await prune({
     ...{
       storeRoot: storeRoot!,
@@ -20,6 +20,7 @@ for (; rounds < 2_000 && !existsSync(stop!); rounds++) {
     ...{ keepUsedWithinMs: 0, maxBytes: 0, takesTagged: true, isDryRun: false },
   });
   removed += result.removed.reduce((sum, { count }) => sum + count, 0);
+  rounds += 1;
   await sleep(1);
-}
+} while (rounds < 2_000 && !existsSync(stop!));
 process.stdout.write(`${JSON.stringify({ rounds, removed })}\n`);

@@ -31,7 +31,8 @@ export function defineCache(command: Command, act: Act): void {
           const usage = await world.library.diskUsage(session);
           if (options.json === true) printJson(world, usage);
           else {
-            printLines(world, [usage.root, HEAD, ...[...usage.kinds, totalOf(usage.kinds)].map(row)]);
+            const there = usage.kinds.filter(({ count }) => count > 0);
+            printLines(world, [usage.root, HEAD, ...[...there, totalOf(there)].map(row)]);
           }
           return 0;
         }),
