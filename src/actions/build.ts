@@ -4,6 +4,7 @@ import { parseReference, type Reference, withDefaultTag } from "../image/referen
 import { machinePlatform } from "../platform.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import { createdAt } from "./created-at.ts";
+import { imagePlacesOf, tellUnused } from "./image-places.ts";
 import { noteBuild, projectOf } from "./last-builds.ts";
 import { buildImage } from "./packages/build-image.ts";
 import { imageKey } from "./packages/image-key.ts";
@@ -25,7 +26,8 @@ import { keepTags, parseTags } from "./tags.ts";
 export async function build(settings: BuildSettings): Promise<BuildResult> {
   const found = findForm(settings.contextDir, settings.file);
   if (found.form === "dockerfile") assertFlagsFit(settings.flags ?? [], found.form);
-  return withSession(settings, async (session) => {
+  const places = found.form === "dockerfile" ? {} : { imagePlaces: imagePlacesOf(settings) };
+  return withSession({ ...settings, ...places }, async (session) => {
     const { bench } = session;
     if (found.form === "dockerfile") return buildDockerfile(found.file, settings, bench);
     const loaded = await loadProject(settings);
@@ -79,6 +81,7 @@ async function finished(
 ): Promise<BuildResult> {
   const { images } = built;
   const { outputs, push, load, cacheTo } = settings;
+  tellUnused(bench);
   const [only] = images;
   const isKept = outputs.length === 0 && !push && load === undefined && cacheTo.length === 0;
   const project = projectOf(tags, settings.file ?? settings.contextDir);

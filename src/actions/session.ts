@@ -4,6 +4,7 @@ import type { Credentials } from "../fetch/settings.ts";
 import type { Digest } from "../layer/digest.ts";
 import { createRegistryAccess, type RegistryAccess } from "../registry/access.ts";
 import { parseMirrors, parseRegistryHost, type RegistrySettings } from "../registry/settings.ts";
+import type { ImagePlaces } from "../solve/image-places.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import { WorkerPool } from "../solve/worker-pool.ts";
 import { openStore, type Store } from "../store/store.ts";
@@ -22,7 +23,10 @@ export type Session = { readonly bench: Workbench; readonly http: HttpSlot };
 
 /** Opens what a command works with, and closes it whatever happens. */
 export async function withSession<T>(
-  settings: SessionSettings & { readonly noCache?: ProjectSettings["noCache"] },
+  settings: SessionSettings & {
+    readonly noCache?: ProjectSettings["noCache"];
+    readonly imagePlaces?: ImagePlaces;
+  },
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const store = openedStore(settings);
@@ -47,6 +51,7 @@ export async function withSession<T>(
     const bench = {
       ...{ store, client, registries, pool, lease, emit, signal, env, isForgetful },
       ...{ describedLayers, openBases },
+      ...(settings.imagePlaces !== undefined && { imagePlaces: settings.imagePlaces }),
     };
     return await work({ bench, http });
   } finally {

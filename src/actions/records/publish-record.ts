@@ -33,6 +33,7 @@ import { formatPlatform } from "../../platform.ts";
 import { openRepository } from "../../registry/repository.ts";
 import type { BaseDocuments } from "../../solve/base-documents.ts";
 import { composedListing } from "../../solve/composed-listing.ts";
+import { isPlaced } from "../../solve/image-places.ts";
 import { lazyLayer } from "../../solve/lazy-layers.ts";
 import { isHad, type KnownStep } from "../../solve/steps/step-memory.ts";
 import type { Workbench } from "../../solve/workbench.ts";
@@ -96,7 +97,7 @@ export async function publishRecord(
 }
 
 /** What a record is made with: `blobs` gets those that the artifact names, by their digests. */
-type Means = { readonly store: Store; readonly blobs: Map<Digest, BlobSource> };
+type Means = Pick<Workbench, "store" | "imagePlaces"> & { readonly blobs: Map<Digest, BlobSource> };
 
 function artifactFor(
   built: Built,
@@ -106,7 +107,7 @@ function artifactFor(
   blobs: Means["blobs"],
 ): RecordArtifact | undefined {
   const descriptors = () => [...blobs.values()].map(({ descriptor }) => descriptor);
-  const means = { store: bench.store, blobs };
+  const means: Means = { ...bench, blobs };
   if (built.definition === undefined) {
     const record = stagesRecord(built, root.digest, isCache, bench, means);
     return record && stagesArtifact(record, descriptors(), root);
@@ -301,7 +302,8 @@ function generatedOf({ generatedKey }: ImageRecord, store: Store): RecordedGener
 }
 
 function recordedBases(base: LockedBase | undefined, means: Means): RecordedBase[] {
-  if (base === undefined) return [];
+  // A folder of this machine is none of others', and what stands in an image's place may be nowhere else.
+  if (base === undefined || isPlaced(base.reference, means)) return [];
   return Object.values(base.targets).flatMap(({ digest }): RecordedBase[] => {
     const documents = means.store.records.get("base", digest) as BaseDocuments | undefined;
     if (documents === undefined) return [];
