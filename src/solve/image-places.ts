@@ -1,7 +1,6 @@
 import { statSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { parseLayoutReference } from "../image/layout-reference.ts";
-import type { Workbench } from "./workbench.ts";
 
 /** Where this build looks for images. */
 export type ImagePlaces = {
@@ -13,7 +12,8 @@ export type ImagePlaces = {
   readonly used: Set<string>;
 };
 
-type Bench = Pick<Workbench, "imagePlaces">;
+/** What of a workbench says it. */
+type Bench = { readonly imagePlaces?: ImagePlaces };
 
 /** Where an image is to be looked for: the reference itself, unless something else was put in its place. */
 export function placeOf(reference: string, { imagePlaces }: Bench): string {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DiffId, Digest } from "../layer/digest.ts";
 import { errnoOf, storeError } from "./io-error.ts";
-import { leasedDigests, pruneGuard } from "./lease.ts";
+import { leasedDigests, pruneGuard, prunePath } from "./lease.ts";
 import { removeLock, waitForLock } from "./lock.ts";
 import { chooseToRemove, followerOf, type Limits, type Ranked } from "./retention.ts";
 import { amongRunning } from "./running.ts";
@@ -19,7 +19,7 @@ export type RemoveTrees = (usedMs: ReadonlyMap<DiffId, number>) => Promise<Reado
 
 /** One at a time, since each moves files aside. */
 export async function whilePruning<T>(store: Store, work: () => Promise<T>): Promise<T> {
-  const lock = await waitForLock(join(leasesOf(store), "prune.lock"));
+  const lock = await waitForLock(prunePath(leasesOf(store)));
   try {
     return await work();
   } finally {
@@ -55,7 +55,7 @@ export async function prune(
     for (const item of follow(names, kept)) kept.add(item);
   };
   const removed: Stored[] = [];
-  let version = store.records.version();
+  let version: number | undefined;
   for (let at = 0; at < chosen.length; at += BATCH) {
     amongRunning(leasesOf(store), (sinceMs) => {
       const now = store.records.version();

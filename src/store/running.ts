@@ -1,10 +1,12 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { CambiumError } from "../errors.ts";
 import { type HeldLock, tryLock, waitForLock } from "./lock.ts";
 import { USED_STEP_MS } from "./used.ts";
 
 /** Who begins within the same time shares a lock: one file that is already there costs 0.1 ms, one of its own 0.7. */
 const SLOT_MS = 300_000;
+const SINCE_EVER = 0;
 const NAME = /^running-(\d{1,12})\.lock$/;
 
 /**
@@ -16,7 +18,11 @@ export async function noteRunning(directory: string, signal: AbortSignal | undef
   for (;;) {
     const slot = slotOf(Date.now());
     // A prune holds it alone for the milliseconds of a batch.
-    const lock = await waitForLock(pathOf(directory, slot), { kind: "shared", signal });
+    const lock = await waitForLock(pathOf(directory, slot), { kind: "shared", signal }).catch((error) => {
+      // No room for a file of this time: then a prune is to keep all there is.
+      if (!hasNoRoom(error)) throw error;
+      return waitForLock(sinceEverPath(directory), { kind: "shared", signal });
+    });
     if (slot >= slotOf(Date.now()) - 1) return lock;
     lock.release();
   }
@@ -35,16 +41,37 @@ export function amongRunning<T>(directory: string, work: (sinceMs: number | unde
   let oldest: number | undefined;
   try {
     for (const slot of slots) {
-      const lock = tryLock(pathOf(directory, slot));
+      const lock = lockIfRoom(pathOf(directory, slot));
+      if (lock === "no room") continue;
       if (lock !== undefined) held.push(lock);
       else if (oldest === undefined || slot < oldest) oldest = slot;
       // Nobody begins in a time that is over.
-      if (lock !== undefined && slot < now - 1) rmSync(pathOf(directory, slot), { force: true });
+      if (lock !== undefined && slot < now - 1 && slot !== SINCE_EVER) rmSync(pathOf(directory, slot));
     }
     return work(oldest === undefined ? undefined : oldest * SLOT_MS - USED_STEP_MS);
   } finally {
     for (const lock of held) lock.release();
   }
+}
+
+/** Where there is no room for the file, nobody else has one either. */
+function lockIfRoom(path: string): HeldLock | "no room" | undefined {
+  try {
+    return tryLock(path);
+  } catch (error) {
+    if (hasNoRoom(error)) return "no room";
+    throw error;
+  }
+}
+
+/** SQLite says no more of a file that it cannot make on a full disk. */
+function hasNoRoom(error: unknown): boolean {
+  return error instanceof CambiumError && ["DISK_FULL", "STORE_UNWRITABLE"].includes(error.code);
+}
+
+/** For builds that find no room for another file: always there. */
+export function sinceEverPath(directory: string): string {
+  return pathOf(directory, SINCE_EVER);
 }
 
 function slotsIn(directory: string): number[] {
