@@ -7,6 +7,8 @@ import { machinePlatform } from "../platform.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import type { BuildNotes } from "./caches/build-notes.ts";
 import { createdAt } from "./created-at.ts";
+import { imagePlacesOf, tellUnused } from "./image-places.ts";
+import { noteBuild, projectOf } from "./last-builds.ts";
 import { buildImage } from "./packages/build-image.ts";
 import { imageKey } from "./packages/image-key.ts";
 import { projectSegments } from "./packages/project-segments.ts";
@@ -27,7 +29,8 @@ import { keepTags, parseTags } from "./tags.ts";
 export async function build(settings: BuildSettings): Promise<BuildResult> {
   const found = findForm(settings.contextDir, settings.file);
   if (found.form === "dockerfile") assertFlagsFit(settings.flags ?? [], found.form);
-  return withSession(settings, async (session) => {
+  const places = found.form === "dockerfile" ? {} : { imagePlaces: imagePlacesOf(settings) };
+  return withSession({ ...settings, ...places }, async (session) => {
     if (settings.cacheFrom.length + settings.cacheTo.length > 0) {
       const { assertPlaces } = await import("./caches/open-caches.ts");
       assertPlaces(settings);
@@ -116,9 +119,12 @@ async function finished(
 ): Promise<BuildResult> {
   const { images } = built;
   const { outputs, push, load, cacheTo } = settings;
+  tellUnused(bench);
   const [only] = images;
   const isKept = outputs.length === 0 && !push && load === undefined && cacheTo.length === 0;
+  const project = projectOf(tags, settings.file ?? settings.contextDir);
   if (only !== undefined && images.length === 1 && isKept) {
+    noteBuild(bench.store, project, only.digest);
     return { digest: only.digest, images, tags: keepTags(tags, only.digest, bench), outputs: [] };
   }
   // Loaded only for a build that writes something: most of the code for outputs has no part in a no-op.
@@ -126,6 +132,7 @@ async function finished(
   const { buildTag } = await import("./caches/open-caches.ts");
   const its = { ...settings, build: () => buildTag(settings) };
   const published = await publishImages(built, notes, its, tags, bench);
+  noteBuild(bench.store, project, published.digest);
   return { ...published, images, tags: keepTags(tags, published.digest, bench) };
 }
 

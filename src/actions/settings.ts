@@ -34,6 +34,8 @@ export type SessionSettings = {
   readonly insecureRegistries?: readonly string[];
   /** Upper bound for work done at once (threads, downloads); absent: the library decides by the machine. */
   readonly concurrency?: number;
+  /** `CAMBIUM_STORE_MAX`: what the store may take after a command that added to it. Absent: a default. */
+  readonly maxStoreBytes?: number;
 };
 
 /** What `build`, `plan`, `lock` and a `run` that builds have in common: which definition, for what, from where. */
@@ -197,6 +199,12 @@ export type PruneSettings = SessionSettings & {
   readonly keepUsedWithinMs?: number;
   /** Remove the least recently used until the store is this small. */
   readonly maxBytes?: number;
+  /** Keep what the last builds of each project came to: so many. */
+  readonly keepLast?: number;
+  /** Tagged images too, names and all, by when they were used. */
+  readonly takesTagged: boolean;
+  /** Only say what would go. */
+  readonly isDryRun: boolean;
 };
 
 export type DiskUsageSettings = SessionSettings;

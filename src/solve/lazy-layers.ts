@@ -63,8 +63,12 @@ export function originRegistry(store: Store, digest: Digest): string | undefined
 
 /** The folder, if it is still one. */
 function layoutOf(store: Store, digest: Digest): string | undefined {
-  const folder = store.records.get("layout", digest) as string | undefined;
+  const folder = notedLayout(store, digest);
   return folder !== undefined && existsSync(folder) ? folder : undefined;
+}
+
+function notedLayout(store: Store, digest: Digest): string | undefined {
+  return store.records.get("layout", digest) as string | undefined;
 }
 
 async function* layoutBlob(
@@ -98,7 +102,13 @@ export async function fetchLayer({ descriptor }: LayerRecord, bench: LayerBench)
   const layout = layoutOf(store, descriptor.digest);
   const origin = originOf(store, descriptor.digest);
   const place = layout ?? (origin && familiarReference(origin));
-  if (place === undefined) return;
+  if (place === undefined) {
+    const gone = notedLayout(store, descriptor.digest);
+    if (gone === undefined) return;
+    throw new CambiumError("LAYER_GONE", `layer ${descriptor.digest}: ${gone} is not there any more`, {
+      hint: "Bring the folder back, or build again with the image where it is now.",
+    });
+  }
   const name = `${place} ${descriptor.digest.slice(7, 19)}`;
   try {
     const home: BlobHome =

@@ -254,7 +254,7 @@ class Target {
       return;
     }
     const blobs = new Map<Digest, BlobSource>();
-    const result = stepResult(known, { store: this.#bench.store, blobs });
+    const result = stepResult(known, { ...this.#bench, blobs });
     if (result === undefined) return;
     const layers = known.layer === undefined ? [] : [lazyLayer(known.layer, this.#bench)];
     await this.#entry(tag, { kind: "step", result }, layers, blobs);

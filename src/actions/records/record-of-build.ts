@@ -66,7 +66,7 @@ export function recordOfBuild(
   bench: Workbench,
 ): { readonly artifact: RecordArtifact; readonly blobs: ReadonlyMap<Digest, BlobSource> } | undefined {
   const blobs = new Map<Digest, BlobSource>();
-  const means = { store: bench.store, blobs };
+  const means: Means = { ...bench, blobs };
   const descriptors = () => [...blobs.values()].map(({ descriptor }) => descriptor);
   if (built.definition === undefined) {
     const record = stagesRecord(built, root.digest, place, bench, means);

@@ -15,14 +15,16 @@ import type { LayerRecord } from "../../layer/layer.ts";
 import type { Segment, SegmentId } from "../../layer/segment.ts";
 import type { BaseDocuments } from "../../solve/base-documents.ts";
 import { composedListing } from "../../solve/composed-listing.ts";
+import { isPlaced } from "../../solve/image-places.ts";
 import type { KnownStep } from "../../solve/steps/step-memory.ts";
+import type { Workbench } from "../../solve/workbench.ts";
 import { encodeSegments } from "../../store/segment-codec.ts";
 import type { Store } from "../../store/store.ts";
 import { compositionIds, compositionKey } from "../../store/stored-layer.ts";
 import { type ImageRecord, imageRecord } from "../packages/image-record.ts";
 
 /** What a record is made with: `blobs` gets those that the artifact names, by their digests. */
-export type Means = { readonly store: Store; readonly blobs: Map<Digest, BlobSource> };
+export type Means = Pick<Workbench, "store" | "imagePlaces"> & { readonly blobs: Map<Digest, BlobSource> };
 
 /** What a RUN left; undefined where the listing of its layer is lost. */
 export function stepResult({ layer, content }: KnownStep, means: Means): RecordedResult | undefined {
@@ -114,7 +116,8 @@ export function generatedOf({ generatedKey }: ImageRecord, store: Store): Record
 }
 
 export function recordedBases(base: LockedBase | undefined, means: Means): RecordedBase[] {
-  if (base === undefined) return [];
+  // A folder of this machine is none of others', and what stands in an image's place may be nowhere else.
+  if (base === undefined || isPlaced(base.reference, means)) return [];
   return Object.values(base.targets).flatMap(({ digest }): RecordedBase[] => {
     const documents = means.store.records.get("base", digest) as BaseDocuments | undefined;
     if (documents === undefined) return [];

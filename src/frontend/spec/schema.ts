@@ -33,7 +33,7 @@ const debian = z
 
 const from = text.meta({
   description:
-    "The base: an image of a registry, by tag or digest, in place of `debian`. Its layers keep their bytes, and its settings are inherited as Docker does. `scratch` is nothing at all.",
+    "The base: an image of a registry, by tag or digest, or `oci-layout://FOLDER[:TAG]` of an image layout, in place of `debian`. Its layers keep their bytes, and its settings are inherited as Docker does. `scratch` is nothing at all.",
   examples: ["python:3.12-slim", "registry.example/team/base@sha256:…"],
 });
 

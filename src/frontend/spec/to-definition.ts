@@ -11,6 +11,7 @@ import type {
   UserOp,
 } from "../../graph/definition.ts";
 import { DEFAULT_PATH } from "../../image/inherit.ts";
+import { parseLayoutReference } from "../../image/layout-reference.ts";
 import { formatReference, parseReference, withDefaultTag } from "../../image/reference.ts";
 import { comparePaths } from "../../layer/entry.ts";
 import { type Platform, parsePlatform } from "../../platform.ts";
@@ -101,8 +102,12 @@ export function baseOf(spec: StageSpec, where: WhereKey): Base {
   return { kind: "image", reference, keep: [], packages: sortedOnce(spec.apt ?? []) };
 }
 
-/** Registry, repository, and a tag or a digest, whatever was left out. @throws CambiumError `REFERENCE_SYNTAX`. */
+/**
+ * Registry, repository, and a tag or a digest, whatever was left out; an `oci-layout://` as it is.
+ * @throws CambiumError `REFERENCE_SYNTAX`, `DIGEST_SYNTAX`.
+ */
 export function fullReference(text: string, where: string): string {
+  if (parseLayoutReference(text) !== undefined) return text;
   return formatReference(withDefaultTag(parseReference(text, where)));
 }
 
