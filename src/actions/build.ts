@@ -1,9 +1,11 @@
-import { findForm } from "../frontend/project/detect.ts";
+import { basename } from "node:path";
+import { type FoundForm, findForm } from "../frontend/project/detect.ts";
 import { assertFlagsFit, formOf } from "../frontend/project/flags.ts";
 import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import { machinePlatform } from "../platform.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import { createdAt } from "./created-at.ts";
+import { withBuildLog } from "./explain/build-log.ts";
 import { buildImage } from "./packages/build-image.ts";
 import { imageKey } from "./packages/image-key.ts";
 import { projectSegments } from "./packages/project-segments.ts";
@@ -24,49 +26,54 @@ import { keepTags, parseTags } from "./tags.ts";
 export async function build(settings: BuildSettings): Promise<BuildResult> {
   const found = findForm(settings.contextDir, settings.file);
   if (found.form === "dockerfile") assertFlagsFit(settings.flags ?? [], found.form);
-  return withSession(settings, async (session) => {
-    const { bench } = session;
-    if (found.form === "dockerfile") return buildDockerfile(found.file, settings, bench);
-    const loaded = await loadProject(settings);
-    assertFlagsFit(settings.flags ?? [], formOf(found.form, loaded.loaded));
-    if (loaded.loaded.stages !== undefined) return buildStages(loaded, settings, session);
-    const prepared = await prepare(settings, loaded, session, (its) => recordedFor(settings, its, bench));
-    const { project, locked, recorded } = prepared;
-    const { definition } = project.loaded;
-    const tags = tagsOf(settings, project);
-    const files = await projectSegments(prepared, settings, bench);
-    const created = createdAt(settings.sourceDateEpoch);
-    const { base, debian } = locked.lock;
-    const python = prepared.inputs?.kind === "lock" ? prepared.inputs.lock : locked.lock.python;
-    const lock = {
-      ...(base !== undefined && { base }),
-      ...(debian !== undefined && { debian }),
-      ...(python !== undefined && { python }),
-    };
-    const images: ImageResult[] = [];
-    for (const platform of project.platforms) {
-      const key = imageKey({ definition, lock, platform, created, files: files.map(({ id }) => id) });
-      const choose = () => prepared.choose(platform);
-      const { locateDebs } = prepared;
-      images.push(
-        await buildImage(
-          {
-            definition,
-            lock,
-            platform,
-            key,
-            files,
-            created,
-            choose,
-            locateDebs,
-            ...(recorded && { recorded }),
-          },
-          bench,
-        ),
-      );
-    }
-    return finished({ definition, lock: { ...locked.lock, ...lock }, images }, settings, tags, bench);
+  return withSession(settings, (session) => {
+    const source = "file" in found ? basename(found.file) : basename(settings.file ?? "project");
+    return withBuildLog(settings, source, session.bench, () => buildFound(found, settings, session));
   });
+}
+
+async function buildFound(found: FoundForm, settings: BuildSettings, session: Session): Promise<BuildResult> {
+  const { bench } = session;
+  if (found.form === "dockerfile") return buildDockerfile(found.file, settings, bench);
+  const loaded = await loadProject(settings);
+  assertFlagsFit(settings.flags ?? [], formOf(found.form, loaded.loaded));
+  if (loaded.loaded.stages !== undefined) return buildStages(loaded, settings, session);
+  const prepared = await prepare(settings, loaded, session, (its) => recordedFor(settings, its, bench));
+  const { project, locked, recorded } = prepared;
+  const { definition } = project.loaded;
+  const tags = tagsOf(settings, project);
+  const files = await projectSegments(prepared, settings, bench);
+  const created = createdAt(settings.sourceDateEpoch);
+  const { base, debian } = locked.lock;
+  const python = prepared.inputs?.kind === "lock" ? prepared.inputs.lock : locked.lock.python;
+  const lock = {
+    ...(base !== undefined && { base }),
+    ...(debian !== undefined && { debian }),
+    ...(python !== undefined && { python }),
+  };
+  const images: ImageResult[] = [];
+  for (const platform of project.platforms) {
+    const key = imageKey({ definition, lock, platform, created, files: files.map(({ id }) => id) });
+    const choose = () => prepared.choose(platform);
+    const { locateDebs } = prepared;
+    images.push(
+      await buildImage(
+        {
+          definition,
+          lock,
+          platform,
+          key,
+          files,
+          created,
+          choose,
+          locateDebs,
+          ...(recorded && { recorded }),
+        },
+        bench,
+      ),
+    );
+  }
+  return finished({ definition, lock: { ...locked.lock, ...lock }, images }, settings, tags, bench);
 }
 
 /** Names the images, and writes them where they were asked for. */

@@ -1,3 +1,6 @@
+import type { Difference } from "../explain/difference.ts";
+import type { Cause } from "../explain/explain-build.ts";
+import type { LoggedBuild, LoggedStep } from "../explain/logged-build.ts";
 import type { DiffId, Digest } from "../layer/digest.ts";
 import type { Platform } from "../platform.ts";
 import type { OutputType } from "./settings.ts";
@@ -188,6 +191,44 @@ export type DiskUsage = {
   readonly totalBytes: number;
   readonly kinds: readonly { readonly name: string; readonly count: number; readonly sizeBytes: number }[];
 };
+
+/** Why a step was not known: `text` is what is at its root, as a line to print. */
+export type StepCause = Omit<Cause, "differences"> & {
+  readonly text: string;
+  /** In order of importance. */
+  readonly differences: readonly (Difference & { readonly text: string })[];
+};
+
+/** One step of an earlier build. Times are milliseconds. */
+export type ExplainedStep = Omit<LoggedStep, "contents" | "cause"> & {
+  /** Absent for a hit. */
+  readonly cause?: StepCause;
+};
+
+/** An earlier build, without its steps. */
+export type BuildFacts = Omit<LoggedBuild, "version" | "images">;
+
+/** The miss that took longest. */
+export type MissResult = {
+  readonly stage: string;
+  readonly text: string;
+  readonly elapsedMs: number;
+  /** What is at its root, as a line to print. */
+  readonly cause: string;
+};
+
+export type ExplainResult = {
+  readonly build: BuildFacts;
+  readonly images: readonly {
+    readonly platform: string;
+    readonly stages: readonly { readonly name: string; readonly steps: readonly ExplainedStep[] }[];
+  }[];
+  /** Absent where all was known. */
+  readonly mostExpensiveMiss?: MissResult;
+};
+
+/** Newest first. */
+export type BuildList = { readonly builds: readonly BuildFacts[] };
 
 /** A cache mount. Times are milliseconds since the epoch. */
 export type MountResult = {

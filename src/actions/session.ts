@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { BuildTrace } from "../explain/build-trace.ts";
 import { createHttpClient } from "../fetch/client.ts";
 import type { Credentials } from "../fetch/settings.ts";
 import type { Digest } from "../layer/digest.ts";
@@ -45,7 +46,7 @@ export async function withSession<T>(
     const openBases = new Map();
     const bench = {
       ...{ store, client, registries, pool, lease, emit, signal, env, isForgetful },
-      ...{ describedLayers, openBases },
+      ...{ describedLayers, openBases, trace: new BuildTrace() },
     };
     return await work({ bench, http });
   } finally {

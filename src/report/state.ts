@@ -14,6 +14,8 @@ export type BuildState = {
   readonly outputs: readonly OutputState[];
   readonly warnings: readonly WarningState[];
   readonly notices: readonly string[];
+  /** The most expensive step that was not known. */
+  readonly miss?: MissState;
 };
 
 export type StepState = {
@@ -48,6 +50,7 @@ export type LayerState = {
 };
 export type ImageState = { readonly digest: string; readonly platform: string; readonly sizeBytes: number };
 export type OutputState = { readonly kind: string; readonly where: string; readonly digest: string };
+export type MissState = Omit<BuildEvent & { type: "miss" }, "type">;
 export type WarningState = { readonly code: string; readonly message: string; readonly hint?: string };
 
 /** Of what has ended. */
@@ -183,6 +186,10 @@ export function nextState(state: BuildState, event: BuildEvent, nowMs: number): 
     case "image": {
       const { type: _, ...image } = event;
       return { ...state, images: [...state.images, image] };
+    }
+    case "miss": {
+      const { type: _, ...miss } = event;
+      return { ...state, miss };
     }
     case "process-started":
       return state;

@@ -2,7 +2,7 @@ import type { Engine } from "../../engine/embedded/engine.ts";
 import { CambiumError } from "../../errors.ts";
 import type { Stage, StageGraph } from "../../graph/stages.ts";
 import type { Digest } from "../../layer/digest.ts";
-import type { Platform } from "../../platform.ts";
+import { formatPlatform, type Platform } from "../../platform.ts";
 import type { StageLayers } from "../../solve/steps/stage-layers.ts";
 import { type StageSettings, solveStages } from "../../solve/steps/stage-solver.ts";
 import type { KnownStep } from "../../solve/steps/step-memory.ts";
@@ -58,6 +58,7 @@ export async function imageInStages(
     return known;
   }
   await recorded?.adopt();
+  bench.trace?.begin(graph, formatPlatform(platform));
   const solve = (from: RecordedStages | undefined) => solvedStages(request, from, engine, bench);
   const { solved, steps, stages, stacks } = await solve(recorded).catch((error: unknown) => {
     const isGone = error instanceof CambiumError && error.code === "LAYER_GONE";
