@@ -1,15 +1,14 @@
-import { basename } from "node:path";
 import { type FoundForm, findForm } from "../frontend/project/detect.ts";
 import { assertFlagsFit, formOf } from "../frontend/project/flags.ts";
 import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import { machinePlatform } from "../platform.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import { createdAt } from "./created-at.ts";
-import { withBuildLog } from "./explain/build-log.ts";
+import { sourceName, withBuildLog } from "./explain/build-log.ts";
 import { buildImage } from "./packages/build-image.ts";
 import { imageKey } from "./packages/image-key.ts";
 import { projectSegments } from "./packages/project-segments.ts";
-import { prepare } from "./prepare.ts";
+import { installedLock, prepare } from "./prepare.ts";
 import { loadProject, type Project } from "./project.ts";
 import type { Built } from "./records/publish-record.ts";
 import type { RecordedBuild } from "./records/recorded-build.ts";
@@ -27,7 +26,7 @@ export async function build(settings: BuildSettings): Promise<BuildResult> {
   const found = findForm(settings.contextDir, settings.file);
   if (found.form === "dockerfile") assertFlagsFit(settings.flags ?? [], found.form);
   return withSession(settings, (session) => {
-    const source = "file" in found ? basename(found.file) : basename(settings.file ?? "project");
+    const source = sourceName(found, settings.file);
     return withBuildLog(settings, source, session.bench, () => buildFound(found, settings, session));
   });
 }
@@ -44,13 +43,7 @@ async function buildFound(found: FoundForm, settings: BuildSettings, session: Se
   const tags = tagsOf(settings, project);
   const files = await projectSegments(prepared, settings, bench);
   const created = createdAt(settings.sourceDateEpoch);
-  const { base, debian } = locked.lock;
-  const python = prepared.inputs?.kind === "lock" ? prepared.inputs.lock : locked.lock.python;
-  const lock = {
-    ...(base !== undefined && { base }),
-    ...(debian !== undefined && { debian }),
-    ...(python !== undefined && { python }),
-  };
+  const lock = installedLock(prepared);
   const images: ImageResult[] = [];
   for (const platform of project.platforms) {
     const key = imageKey({ definition, lock, platform, created, files: files.map(({ id }) => id) });

@@ -70,7 +70,7 @@ export type PlannedStep = {
   readonly line: number;
   readonly text: string;
   readonly state: "hit" | "miss" | "open";
-  /** Why it is not known, where that is neither the step itself nor the one before it in its stage. */
+  /** Of a miss why it is one, as `explain` says it; of an open one what it waits for, if not the step before it. */
   readonly cause?: string;
 };
 
@@ -79,6 +79,8 @@ export type PlannedStage = {
   readonly name: string;
   /** What it stands on, as a line to print. */
   readonly base: string;
+  /** Why the packages that it stands on are not known. */
+  readonly cause?: string;
   readonly steps: readonly PlannedStep[];
 };
 
@@ -90,6 +92,8 @@ export type PlannedImage = {
   readonly unneededStages?: readonly string[];
   /** Those of packages and files that are composed. */
   readonly layers: readonly PlannedLayer[];
+  /** Of an image without steps: why it is not known as a whole. */
+  readonly cause?: string;
   /** Bytes of archives that are not in the store yet. */
   readonly downloadBytes: number;
 };

@@ -25,7 +25,9 @@ export class BuildTrace {
   readonly #facts = new Map<object, StepFacts>();
   readonly #contents = new Map<object, ContentIds>();
   readonly #graphs: TracedGraph[] = [];
-  readonly #images: LoggedImage[] = [];
+  readonly #steps = new Map<object, LoggedStep>();
+  /** By platform, those without steps. */
+  readonly #images = new Map<string, object>();
 
   /** From here on its steps are looked for. */
   begin(graph: StageGraph, platform: string): void {
@@ -49,12 +51,12 @@ export class BuildTrace {
     this.#facts.set(subject, { key: "", ...facts, outcome: "failed" });
   }
 
-  /** An image without steps of its own: its packages. */
-  packages(platform: string, text: string, facts: StepFacts, contents: ContentIds): void {
-    const subject = {};
+  /** An image without steps: its packages and files are one. */
+  packages(platform: string, facts: StepFacts, contents: ContentIds): void {
+    const subject = this.#images.get(platform) ?? {};
+    this.#images.set(platform, subject);
     this.#facts.set(subject, facts);
-    const step = this.#logged(subject, { line: 0, text, op: "packages" }, contents);
-    this.#images.push({ platform, stages: [{ name: "image", steps: [step!] }] });
+    this.#contents.set(subject, contents);
   }
 
   /** Documents that the store may lack, by key. */
@@ -73,7 +75,16 @@ export class BuildTrace {
       platform,
       stages: graph.stages.map((stage) => this.#stage(stage)),
     }));
-    return [...traced, ...this.#images];
+    const composed = [...this.#images].map(([platform, subject]) => {
+      const step = this.#logged(subject, { line: 0, text: "packages and files", op: "packages" });
+      return { platform, stages: [{ name: "image", steps: step === undefined ? [] : [step] }] };
+    });
+    return [...traced, ...composed];
+  }
+
+  /** A step, or what a stage stands on, as it is in the last of `images`. */
+  logged(subject: Subject): LoggedStep | undefined {
+    return this.#steps.get(subject);
   }
 
   #stage(stage: Stage): LoggedStage {
@@ -101,20 +112,21 @@ export class BuildTrace {
   #logged(
     subject: object,
     place: Pick<LoggedStep, "line" | "text" | "where"> & { readonly op: StepOp },
-    contents: ContentIds = this.#contents.get(subject) ?? [],
   ): LoggedStep | undefined {
     const facts = this.#facts.get(subject);
     if (facts === undefined) return undefined;
     const { outcome, key, tookMs = 0, cause, made } = facts;
-    return {
+    const step: LoggedStep = {
       ...place,
       outcome,
       ...(key !== "" && { key }),
-      contents,
+      contents: this.#contents.get(subject) ?? [],
       tookMs: Math.round(tookMs),
       ...(cause !== undefined && { cause }),
       ...(made !== undefined && { made }),
     };
+    this.#steps.set(subject, step);
+    return step;
   }
 }
 

@@ -79,6 +79,8 @@ function came(change: Difference["change"]): string {
 
 function values({ before, now, change }: Difference): string {
   if (change === "changed" && before !== undefined && now !== undefined) return `: ${before} → ${now}`;
+  // The earlier value is another machine's, and hidden.
+  if (change === "changed" && now !== undefined) return `: now ${now}`;
   const value = now ?? before;
   return value === undefined ? "" : `: ${value}`;
 }

@@ -16,9 +16,21 @@ const FIELDS: Readonly<Record<string, DifferenceField>> = {
   exclude: "exclude",
 };
 
+/** What a build calls its stages, by their place. */
+export type StageNames = (stage: number) => string | undefined;
+
 /** What differs between two COPYs, ADDs or WORKDIRs besides the files that they take and what is below them. */
-export function compareFileSteps(before: FileKeyDocument, now: FileKeyDocument, lens: Lens): Difference[] {
-  const leaves = leafDifferences(withoutPlaces(before.step), withoutPlaces(now.step), lens);
+export function compareFileSteps(
+  before: FileKeyDocument,
+  now: FileKeyDocument,
+  lens: Lens,
+  names: { readonly before: StageNames; readonly now: StageNames },
+): Difference[] {
+  const leaves = leafDifferences(
+    withoutPlaces(before.step, names.before),
+    withoutPlaces(now.step, names.now),
+    lens,
+  );
   const fields = new Map<string, Difference>();
   for (const { path, before: a, now: b } of leaves) {
     const [name = ""] = path;
@@ -39,13 +51,28 @@ export function compareFileSteps(before: FileKeyDocument, now: FileKeyDocument, 
   ];
 }
 
-/** A stage is what it holds, wherever it stands. */
-function withoutPlaces(step: FileKeyDocument["step"]): unknown {
+/** A stage is what it is called; one without a name is what it holds, wherever it stands. */
+function withoutPlaces(step: FileKeyDocument["step"], names: StageNames): unknown {
   if (step.op !== "copy") return step;
-  const sources = step.sources.map((source: CopySourceOp) =>
-    source.kind === "files" && source.from.kind === "stage" ? { ...source, from: { kind: "stage" } } : source,
-  );
+  const sources = step.sources.map((source: CopySourceOp) => {
+    if (source.kind !== "files" || source.from.kind !== "stage") return source;
+    const name = names(source.from.stage);
+    const isNumber = name === undefined || /^\d+$/.test(name);
+    return { ...source, from: { kind: "stage", ...(!isNumber && { stage: name }) } };
+  });
   return { ...step, sources };
+}
+
+/** Of paths that differ those that do not follow from what the step says differently. */
+export function unexplainedPaths(
+  fields: readonly Difference[],
+  paths: readonly Difference[],
+): readonly Difference[] {
+  const follows: Partial<Record<DifferenceField, Difference["aspect"]>> = { chmod: "mode", owner: "owner" };
+  const isElsewhere = fields.some(({ field }) => follows[field] === undefined);
+  if (isElsewhere) return [];
+  const aspects = new Set(fields.map(({ field }) => follows[field]));
+  return paths.filter(({ aspect }) => !aspects.has(aspect));
 }
 
 export function layoutDifferences(

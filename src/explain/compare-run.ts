@@ -17,14 +17,20 @@ export function compareRuns(
 ): Difference[] {
   const one = (field: DifferenceField, a: string, b: string): Difference[] =>
     lens.same(a, b) ? [] : [{ field, change: "changed", ...shortened(lens.shown(a), b) }];
+  const mounts = mountDifferences(before.mounts, now.mounts, lens, mounted);
+  // The variable of an agent comes with its mount.
+  const agents = new Set(mounts.map(({ name }) => name));
+  const variables = variableDifferences(before.env, now.env, lens).filter(
+    ({ name, before: a, now: b }) => name !== "SSH_AUTH_SOCK" || !agents.has(b ?? a),
+  );
   return [
     ...one("platform", before.platform, now.platform),
     ...commandDifferences(before.argv, now.argv, lens),
     ...scriptDifferences(before.scripts, now.scripts, lens),
-    ...variableDifferences(before.env, now.env, lens),
+    ...variables,
     ...one("working directory", before.cwd, now.cwd),
     ...one("user", before.user, now.user),
-    ...mountDifferences(before.mounts, now.mounts, lens, mounted),
+    ...mounts,
     ...one("network", before.network, now.network),
     ...one("security", before.security, now.security),
     ...epochDifference(before.sourceDateEpoch, now.sourceDateEpoch),
@@ -132,13 +138,13 @@ function mountDifferences(
     }
     const differing = leafDifferences(earlier, mount, lens);
     if (differing.length === 0) return [];
-    const words = (leaves: "before" | "now") =>
-      differing.map(({ path, ...leaf }) => {
-        const value = shownValue(leaf[leaves], leaves === "before" ? lens : undefined);
-        return `${path.join(".")} ${value ?? "none"}`;
-      });
+    const words = (leaf: "before" | "now") =>
+      differing.map((one) => `${one.path.join(".")} ${shownValue(one[leaf]) ?? "none"}`).join(", ");
+    const isHidden = differing.some(
+      ({ before: value }) => typeof value === "string" && lens.shown(value) === undefined,
+    );
     return [
-      { ...named, change: "changed", ...shortened(words("before").join(", "), words("now").join(", ")) },
+      { ...named, change: "changed", ...shortened(isHidden ? undefined : words("before"), words("now")) },
     ];
   });
   const gone = before.filter((one) => !now.some((mount) => same(one, mount)));

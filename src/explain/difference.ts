@@ -62,7 +62,8 @@ export function shortened(
   now: string | undefined,
 ): Pick<Difference, "before" | "now"> {
   const start = before === undefined || now === undefined ? 0 : firstDifference(before, now);
-  const cut = (text: string) => {
+  const cut = (whole: string) => {
+    const text = whole.replaceAll("\n", "\\n");
     if (text.length <= SHOWN) return text;
     const from = Math.max(0, Math.min(start - SHOWN / 3, text.length - SHOWN));
     const part = text.slice(from, from + SHOWN);

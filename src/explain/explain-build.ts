@@ -1,6 +1,6 @@
 import type { FileSource } from "../graph/stages.ts";
 import type { ContentIds } from "../graph/step-key.ts";
-import { compareFileSteps, copiedFrom, layoutDifferences } from "./compare-files.ts";
+import { compareFileSteps, copiedFrom, layoutDifferences, unexplainedPaths } from "./compare-files.ts";
 import { compareListings } from "./compare-listings.ts";
 import { comparePackages } from "./compare-packages.ts";
 import { compareRuns, epochDifference } from "./compare-run.ts";
@@ -9,7 +9,7 @@ import { type Because, type Difference, shortened } from "./difference.ts";
 import type { FileKeyDocument, KeyDocument } from "./documents.ts";
 import type { Witness } from "./evidence.ts";
 import { type Lens, plainLens, saltedLens } from "./lens.ts";
-import type { LoggedBuild, LoggedImage, LoggedStage, LoggedStep } from "./logged-build.ts";
+import type { LoggedBuild, LoggedImage, LoggedStage, LoggedStep, Made } from "./logged-build.ts";
 
 /** Why a step missed. */
 export type Cause = {
@@ -52,13 +52,24 @@ export class BuildExplainer {
     return known;
   }
 
+  /** Where the result of a hit was made, as earlier builds have it. */
+  made({ key }: LoggedStep): Made | undefined {
+    if (key === undefined) return undefined;
+    for (const witness of this.#earlier) {
+      const found = stepOfKey(witness, key, ({ outcome }) => outcome === "miss");
+      const { startedMs: atMs, where } = witness.build;
+      if (found !== undefined) return { atMs, tookMs: found.tookMs, ...(where !== undefined && { where }) };
+    }
+    return undefined;
+  }
+
   #causeOf(place: PlacedStep): Cause {
     const { step } = place;
     if (step.cause === "no-cache") return { kind: "forgotten", differences: [] };
     const { key } = step;
     if (key === undefined) return { kind: "unknown", differences: [] };
-    const same = this.#earlier.filter((one) => hasKey(one, key));
-    const made = same.find((one) => hasKey(one, key, isMade));
+    const same = this.#earlier.filter((one) => stepOfKey(one, key) !== undefined);
+    const made = same.find((one) => stepOfKey(one, key, isMade) !== undefined);
     if (step.cause === "lost" || made !== undefined) {
       return { kind: "lost", differences: [], ...(made && { comparedWith: compared(made) }) };
     }
@@ -184,20 +195,22 @@ class Comparison {
     other: PlacedStep,
     depth: number,
   ): readonly Difference[] {
-    const fields = compareFileSteps(before, now, this.#lens);
+    const fields = compareFileSteps(before, now, this.#lens, {
+      before: (stage) => this.#other.stages[stage]?.name,
+      now: (stage) => this.#image.stages[stage]?.name,
+    });
     const { step } = now;
     const [a, b] = [other.step.contents[0], place.step.contents[0]];
     const isSame = (a ?? "") === (b ?? "") || (a !== undefined && b !== undefined && this.#lens.same(a, b));
     if (isSame) return fields.length > 0 ? fields : this.#below(before.below, now.below, depth);
     const shown = (path: string) => (step.op === "copy" ? copiedFrom(step, path) : `/${path}`);
     const paths = this.#paths(a, b, shown);
-    // A file that was written into the definition itself is told by what was written.
-    if (fields.length > 0) return [...fields, ...paths];
+    if (fields.length > 0) return [...fields, ...unexplainedPaths(fields, paths)];
     const sources = step.op === "copy" ? step.sources : [];
     const from = sources.flatMap((source) => (source.kind === "files" ? [source.from] : []));
     const because = this.#becauseOfStages(from, paths, depth);
     if (because.length > 0) return because;
-    return paths.length > 0 ? paths : this.#below(before.below, now.below, depth);
+    return paths.length > 0 ? paths : [{ field: "path", change: "changed" }];
   }
 
   /** Files of a stage changed: which of its steps left other ones. */
@@ -206,7 +219,9 @@ class Comparison {
       if (source.kind !== "stage") return [];
       const stage = this.#image.stages[source.stage];
       if (stage === undefined) return [];
-      const its = this.#other.stages.find(({ name }) => this.#lens.same(name, stage.name));
+      const its =
+        this.#other.stages.find(({ name }) => this.#lens.same(name, stage.name)) ??
+        this.#other.stages[source.stage];
       if (its === undefined) return [];
       const found = this.#below(contentsOf(this.#other, its), contentsOf(this.#image, stage), depth);
       const names = new Set(paths.map(({ name }) => baseName(name ?? "")));
@@ -281,7 +296,7 @@ class Comparison {
     }
     for (const maker of makersOf(this.#other, gone)) {
       if (matched.has(maker.step) || this.#isStill(maker)) continue;
-      const because = { ...placeOf(maker, this.#hidden(maker.step.text)), differences: [] };
+      const because = { ...placeOf(maker, this.#before.salt !== undefined), differences: [] };
       found.push({ field: "below", change: "removed", because });
     }
     return found.length > 0 ? found : [{ field: "below", change: "changed" }];
@@ -317,15 +332,14 @@ function isMade({ outcome }: LoggedStep): boolean {
   return outcome === "hit" || outcome === "miss";
 }
 
-function hasKey(
-  { build, ...witness }: Witness,
+function stepOfKey(
+  witness: Witness,
   key: string,
   is: (step: LoggedStep) => boolean = () => true,
-): boolean {
-  const lens = lensOf({ build, ...witness });
-  return build.images.some((image) =>
-    allSteps(image).some(({ step }) => step.key !== undefined && lens.same(step.key, key) && is(step)),
-  );
+): LoggedStep | undefined {
+  const lens = lensOf(witness);
+  const steps = witness.build.images.flatMap(allSteps).map(({ step }) => step);
+  return steps.find((step) => step.key !== undefined && lens.same(step.key, key) && is(step));
 }
 
 function compared({ build: { id, startedMs, where } }: Witness): ComparedBuild {
@@ -360,13 +374,11 @@ function makersOf(image: LoggedImage, contents: ContentIds): PlacedStep[] {
   return allSteps(image).filter(({ step }) => step.contents.some((id) => wanted.has(id)));
 }
 
-/** @param text absent: hidden */
-function placeOf(
-  { stage, step }: PlacedStep,
-  text: string | undefined = step.text,
-): Omit<Because, "differences"> {
+/** @param isHidden another machine does not tell its words */
+function placeOf({ stage, step }: PlacedStep, isHidden = false): Omit<Because, "differences"> {
   const { line, where, op } = step;
-  return { stage: stage.name, step: { line, text: text ?? op, op, ...(where !== undefined && { where }) } };
+  const text = isHidden ? `${op.toUpperCase()} …` : step.text;
+  return { stage: stage.name, step: { line, text, op, ...(where !== undefined && { where }) } };
 }
 
 function baseName(path: string): string {

@@ -7,7 +7,7 @@ import type { Step } from "../graph/stages.ts";
 export function stepText(step: Step): string {
   const text = step.text.replace(/ # buildkit$/, "");
   if (step.op !== "run") return text;
-  const commands = [step.argv.at(-1) ?? "", step.argv.join(" ")];
-  const command = commands.find((one) => one !== "" && text.endsWith(one));
-  return command === undefined ? text : `RUN ${command}`;
+  const { argv } = step;
+  const command = argv.length > 1 && argv.at(-2) === "-c" ? argv.at(-1)! : argv.join(" ");
+  return command !== "" && text.endsWith(command) ? `RUN ${command}` : text;
 }

@@ -1,10 +1,13 @@
 import { randomBytes } from "node:crypto";
+import { basename } from "node:path";
 import { messageOf } from "../../errors.ts";
+import type { BuildTrace } from "../../explain/build-trace.ts";
 import type { LoggedBuild } from "../../explain/logged-build.ts";
+import type { FoundForm } from "../../frontend/project/detect.ts";
 import type { Workbench } from "../../solve/workbench.ts";
 import type { Store } from "../../store/store.ts";
 import type { BuildResult } from "../results.ts";
-import type { BuildSettings } from "../settings.ts";
+import type { BuildSettings, StagesSettings } from "../settings.ts";
 
 const KIND = "build-log";
 /** Documents of keys, by their digest. */
@@ -26,7 +29,10 @@ export async function withBuildLog(
   const startedMs = Date.now();
   const log = async (outcome: LoggedBuild["outcome"], digest?: string): Promise<void> => {
     try {
-      const logged = await loggedBuild(settings, source, startedMs, outcome, digest, bench);
+      const traced = await tracedBuild(settings, source, startedMs, bench.trace);
+      // It failed before anything was looked for: there is nothing to say of it.
+      if (traced === undefined) return;
+      const logged = { ...traced, outcome, ...(digest !== undefined && { digest }) };
       keepLog(logged, bench);
       if (outcome === "built") await tellMiss(logged, bench);
     } catch (error) {
@@ -45,35 +51,43 @@ export async function withBuildLog(
   return result;
 }
 
+/** `Dockerfile`, `cambium.yaml`, `project`. */
+export function sourceName(found: FoundForm, file: string | undefined): string {
+  return basename("file" in found ? found.file : (file ?? "project"));
+}
+
 /** Oldest first. */
 export function loggedBuilds({ records }: Store): LoggedBuild[] {
   return records.list(KIND).map(({ value }) => value as LoggedBuild);
 }
 
-async function loggedBuild(
-  settings: BuildSettings,
+/** What a build, or a plan of one, is logged by. */
+export type LoggedSettings = Pick<StagesSettings, "contextDir" | "noCache" | "dockerfile" | "tags">;
+
+/** What the trace has so far, as a build that began then; undefined where that is nothing. */
+export async function tracedBuild(
+  settings: LoggedSettings,
   source: string,
   startedMs: number,
-  outcome: LoggedBuild["outcome"],
-  digest: string | undefined,
-  { trace }: Workbench,
-): Promise<LoggedBuild> {
-  const { contextDir, noCache, dockerfile } = settings;
+  trace: BuildTrace | undefined,
+): Promise<LoggedBuild | undefined> {
+  const images = trace?.images() ?? [];
+  if (images.length === 0) return undefined;
+  const { contextDir, noCache, dockerfile, tags = [] } = settings;
   const { target } = dockerfile;
   const { mountProject } = await import("../stages/mount-project.ts");
   return {
     version: 1,
     id: idAt(startedMs),
-    project: mountProject(settings),
+    project: mountProject({ contextDir, dockerfile, tags }),
     folder: contextDir,
     source,
     ...(target !== undefined && { target }),
     ...(noCache !== false && { noCache }),
     startedMs,
     tookMs: Date.now() - startedMs,
-    outcome,
-    ...(digest !== undefined && { digest }),
-    images: trace?.images() ?? [],
+    outcome: "stopped",
+    images,
   };
 }
 
@@ -83,12 +97,17 @@ function idAt(ms: number): string {
   return `${time}-${randomBytes(2).toString("hex")}`;
 }
 
-function keepLog(build: LoggedBuild, { store, trace }: Workbench): void {
-  const { records } = store;
+/** Of steps that have none in the store yet, such as those that failed. */
+function keepDocuments({ store: { records }, trace }: Pick<Workbench, "store" | "trace">): void {
+  for (const [key, document] of trace?.documents() ?? []) {
+    if (!records.has(DOCUMENT_KIND, key)) records.put(DOCUMENT_KIND, key, document());
+  }
+}
+
+function keepLog(build: LoggedBuild, bench: Workbench): void {
+  const { records } = bench.store;
   records.transaction(() => {
-    for (const [key, document] of trace?.documents() ?? []) {
-      if (!records.has(DOCUMENT_KIND, key)) records.put(DOCUMENT_KIND, key, document());
-    }
+    keepDocuments(bench);
     records.put(KIND, build.id, build);
     records.keepLast(KIND, KEPT_BUILDS);
   });

@@ -1,9 +1,11 @@
 import { usageError } from "../../errors.ts";
 import { causeText, rootText } from "../../explain/cause-text.ts";
 import type { PlacedStep } from "../../explain/counterpart.ts";
+import type { KeyDocument } from "../../explain/documents.ts";
 import type { Witness } from "../../explain/evidence.ts";
 import { allSteps, BuildExplainer } from "../../explain/explain-build.ts";
 import type { LoggedBuild } from "../../explain/logged-build.ts";
+import type { Workbench } from "../../solve/workbench.ts";
 import type { Store } from "../../store/store.ts";
 import type { BuildList, ExplainedStep, ExplainResult, MissResult, StepCause } from "../results.ts";
 import { openedStore } from "../session.ts";
@@ -45,13 +47,13 @@ export function mostExpensiveMiss(
   return missOf(build, explainerOf(build, loggedBuilds(store), store, elsewhere));
 }
 
-/** Why a step of a build, or of a plan, is not known; undefined for one that is. */
+/** Why a step of a plan is not known; undefined for one that is. */
 export function stepCauses(
   build: LoggedBuild,
-  store: Store,
+  { store, trace }: Pick<Workbench, "store" | "trace">,
   elsewhere: readonly Witness[] = [],
 ): (place: PlacedStep) => StepCause | undefined {
-  const explainer = explainerOf(build, loggedBuilds(store), store, elsewhere);
+  const explainer = explainerOf(build, loggedBuilds(store), store, elsewhere, trace?.documents());
   return (place) => causeOf(place, build, explainer);
 }
 
@@ -60,10 +62,18 @@ function explainerOf(
   builds: readonly LoggedBuild[],
   store: Store,
   elsewhere: readonly Witness[] = [],
+  documents?: ReadonlyMap<string, () => KeyDocument>,
 ): BuildExplainer {
-  const earlier = builds.filter(({ project, id }) => project === build.project && id < build.id);
+  const ofProject = builds.filter((one) => one.id < build.id && isSameProject(one, build));
+  const ofSource = ofProject.filter(({ source }) => source === build.source);
+  const earlier = ofSource.length > 0 ? ofSource : ofProject;
   const witnesses = earlier.map((one) => storeWitness(one, store));
-  return new BuildExplainer(storeWitness(build, store), [...witnesses, ...elsewhere]);
+  return new BuildExplainer(storeWitness(build, store, documents), [...witnesses, ...elsewhere]);
+}
+
+/** A tag may be what names a project, and not every command is told one: its folder will do. */
+function isSameProject(one: LoggedBuild, other: LoggedBuild): boolean {
+  return one.project === other.project || (one.folder !== undefined && one.folder === other.folder);
 }
 
 /** The last build of the folder where this is asked, else the last one; or an id or its beginning, or a number of builds back. */
@@ -95,7 +105,8 @@ function explained(build: LoggedBuild, explainer: BuildExplainer, wanted: string
         .filter(({ line, text }) => isWanted(wanted, line, text))
         .map((step): ExplainedStep => {
           const cause = causeOf({ image, stage, step }, build, explainer);
-          const { line, text, where, op, outcome, tookMs, made, key } = step;
+          const { line, text, where, op, outcome, tookMs, key } = step;
+          const made = outcome === "hit" ? (step.made ?? explainer.made(step)) : undefined;
           return {
             ...{ line, text, op, outcome, tookMs },
             ...(where !== undefined && { where }),

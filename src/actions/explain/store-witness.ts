@@ -11,12 +11,19 @@ import { composedListing } from "../../solve/composed-listing.ts";
 import type { Store } from "../../store/store.ts";
 import { DOCUMENT_KIND } from "./build-log.ts";
 
-/** A build of this machine, with what its store still knows. */
-export function storeWitness(build: LoggedBuild, store: Store): Witness {
+/**
+ * A build of this machine, with what its store still knows.
+ * @param own documents that are not kept, as those of a plan
+ */
+export function storeWitness(
+  build: LoggedBuild,
+  store: Store,
+  own: ReadonlyMap<string, () => KeyDocument> = new Map(),
+): Witness {
   const { records } = store;
   return {
     build,
-    document: (key) => records.get(DOCUMENT_KIND, key) as KeyDocument | undefined,
+    document: (key) => own.get(key)?.() ?? (records.get(DOCUMENT_KIND, key) as KeyDocument | undefined),
     listing: (content) => listingIn(store, content),
     bound: (content) => records.get("bound-from", content) as Bound | undefined,
   };

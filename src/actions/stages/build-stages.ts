@@ -72,9 +72,9 @@ function stagePackages(
   const locked = (set: string) => sets.get(Number(set))!;
   return {
     keyOf: (set) => stackKey(locked(set), platform, created),
-    stackOf: (set, acceptsListed) => {
+    stackOf: (set, acceptsListed, note) => {
       const its = stageBench(stages.stages[Number(set)]!, bench);
-      return packageStack(locked(set), { platform, created, acceptsListed }, its);
+      return packageStack(locked(set), { platform, created, acceptsListed, note }, its);
     },
   };
 }

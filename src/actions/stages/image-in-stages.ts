@@ -1,5 +1,6 @@
 import type { Engine } from "../../engine/embedded/engine.ts";
 import { CambiumError } from "../../errors.ts";
+import type { StepFacts } from "../../explain/build-trace.ts";
 import type { Stage, StageGraph } from "../../graph/stages.ts";
 import type { Digest } from "../../layer/digest.ts";
 import { formatPlatform, type Platform } from "../../platform.ts";
@@ -19,7 +20,11 @@ import { stagesKey } from "./stages-key.ts";
 /** Packages that stages stand on, by what the graph calls them. */
 export type StagePackages = {
   readonly keyOf: (set: string) => Digest;
-  readonly stackOf: (set: string, acceptsListed: boolean) => Promise<PackageStack>;
+  readonly stackOf: (
+    set: string,
+    acceptsListed: boolean,
+    note: (facts: StepFacts) => void,
+  ) => Promise<PackageStack>;
 };
 
 export type StagesRequest = {
@@ -110,7 +115,11 @@ async function solvedStages(
     noteStage: (stage, layers) => stages.set(stage, layers),
   };
   const stackOf = async (set: string, acceptsListed: boolean) => {
-    const stack = await packages!.stackOf(set, acceptsListed);
+    const on = graph.stages.filter(({ base }) => base.kind === "packages" && base.set === set);
+    const note = (facts: StepFacts) => {
+      for (const stage of on) bench.trace?.note(stage, facts);
+    };
+    const stack = await packages!.stackOf(set, acceptsListed, note);
     stacks.set(set, stack);
     return stack;
   };
