@@ -140,7 +140,7 @@ class Comparison {
       return [...compareRuns(before, now, lens, mounted), ...below(before.below, now.below)];
     }
     if (before.op === "packages" && now.op === "packages") {
-      return comparePackages(before, now, lens, (a, b) => this.#paths(a, b));
+      return comparePackages(before, now, lens, (a, b) => this.#paths(a, b, (path) => `/${path}`));
     }
     if (before.op === "base" && now.op === "base") {
       if (!lens.same(before.reference, now.reference)) {
