@@ -40,14 +40,7 @@ export async function plan(settings: PlanSettings): Promise<PlanResult> {
       const { lock } = prepared.locked;
       const request = { definition, lock, platform, ...python, locateDebs: prepared.locateDebs };
       const { image } = await planPackages(request, files, bench);
-      const cause = await wholeCause(
-        prepared,
-        files,
-        platform,
-        { ...staged, tags: project.tags },
-        source,
-        bench,
-      );
+      const cause = wholeCause(prepared, files, platform, { ...staged, tags: project.tags }, source, bench);
       images.push({ ...image, ...(cause !== undefined && { cause }) });
     }
     return { source: explanation, base: baseName(definition.base), images };

@@ -11,7 +11,7 @@ export function causeText({ kind, differences }: Cause, stage?: string): string 
     case "lost":
       return "it was built before, and its result is gone (pruned, or the registry lost it)";
     case "failed":
-      return "it failed in the build before";
+      return "it did not finish in the build before";
     case "forgotten":
       return stage === undefined ? "--no-cache" : `--no-cache=${stage}`;
     case "unknown":

@@ -430,7 +430,7 @@ const otherCases: readonly MissCase[] = [
     name: "a build that failed",
     dockerfile: run("", "exit 1"),
     step: "RUN exit",
-    cause: "it failed in the build before",
+    cause: "it did not finish in the build before",
   },
   {
     name: "a step that nobody ever had",

@@ -8,6 +8,7 @@ import type { Workbench } from "../../solve/workbench.ts";
 import type { Store } from "../../store/store.ts";
 import type { BuildResult } from "../results.ts";
 import type { BuildSettings, StagesSettings } from "../settings.ts";
+import { mountProject } from "../stages/mount-project.ts";
 
 const KIND = "build-log";
 /** Documents of keys, by their digest. */
@@ -29,7 +30,7 @@ export async function withBuildLog(
   const startedMs = Date.now();
   const log = async (outcome: LoggedBuild["outcome"], digest?: string): Promise<void> => {
     try {
-      const traced = await tracedBuild(settings, source, startedMs, bench.trace);
+      const traced = tracedBuild(settings, source, startedMs, bench.trace);
       // It failed before anything was looked for: there is nothing to say of it.
       if (traced === undefined) return;
       const logged = { ...traced, outcome, ...(digest !== undefined && { digest }) };
@@ -65,17 +66,16 @@ export function loggedBuilds({ records }: Store): LoggedBuild[] {
 export type LoggedSettings = Pick<StagesSettings, "contextDir" | "noCache" | "dockerfile" | "tags">;
 
 /** What the trace has so far, as a build that began then; undefined where that is nothing. */
-export async function tracedBuild(
+export function tracedBuild(
   settings: LoggedSettings,
   source: string,
   startedMs: number,
   trace: BuildTrace | undefined,
-): Promise<LoggedBuild | undefined> {
+): LoggedBuild | undefined {
   const images = trace?.images() ?? [];
   if (images.length === 0) return undefined;
   const { contextDir, noCache, dockerfile, tags = [] } = settings;
   const { target } = dockerfile;
-  const { mountProject } = await import("../stages/mount-project.ts");
   return {
     version: 1,
     id: idAt(startedMs),

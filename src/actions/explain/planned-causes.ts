@@ -13,9 +13,9 @@ import { stepCauses } from "./explain.ts";
 
 /** Causes of what a plan does not find known, in the words of `explain`. */
 export function plannedCauses(settings: LoggedSettings, source: string): CausesOf {
-  return async (bench) => {
+  return (bench) => {
     const { trace } = bench;
-    const build = await tracedBuild(settings, source, Date.now(), trace);
+    const build = tracedBuild(settings, source, Date.now(), trace);
     if (trace === undefined || build === undefined) return undefined;
     const causes = stepCauses(build, bench);
     const image = build.images.at(-1)!;
@@ -31,14 +31,14 @@ export function plannedCauses(settings: LoggedSettings, source: string): CausesO
 }
 
 /** Why an image of packages and files is not known as a whole; undefined where it is. */
-export async function wholeCause(
+export function wholeCause(
   prepared: Prepared,
   files: readonly Segment[],
   platform: Platform,
   settings: StagesSettings,
   source: string,
   bench: Workbench,
-): Promise<string | undefined> {
+): string | undefined {
   const { definition } = prepared.project.loaded;
   const created = createdAt(settings.sourceDateEpoch);
   const lock = installedLock(prepared);
@@ -48,7 +48,7 @@ export async function wholeCause(
   const cause = bench.isForgetful ? ({ cause: "no-cache" } as const) : {};
   const document = () => packagesDocument(image);
   bench.trace?.packages(formatPlatform(platform), { outcome: "miss", key, document, ...cause }, []);
-  const build = await tracedBuild(settings, source, Date.now(), bench.trace);
+  const build = tracedBuild(settings, source, Date.now(), bench.trace);
   const found = build?.images.find((one) => one.platform === formatPlatform(platform));
   const [stage] = found?.stages ?? [];
   const [step] = stage?.steps ?? [];

@@ -7,9 +7,7 @@ import type { Workbench } from "../../solve/workbench.ts";
 import type { PlannedStage } from "../results.ts";
 
 /** Gives the causes of what the plan noted; asked where something is not known. */
-export type CausesOf = (
-  bench: Workbench,
-) => Promise<((subject: Step | Stage) => string | undefined) | undefined>;
+export type CausesOf = (bench: Workbench) => ((subject: Step | Stage) => string | undefined) | undefined;
 
 /**
  * The steps of each stage of a graph, as a build would find them. None runs.
@@ -27,7 +25,7 @@ export async function plannedStages(
     const [first] = graph.stages;
     bench.trace?.begin(graph, first === undefined ? "" : formatPlatform(first.platform));
     const plans = await planStages(graph, settings, engine, bench);
-    const causes = await causesOf(bench);
+    const causes = causesOf(bench);
     return graph.stages.map((stage, index): PlannedStage => {
       const { name, base, steps } = stage;
       const cause = causes?.(stage);
