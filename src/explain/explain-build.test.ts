@@ -116,3 +116,14 @@ test("a step that was done again and left something else is the cause of those a
   const now = witness([again, [{ text: "RUN use" }, run("use", ["2"])]]);
   expect(textOf(now, [before])).toBe("--no-cache: RUN date left something else");
 });
+
+test("what a merge above took over as it is counts for the step that made it", () => {
+  const build = (content: string) =>
+    witness([
+      [{ text: "RUN make", contents: [content] }, run(`make ${content}`, [])],
+      [{ text: "MERGE", contents: [content] }, run("merge", [])],
+      [{ text: "RUN use" }, run("use", [content])],
+    ]);
+  const cause = causeOf(build("2"), [build("1")]);
+  expect(cause?.differences).toMatchObject([{ field: "below", because: { step: { text: "RUN make" } } }]);
+});

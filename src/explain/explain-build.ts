@@ -368,10 +368,14 @@ function contentsOf(image: LoggedImage, { on, steps }: LoggedStage): ContentIds 
   ];
 }
 
-/** The steps that made these, each once, in the order of the build. */
+/** The steps that made these, each once, in the order of the build: those above may have them too, as a merge does. */
 function makersOf(image: LoggedImage, contents: ContentIds): PlacedStep[] {
   const wanted = new Set(contents);
-  return allSteps(image).filter(({ step }) => step.contents.some((id) => wanted.has(id)));
+  return allSteps(image).filter(({ step }) => {
+    const own = step.contents.filter((id) => wanted.has(id));
+    for (const id of own) wanted.delete(id);
+    return own.length > 0;
+  });
 }
 
 /** @param isHidden another machine does not tell its words */

@@ -13,6 +13,8 @@ import type { BuildListSettings, ExplainSettings } from "../settings.ts";
 import { loggedBuilds } from "./build-log.ts";
 import { storeWitness } from "./store-witness.ts";
 
+const LIST_HINT = "See which there are: cambium explain --list";
+
 /**
  * How each step of an earlier build went, and why those missed that did.
  * @throws CambiumError `BUILD_UNKNOWN`.
@@ -83,17 +85,20 @@ function chosenBuild(
 ): LoggedBuild {
   const here = builds.filter(({ folder }) => folder === cwd);
   const own = here.length > 0 ? here : builds;
-  const hint = "See which there are: cambium explain --list";
+  if (own.length === 0) {
+    throw usageError("BUILD_UNKNOWN", "no build is kept in this store", "Build something: cambium build");
+  }
   if (build === undefined || /^\d{1,3}$/.test(build)) {
     const found = own.at(-1 - Number(build ?? 0));
     if (found !== undefined) return found;
-    const message = own.length === 0 ? "no build is kept here" : `there are only ${own.length} builds`;
-    throw usageError("BUILD_UNKNOWN", message, own.length === 0 ? "Build something: cambium build" : hint);
+    throw usageError("BUILD_UNKNOWN", `build ${build}: only ${own.length} are kept`, LIST_HINT);
   }
   const matching = builds.filter(({ id }) => id.startsWith(build) || id.endsWith(build));
   if (matching.length === 1) return matching[0]!;
-  const problem = matching.length === 0 ? "no build" : `${matching.length} builds`;
-  throw usageError("BUILD_UNKNOWN", `${problem} of the id ${JSON.stringify(build)}`, hint);
+  if (matching.length > 1) {
+    throw usageError("BUILD_UNKNOWN", `several builds have ids like ${JSON.stringify(build)}`, LIST_HINT);
+  }
+  throw usageError("BUILD_UNKNOWN", `no build has the id ${JSON.stringify(build)}`, LIST_HINT);
 }
 
 function explained(build: LoggedBuild, explainer: BuildExplainer, wanted: string | undefined): ExplainResult {

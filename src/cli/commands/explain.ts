@@ -10,10 +10,10 @@ export function defineExplain(command: Command, act: Act): void {
   command
     .summary("say why the steps of a build were not known")
     .description(
-      "Shows each step of an earlier build: known (hit), with where its result is from, how old it is and what it saved;\n" +
-        "or done anew (miss), with what changed since the build that it was compared with: the file, the version, the\n" +
-        "argument, down to the step where it began. BUILD is an id, or a number of builds back; without it the last\n" +
-        "build of the project here.",
+      "Shows each step of an earlier build: known (hit), with where its result is from, how old it is and what it\n" +
+        "saved; or done anew (miss), with what changed since the build that it was compared with: the file, the\n" +
+        "version, the argument, down to the step where it began. BUILD is an id, or a number of builds back; without\n" +
+        "it the last build of the project here.",
     )
     .argument("[build]", "id of a build, its beginning or end, or how many builds back")
     .option("--list", "list the builds that are kept")

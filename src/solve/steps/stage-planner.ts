@@ -119,6 +119,9 @@ class StagePlanner {
         throw this.#errors.at(step, error);
       });
       plans.push(planned.plan);
+      if (isForgetful && planned.plan.state === "miss") {
+        this.#bench.trace?.note(step, { outcome: "miss", key: "", cause: "no-cache" });
+      }
       const before = place;
       place = await this.#after(before, planned.place);
       if (before.isKnown && place.isKnown) {
