@@ -72,7 +72,7 @@ function comparedBuilds({ images }: ExplainResult): Map<string, Compared> {
 }
 
 function comparedText({ id, startedMs, where }: Compared, now: number): string {
-  return `${id}${where === undefined ? "" : ` of ${printable(where)}`}, ${formatAgo(now - startedMs)} ago`;
+  return `${printable(id)}${where === undefined ? "" : ` of ${printable(where)}`}, ${formatAgo(now - startedMs)} ago`;
 }
 
 /** @param now absent: which build it was compared with is told already */

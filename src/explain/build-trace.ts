@@ -1,7 +1,15 @@
 import type { Stage, StageGraph, Step } from "../graph/stages.ts";
 import type { ContentIds } from "../graph/step-key.ts";
 import type { KeyDocument } from "./documents.ts";
-import type { LoggedImage, LoggedOutcome, LoggedStage, LoggedStep, Made, StepOp } from "./logged-build.ts";
+import type {
+  LoggedBuild,
+  LoggedImage,
+  LoggedOutcome,
+  LoggedStage,
+  LoggedStep,
+  Made,
+  StepOp,
+} from "./logged-build.ts";
 import { stepText } from "./step-text.ts";
 
 /** What is noted of one step while it is done. */
@@ -15,6 +23,9 @@ export type StepFacts = {
   readonly made?: Made;
 };
 
+/** Which build it is. */
+export type BuildFacts = Omit<LoggedBuild, "version" | "tookMs" | "outcome" | "digest" | "images">;
+
 /** A step, or a stage for what it stands on. */
 type Subject = Step | Stage;
 
@@ -25,9 +36,18 @@ export class BuildTrace {
   readonly #facts = new Map<object, StepFacts>();
   readonly #contents = new Map<object, ContentIds>();
   readonly #graphs: TracedGraph[] = [];
+  readonly #whole: string[] = [];
   readonly #steps = new Map<object, LoggedStep>();
   /** By platform, those without steps. */
   readonly #images = new Map<string, object>();
+
+  /** What the build is, besides how it went; absent for what is no build. */
+  about?: () => BuildFacts;
+
+  /** The image of this platform was known as it is: no step was looked at. */
+  whole(platform: string): void {
+    this.#whole.push(platform);
+  }
 
   /** From here on its steps are looked for. */
   begin(graph: StageGraph, platform: string): void {
@@ -79,7 +99,8 @@ export class BuildTrace {
       const step = this.#logged(subject, { line: 0, text: "packages and files", op: "packages" });
       return { platform, stages: [{ name: "image", steps: step === undefined ? [] : [step] }] };
     });
-    return [...traced, ...composed];
+    const whole = this.#whole.map((platform) => ({ platform, stages: [] }));
+    return [...traced, ...composed, ...whole];
   }
 
   /** A step, or what a stage stands on, as it is in the last of `images`. */

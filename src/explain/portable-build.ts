@@ -109,7 +109,8 @@ function saltedBuild(build: LoggedBuild, salted: (text: string) => string): Logg
 
 function saltedStage({ name, on, steps }: LoggedStage, salted: (text: string) => string): LoggedStage {
   return {
-    name: salted(name),
+    // A number is no one's own, and says that the stage has no name.
+    name: /^\d+$/.test(name) ? name : salted(name),
     ...(on !== undefined && { on }),
     steps: steps.map((step): LoggedStep => {
       const { line, text, op, outcome, key, contents, tookMs } = step;

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { basename } from "node:path";
 import { messageOf } from "../../errors.ts";
-import type { BuildTrace } from "../../explain/build-trace.ts";
+import type { BuildFacts, BuildTrace } from "../../explain/build-trace.ts";
 import type { LoggedBuild } from "../../explain/logged-build.ts";
 import type { FoundForm } from "../../frontend/project/detect.ts";
 import type { Workbench } from "../../solve/workbench.ts";
@@ -28,9 +28,13 @@ export async function withBuildLog(
   work: () => Promise<BuildResult>,
 ): Promise<BuildResult> {
   const startedMs = Date.now();
+  let facts: BuildFacts | undefined;
+  if (bench.trace !== undefined) {
+    bench.trace.about = () => (facts ??= buildFacts(settings, source, startedMs));
+  }
   const log = async (outcome: LoggedBuild["outcome"], digest?: string): Promise<void> => {
     try {
-      const traced = tracedBuild(settings, source, startedMs, bench.trace);
+      const traced = tracedBuild(bench.trace);
       // It failed before anything was looked for: there is nothing to say of it.
       if (traced === undefined) return;
       const logged = { ...traced, outcome, ...(digest !== undefined && { digest }) };
@@ -59,25 +63,18 @@ export function sourceName(found: FoundForm, file: string | undefined): string {
 
 /** Oldest first. */
 export function loggedBuilds({ records }: Store): LoggedBuild[] {
-  return records.list(KIND).map(({ value }) => value as LoggedBuild);
+  const all = records.list(KIND).map(({ value }) => value as LoggedBuild);
+  return all.filter(({ version }) => version === 1);
 }
 
 /** What a build, or a plan of one, is logged by. */
 export type LoggedSettings = Pick<StagesSettings, "contextDir" | "noCache" | "dockerfile" | "tags">;
 
-/** What the trace has so far, as a build that began then; undefined where that is nothing. */
-export function tracedBuild(
-  settings: LoggedSettings,
-  source: string,
-  startedMs: number,
-  trace: BuildTrace | undefined,
-): LoggedBuild | undefined {
-  const images = trace?.images() ?? [];
-  if (images.length === 0) return undefined;
+/** @param startedMs since the epoch */
+export function buildFacts(settings: LoggedSettings, source: string, startedMs: number): BuildFacts {
   const { contextDir, noCache, dockerfile, tags = [] } = settings;
   const { target } = dockerfile;
   return {
-    version: 1,
     id: idAt(startedMs),
     project: mountProject({ contextDir, dockerfile, tags }),
     folder: contextDir,
@@ -85,10 +82,15 @@ export function tracedBuild(
     ...(target !== undefined && { target }),
     ...(noCache !== false && { noCache }),
     startedMs,
-    tookMs: Date.now() - startedMs,
-    outcome: "stopped",
-    images,
   };
+}
+
+/** What the trace has so far, as a build that ended now; undefined where that is nothing. */
+export function tracedBuild(trace: BuildTrace | undefined): LoggedBuild | undefined {
+  const images = trace?.images() ?? [];
+  if (trace?.about === undefined || images.length === 0) return undefined;
+  const facts = trace.about();
+  return { version: 1, ...facts, tookMs: Date.now() - facts.startedMs, outcome: "stopped", images };
 }
 
 /** `20261122T041433.123-1f3a`: the time in UTC, and what keeps two builds of one millisecond apart. */

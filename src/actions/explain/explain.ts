@@ -11,6 +11,7 @@ import type { BuildList, ExplainedStep, ExplainResult, MissResult, StepCause } f
 import { openedStore } from "../session.ts";
 import type { BuildListSettings, ExplainSettings } from "../settings.ts";
 import { loggedBuilds } from "./build-log.ts";
+import { buildsOfElsewhere } from "./elsewhere.ts";
 import { storeWitness } from "./store-witness.ts";
 
 const LIST_HINT = "See which there are: cambium explain --list";
@@ -34,7 +35,7 @@ export async function explain(settings: ExplainSettings): Promise<ExplainResult>
 export async function listBuilds(settings: BuildListSettings): Promise<BuildList> {
   const store = openedStore(settings);
   try {
-    return { builds: loggedBuilds(store).reverse().map(buildFacts) };
+    return { builds: loggedBuilds(store).reverse().map(factsOf) };
   } finally {
     store.close();
   }
@@ -70,7 +71,8 @@ function explainerOf(
   const ofSource = ofProject.filter(({ source }) => source === build.source);
   const earlier = ofSource.length > 0 ? ofSource : ofProject;
   const witnesses = earlier.map((one) => storeWitness(one, store));
-  return new BuildExplainer(storeWitness(build, store, documents), [...witnesses, ...elsewhere]);
+  const others = [...buildsOfElsewhere(build, store), ...elsewhere];
+  return new BuildExplainer(storeWitness(build, store, documents), [...witnesses, ...others]);
 }
 
 /** A tag may be what names a project, and not every command is told one: its folder will do. */
@@ -123,7 +125,7 @@ function explained(build: LoggedBuild, explainer: BuildExplainer, wanted: string
     })),
   }));
   const miss = missOf(build, explainer);
-  return { build: buildFacts(build), images, ...(miss !== undefined && { mostExpensiveMiss: miss }) };
+  return { build: factsOf(build), images, ...(miss !== undefined && { mostExpensiveMiss: miss }) };
 }
 
 /** `--step`: a line, or words of it. */
@@ -149,6 +151,6 @@ function causeOf(place: PlacedStep, build: LoggedBuild, explainer: BuildExplaine
   return { ...cause, differences, text: causeText(cause, stage) };
 }
 
-function buildFacts({ version: _, images: __, ...facts }: LoggedBuild): BuildList["builds"][number] {
+function factsOf({ version: _, images: __, ...facts }: LoggedBuild): BuildList["builds"][number] {
   return facts;
 }

@@ -8,15 +8,17 @@ import { packagesDocument } from "../packages/packages-document.ts";
 import { installedLock, type Prepared } from "../prepare.ts";
 import type { StagesSettings } from "../settings.ts";
 import type { CausesOf } from "../stages/planned-stages.ts";
-import { type LoggedSettings, tracedBuild } from "./build-log.ts";
+import { buildFacts, type LoggedSettings, tracedBuild } from "./build-log.ts";
 import { stepCauses } from "./explain.ts";
 
 /** Causes of what a plan does not find known, in the words of `explain`. */
 export function plannedCauses(settings: LoggedSettings, source: string): CausesOf {
   return (bench) => {
     const { trace } = bench;
-    const build = tracedBuild(settings, source, Date.now(), trace);
-    if (trace === undefined || build === undefined) return undefined;
+    if (trace === undefined) return undefined;
+    trace.about = () => buildFacts(settings, source, Date.now());
+    const build = tracedBuild(trace);
+    if (build === undefined) return undefined;
     const causes = stepCauses(build, bench);
     const image = build.images.at(-1)!;
     const places = new Map(
@@ -47,8 +49,11 @@ export function wholeCause(
   if (!bench.isForgetful && bench.store.records.has("image", key)) return undefined;
   const cause = bench.isForgetful ? ({ cause: "no-cache" } as const) : {};
   const document = () => packagesDocument(image);
-  bench.trace?.packages(formatPlatform(platform), { outcome: "miss", key, document, ...cause }, []);
-  const build = tracedBuild(settings, source, Date.now(), bench.trace);
+  const { trace } = bench;
+  if (trace === undefined) return undefined;
+  trace.packages(formatPlatform(platform), { outcome: "miss", key, document, ...cause }, []);
+  trace.about = () => buildFacts(settings, source, Date.now());
+  const build = tracedBuild(trace);
   const found = build?.images.find((one) => one.platform === formatPlatform(platform));
   const [stage] = found?.stages ?? [];
   const [step] = stage?.steps ?? [];

@@ -59,6 +59,7 @@ export async function imageInStages(
   const isAsked = key !== undefined && noCache === false;
   const known = isAsked ? await recorded?.image(key, platform) : undefined;
   if (known !== undefined) {
+    bench.trace?.whole(formatPlatform(platform));
     tellImage(known, bench);
     return known;
   }
