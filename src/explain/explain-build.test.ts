@@ -65,7 +65,7 @@ test("a package below a step is followed to its version, on this machine or anot
       [{ text: "RUN two" }, run("two", [`numpy ${version}`, `one ${version}`])],
     ]);
   const [before, now] = [build("1.0"), build("2.0")];
-  expect(textOf(now, [before])).toBe("numpy 1.0 → 2.0 (packages of 0), and 1 more");
+  expect(textOf(now, [before])).toBe("numpy 1.0 → 2.0 (packages of 0)");
   expect(textOf(now, [before], 1)).toBe("numpy 1.0 → 2.0 (packages of 0)");
   const told = portableWitness(JSON.parse(JSON.stringify(portableBuild(before, "salt"))), "ci");
   expect(textOf(now, [told], 1)).toBe("numpy 1.0 → 2.0 (packages of 0)");
@@ -126,4 +126,20 @@ test("what a merge above took over as it is counts for the step that made it", (
     ]);
   const cause = causeOf(build("2"), [build("1")]);
   expect(cause?.differences).toMatchObject([{ field: "below", because: { step: { text: "RUN make" } } }]);
+});
+
+test("of a hundred steps that stand on one another only the one that changed is told", () => {
+  const build = (content: string) => {
+    const steps: Made[] = [[{ text: "RUN root", contents: [content] }, run(`root ${content}`, [])]];
+    for (let at = 1; at <= 100; at++) {
+      const below = steps.flatMap(([{ contents = [] }]) => contents);
+      steps.push([{ text: `RUN ${at}`, contents: [`${at} ${content}`] }, run(`${at}`, below)]);
+    }
+    return witness(steps);
+  };
+  const cause = causeOf(build("2"), [build("1")]);
+  expect(cause?.differences).toHaveLength(1);
+  expect(cause?.differences[0]).toMatchObject({
+    because: { step: { text: "RUN root" }, differences: [{ field: "command" }] },
+  });
 });

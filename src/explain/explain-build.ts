@@ -27,8 +27,6 @@ export type ComparedBuild = Pick<LoggedBuild, "id" | "startedMs" | "where">;
 
 /** How many of many paths are told; the rest is a number. */
 export const MAX_PATHS = 20;
-/** A cause is followed this far; deeper is no more of help. */
-const MAX_DEPTH = 12;
 
 /** Causes of a build's misses, against earlier builds of the same project: plain data in, plain data out. */
 export class BuildExplainer {
@@ -36,6 +34,7 @@ export class BuildExplainer {
   /** Newest first. */
   readonly #earlier: readonly Witness[];
   readonly #causes = new Map<LoggedStep, Cause>();
+  readonly #comparisons = new Map<LoggedImage, Map<LoggedImage, Comparison>>();
 
   /** @param earlier of the same project, in any order */
   constructor(now: Witness, earlier: readonly Witness[]) {
@@ -78,13 +77,20 @@ export class BuildExplainer {
     const found = this.#mostAlike(place);
     if (found === undefined) return { kind: "new", differences: [] };
     const { witness, other } = found;
-    const comparison = new Comparison(this.#now, witness, place.image, other.image);
-    const differences = comparison.between(place, other);
+    const differences = this.#comparison(witness, place.image, other.image).between(place, other);
     const comparedWith = compared(witness);
     if (differences === undefined) return { kind: "unknown", differences: [], comparedWith };
     // The same files, found again: what is gone is the layer that had them.
     if (differences.length === 0) return { kind: "lost", differences, comparedWith };
     return { kind: "changed", differences, comparedWith };
+  }
+
+  #comparison(witness: Witness, image: LoggedImage, other: LoggedImage): Comparison {
+    const known = this.#comparisons.get(image) ?? new Map<LoggedImage, Comparison>();
+    this.#comparisons.set(image, known);
+    const comparison = known.get(other) ?? new Comparison(this.#now, witness, image, other);
+    known.set(other, comparison);
+    return comparison;
   }
 
   /** Of the newest build with the same stage and text, else of the newest with something at this place. */
@@ -108,6 +114,11 @@ class Comparison {
   readonly #lens: Lens;
   readonly #image: LoggedImage;
   readonly #other: LoggedImage;
+  readonly #known = new Map<
+    LoggedStep,
+    { readonly before: LoggedStep; readonly differences: readonly Difference[] | undefined }
+  >();
+  #pairs: ReadonlyMap<LoggedStep, PlacedStep> | undefined;
 
   constructor(now: Witness, before: Witness, image: LoggedImage, other: LoggedImage) {
     this.#now = now;
@@ -118,10 +129,16 @@ class Comparison {
   }
 
   /** Undefined where what one of them was made of is not kept. */
-  between(now: PlacedStep, before: PlacedStep, depth = 0): readonly Difference[] | undefined {
+  between(now: PlacedStep, before: PlacedStep): readonly Difference[] | undefined {
+    const known = this.#known.get(now.step);
+    if (known?.before === before.step) return known.differences;
+    // What another machine told may go in circles: it ends where it began.
+    this.#known.set(now.step, { before: before.step, differences: undefined });
     const [ours, theirs] = [documentOf(this.#now, now.step), documentOf(this.#before, before.step)];
-    if (ours === undefined || theirs === undefined || depth > MAX_DEPTH) return undefined;
-    return this.#differences(theirs, ours, now, before, depth);
+    const isKnown = ours !== undefined && theirs !== undefined;
+    const differences = isKnown ? this.#differences(theirs, ours, now, before) : undefined;
+    this.#known.set(now.step, { before: before.step, differences });
+    return differences;
   }
 
   #differences(
@@ -129,14 +146,13 @@ class Comparison {
     now: KeyDocument,
     place: PlacedStep,
     other: PlacedStep,
-    depth: number,
   ): readonly Difference[] | undefined {
     const lens = this.#lens;
-    const below = (a: ContentIds, b: ContentIds) => this.#below(a, b, depth);
-    if (isFiles(before) && isFiles(now)) return this.#fileDifferences(before, now, place, other, depth);
+    const below = (a: ContentIds, b: ContentIds) => this.#below(a, b);
+    if (isFiles(before) && isFiles(now)) return this.#fileDifferences(before, now, place, other);
     if (isFiles(before) || isFiles(now)) return undefined;
     if (before.op === "run" && now.op === "run") {
-      const mounted = (a: string, b: string, target: string) => this.#mounted(a, b, target, depth);
+      const mounted = (a: string, b: string, target: string) => this.#mounted(a, b, target);
       return [...compareRuns(before, now, lens, mounted), ...below(before.below, now.below)];
     }
     if (before.op === "packages" && now.op === "packages") {
@@ -193,7 +209,6 @@ class Comparison {
     now: FileKeyDocument,
     place: PlacedStep,
     other: PlacedStep,
-    depth: number,
   ): readonly Difference[] {
     const fields = compareFileSteps(before, now, this.#lens, {
       before: (stage) => this.#other.stages[stage]?.name,
@@ -202,19 +217,19 @@ class Comparison {
     const { step } = now;
     const [a, b] = [other.step.contents[0], place.step.contents[0]];
     const isSame = (a ?? "") === (b ?? "") || (a !== undefined && b !== undefined && this.#lens.same(a, b));
-    if (isSame) return fields.length > 0 ? fields : this.#below(before.below, now.below, depth);
+    if (isSame) return fields.length > 0 ? fields : this.#below(before.below, now.below);
     const shown = (path: string) => (step.op === "copy" ? copiedFrom(step, path) : `/${path}`);
     const paths = this.#paths(a, b, shown);
     if (fields.length > 0) return [...fields, ...unexplainedPaths(fields, paths)];
     const sources = step.op === "copy" ? step.sources : [];
     const from = sources.flatMap((source) => (source.kind === "files" ? [source.from] : []));
-    const because = this.#becauseOfStages(from, paths, depth);
+    const because = this.#becauseOfStages(from, paths);
     if (because.length > 0) return because;
     return paths.length > 0 ? paths : [{ field: "path", change: "changed" }];
   }
 
   /** Files of a stage changed: which of its steps left other ones. */
-  #becauseOfStages(from: readonly FileSource[], paths: readonly Difference[], depth: number): Difference[] {
+  #becauseOfStages(from: readonly FileSource[], paths: readonly Difference[]): Difference[] {
     return from.flatMap((source) => {
       if (source.kind !== "stage") return [];
       const stage = this.#image.stages[source.stage];
@@ -223,7 +238,7 @@ class Comparison {
         this.#other.stages.find(({ name }) => this.#lens.same(name, stage.name)) ??
         this.#other.stages[source.stage];
       if (its === undefined) return [];
-      const found = this.#below(contentsOf(this.#other, its), contentsOf(this.#image, stage), depth);
+      const found = this.#below(contentsOf(this.#other, its), contentsOf(this.#image, stage));
       const names = new Set(paths.map(({ name }) => baseName(name ?? "")));
       const touching = found.filter(({ because }) => {
         const made = because && this.#made(because);
@@ -241,14 +256,12 @@ class Comparison {
   }
 
   /** What two bind mounts show that differs: whose step left it, else which paths. */
-  #mounted(before: string, now: string, target: string, depth: number): readonly Difference[] {
+  #mounted(before: string, now: string, target: string): readonly Difference[] {
     const [theirs, ours] = [this.#before.bound(before), this.#now.bound(now)];
     if (theirs === undefined || ours === undefined) {
       return [{ field: "mount", name: target, change: "changed" }];
     }
-    const traced = this.#below(theirs.contents, ours.contents, depth).filter(
-      ({ because }) => because !== undefined,
-    );
+    const traced = this.#below(theirs.contents, ours.contents).filter(({ because }) => because !== undefined);
     if (traced.length > 0) return traced.map((one) => ({ ...one, within: target }));
     const root = ours.source.replace(/^\.?\/*/, "").replace(/\/+$/, "");
     const inside = (path: string) => root === "" || path === root || path.startsWith(`${root}/`);
@@ -278,7 +291,7 @@ class Comparison {
   }
 
   /** What a step stands on, traced to the steps that made it. */
-  #below(before: ContentIds, now: ContentIds, depth: number): readonly Difference[] {
+  #below(before: ContentIds, now: ContentIds): readonly Difference[] {
     const gone = before.filter((id) => !now.some((ours) => this.#lens.same(id, ours)));
     const came = now.filter((id) => !before.some((theirs) => this.#lens.same(theirs, id)));
     if (gone.length === 0 && came.length === 0) {
@@ -290,31 +303,39 @@ class Comparison {
     const matched = new Set<LoggedStep>();
     const found: Difference[] = [];
     for (const maker of makers) {
-      const other = counterpart(maker, { ...this.#before.build, images: [this.#other] }, this.#lens);
+      const other = this.#counterpart(maker.step);
       if (other !== undefined) matched.add(other.step);
-      found.push(this.#traced(maker, other, depth));
+      found.push(this.#traced(maker, other));
     }
+    const still = new Set([...this.#allPairs().values()].map(({ step }) => step));
     for (const maker of makersOf(this.#other, gone)) {
-      if (matched.has(maker.step) || this.#isStill(maker)) continue;
+      if (matched.has(maker.step) || still.has(maker.step)) continue;
       const because = { ...placeOf(maker, this.#before.salt !== undefined), differences: [] };
       found.push({ field: "below", change: "removed", because });
     }
-    return found.length > 0 ? found : [{ field: "below", change: "changed" }];
+    return found.length > 0 ? withoutDerived(found) : [{ field: "below", change: "changed" }];
   }
 
-  /** A step of ours that left nothing any more, as one that adds nothing. */
-  #isStill(theirs: PlacedStep): boolean {
-    return allSteps(this.#image).some((ours) => {
-      const build = { ...this.#before.build, images: [this.#other] };
-      return counterpart(ours, build, this.#lens)?.step === theirs.step;
+  #counterpart(step: LoggedStep): PlacedStep | undefined {
+    return this.#allPairs().get(step);
+  }
+
+  #allPairs(): ReadonlyMap<LoggedStep, PlacedStep> {
+    if (this.#pairs !== undefined) return this.#pairs;
+    const build = { ...this.#before.build, images: [this.#other] };
+    const pairs = allSteps(this.#image).flatMap((ours) => {
+      const theirs = counterpart(ours, build, this.#lens);
+      return theirs === undefined ? [] : [[ours.step, theirs] as const];
     });
+    this.#pairs = new Map(pairs);
+    return this.#pairs;
   }
 
-  #traced(maker: PlacedStep, other: PlacedStep | undefined, depth: number): Difference {
+  #traced(maker: PlacedStep, other: PlacedStep | undefined): Difference {
     const because = placeOf(maker);
     if (other === undefined)
       return { field: "below", change: "added", because: { ...because, differences: [] } };
-    const differences = this.between(maker, other, depth + 1) ?? [];
+    const differences = this.between(maker, other) ?? [];
     const isForgotten = maker.step.cause === "no-cache";
     return {
       field: "below",
@@ -322,6 +343,20 @@ class Comparison {
       because: { ...because, differences, ...(isForgotten && { isForgotten }) },
     };
   }
+}
+
+/** Steps that differ only because of others that are told beside them say nothing more. */
+function withoutDerived(found: readonly Difference[]): readonly Difference[] {
+  const told = new Set(found.map(({ because }) => because && nameOf(because)));
+  const own = found.filter(({ because }) => {
+    const causes = because?.differences ?? [];
+    return causes.length === 0 || !causes.every((one) => one.because && told.has(nameOf(one.because)));
+  });
+  return own.length > 0 ? own : found;
+}
+
+function nameOf({ stage, step: { line, text, op } }: Because): string {
+  return JSON.stringify([stage, line, text, op]);
 }
 
 function lensOf({ salt }: Witness): Lens {
@@ -360,8 +395,10 @@ export function allSteps(image: LoggedImage): PlacedStep[] {
 }
 
 /** All that a stage is made of, with those below it. */
-function contentsOf(image: LoggedImage, { on, steps }: LoggedStage): ContentIds {
-  const below = on === undefined ? undefined : image.stages[on];
+function contentsOf(image: LoggedImage, stage: LoggedStage): ContentIds {
+  const { on, steps } = stage;
+  // Always an earlier one, or it would be its own.
+  const below = on === undefined || on >= image.stages.indexOf(stage) ? undefined : image.stages[on];
   return [
     ...(below === undefined ? [] : contentsOf(image, below)),
     ...steps.flatMap(({ contents }) => contents),

@@ -4,6 +4,10 @@ import type { PortableBuild } from "./portable-build.ts";
 /** A longer text is nothing that a build says. */
 const MAX_TEXT = 4_096;
 
+/** No build has more; what compares them need not be ready for it. */
+const MAX_STEPS = 500;
+const MAX_STAGES = 200;
+
 const text = z.string().max(MAX_TEXT);
 const texts = z.array(text);
 const time = z.number().nonnegative();
@@ -21,7 +25,7 @@ const step = z.object({
 const stage = z.object({
   name: text,
   on: z.int().nonnegative().exactOptional(),
-  steps: z.array(step),
+  steps: z.array(step).max(MAX_STEPS),
 });
 
 const build = z.object({
@@ -34,7 +38,7 @@ const build = z.object({
   tookMs: time,
   outcome: z.enum(["built", "failed", "stopped"]),
   digest: text.exactOptional(),
-  images: z.array(z.object({ platform: text, stages: z.array(stage) })),
+  images: z.array(z.object({ platform: text, stages: z.array(stage).max(MAX_STAGES) })),
 });
 
 const layoutVersions = z.record(z.string(), z.number());
