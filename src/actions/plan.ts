@@ -1,6 +1,7 @@
 import { findForm } from "../frontend/project/detect.ts";
 import { assertFlagsFit, formOf } from "../frontend/project/flags.ts";
 import { sourceName } from "./explain/build-log.ts";
+import { imagePlacesOf } from "./image-places.ts";
 import { baseName, planPackages } from "./packages/plan-packages.ts";
 import { projectSegments } from "./packages/project-segments.ts";
 import { prepare } from "./prepare.ts";
@@ -18,7 +19,8 @@ export async function plan(settings: PlanSettings): Promise<PlanResult> {
   if (found.form === "dockerfile") assertFlagsFit(settings.flags ?? [], found.form);
   const source = sourceName(found, settings.file);
   const staged = { ...settings, dockerfile: settings.dockerfile ?? NO_DOCKERFILE_SETTINGS };
-  return withSession(settings, async (session) => {
+  const places = found.form === "dockerfile" ? {} : { imagePlaces: imagePlacesOf(settings) };
+  return withSession({ ...settings, ...places }, async (session) => {
     const { bench } = session;
     if (found.form === "dockerfile") {
       const { planDockerfile } = await import("./stages/plan-dockerfile.ts");

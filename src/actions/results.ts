@@ -183,17 +183,29 @@ export type ValidationReport = {
   readonly problems: readonly ValidationProblem[];
 };
 
+/** What there is of a kind of content in the store. */
+export type StoredKind = { readonly name: string; readonly count: number; readonly sizeBytes: number };
+
 export type PruneResult = {
-  readonly removedBlobs: number;
+  /** Kinds of which something went. */
+  readonly removed: readonly StoredKind[];
   readonly freedBytes: number;
   readonly keptBytes: number;
+  /** Nothing was removed: this is what would have been. */
+  readonly isDryRun: boolean;
 };
 
-/** One line per kind of content in the store. */
+/** `freeBytes`: what neither a tagged image nor a running build needs. */
+export type KindUsage = StoredKind & {
+  readonly taggedBytes: number;
+  readonly inUseBytes: number;
+  readonly freeBytes: number;
+};
+
 export type DiskUsage = {
   readonly root: string;
   readonly totalBytes: number;
-  readonly kinds: readonly { readonly name: string; readonly count: number; readonly sizeBytes: number }[];
+  readonly kinds: readonly KindUsage[];
 };
 
 /** Why a step was not known: `text` is what is at its root, as a line to print. */
@@ -252,6 +264,8 @@ export type MountResult = {
   /** On disk. */
   readonly sizeBytes: number;
   readonly isInUse: boolean;
+  /** Its last snapshot, or what it was restored from; compressed bytes. */
+  readonly snapshot?: { readonly createdMs: number; readonly layers: number; readonly sizeBytes: number };
 };
 
 export type MountList = { readonly mounts: readonly MountResult[]; readonly totalBytes: number };
@@ -260,4 +274,33 @@ export type MountPruneResult = {
   readonly removed: readonly MountResult[];
   readonly freedBytes: number;
   readonly keptBytes: number;
+};
+
+/** Sizes are compressed bytes. */
+export type MountSnapshotResult = {
+  readonly name: string;
+  readonly id: string;
+  readonly project?: string;
+  /** Of the image's manifest. */
+  readonly digest: Digest;
+  readonly layers: number;
+  readonly sizeBytes: number;
+  /** What was packed now: all, what changed since the snapshot before, or nothing, since nothing did. */
+  readonly packed: "whole" | "changes" | "nothing";
+  readonly packedBytes: number;
+  /** Sockets, devices, and names that no layer can hold. */
+  readonly leftOut: number;
+  readonly outputs: readonly OutputResult[];
+};
+
+export type MountRestoreResult = {
+  readonly name: string;
+  readonly id: string;
+  readonly project?: string;
+  /** `kept`: it had content, and only an empty one was to be filled. */
+  readonly state: "restored" | "kept";
+  /** What it was filled from, without credentials. */
+  readonly source: string;
+  /** On disk. */
+  readonly sizeBytes: number;
 };

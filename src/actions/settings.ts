@@ -1,3 +1,4 @@
+import type { CacheFromSpec, CacheToSpec } from "../cache-spec.ts";
 import { type EngineKind, engineKinds } from "../engine/load/engine.ts";
 import type { Emit } from "../events.ts";
 import type { Witness } from "../explain/evidence.ts";
@@ -5,7 +6,12 @@ import type { Platform } from "../platform.ts";
 import type { SecretSource } from "../solve/steps/run-mounts.ts";
 
 /** Where a result is written besides the store. `dest` is an absolute path; see `outputTypes` for what each makes. */
-export type OutputSettings = { readonly type: OutputType; readonly dest: string };
+export type OutputSettings = {
+  readonly type: OutputType;
+  readonly dest: string;
+  /** Of `oci` in a folder: without its layers, which stay where they are. */
+  readonly isReference?: boolean;
+};
 
 /**
  * `oci`: image layout, as a folder, or as a tar when `dest` ends in `.tar`. `docker`: a tar that `docker load` reads.
@@ -29,6 +35,8 @@ export type SessionSettings = {
   readonly insecureRegistries?: readonly string[];
   /** Upper bound for work done at once (threads, downloads); absent: the library decides by the machine. */
   readonly concurrency?: number;
+  /** `CAMBIUM_STORE_MAX`: what the store may take after a command that added to it. Absent: a default. */
+  readonly maxStoreBytes?: number;
 };
 
 /** What `build`, `plan`, `lock` and a `run` that builds have in common: which definition, for what, from where. */
@@ -72,10 +80,12 @@ export type BuildSettings = ProjectSettings & {
   readonly outputs: readonly OutputSettings[];
   readonly push: boolean;
   readonly load?: LoadSettings;
-  /** References of images whose build records are asked first. */
-  readonly cacheFrom: readonly string[];
-  /** References that the image and its record are pushed to, besides the tags. */
-  readonly cacheTo: readonly string[];
+  /** Where what others built is looked for; folders are absolute. */
+  readonly cacheFrom: readonly CacheFromSpec[];
+  /** Where what is built goes for others, besides the tags; folders are absolute. */
+  readonly cacheTo: readonly CacheToSpec[];
+  /** Nobody else is asked: what others say proved wrong in this build. */
+  readonly isAlone?: boolean;
   readonly dockerfile: DockerfileSettings;
 };
 
@@ -190,6 +200,12 @@ export type PruneSettings = SessionSettings & {
   readonly keepUsedWithinMs?: number;
   /** Remove the least recently used until the store is this small. */
   readonly maxBytes?: number;
+  /** Keep what the last builds of each project came to: so many. */
+  readonly keepLast?: number;
+  /** Tagged images too, names and all, by when they were used. */
+  readonly takesTagged: boolean;
+  /** Only say what would go. */
+  readonly isDryRun: boolean;
 };
 
 export type DiskUsageSettings = SessionSettings;
@@ -208,6 +224,36 @@ export type ExplainSettings = SessionSettings & {
 export type BuildListSettings = SessionSettings;
 
 export type MountListSettings = SessionSettings;
+
+/** Which mount is meant. */
+type MountNamed = {
+  /** As written, or a name. */
+  readonly id: string;
+  /** Absent: that of `contextDir`. */
+  readonly project?: string;
+  /** Absolute: a folder of the project. */
+  readonly contextDir: string;
+};
+
+export type MountSnapshotSettings = SessionSettings &
+  MountNamed & {
+    /** References to push to. */
+    readonly tags: readonly string[];
+    /** A folder to write an image layout into; absolute. */
+    readonly dest?: string;
+  };
+
+export type MountRestoreSettings = SessionSettings &
+  MountNamed & {
+    /** An image, a folder, a git repository, or the URL of an archive. */
+    readonly source: string;
+    /** Of the archive that a URL gives: `sha256:…`; of a git repository the commit. */
+    readonly checksum?: string;
+    /** A mount that has content keeps it. */
+    readonly onlyIfEmpty: boolean;
+    /** Of the root of a new mount, as a step states them. */
+    readonly owner: { readonly mode?: number; readonly uid?: number; readonly gid?: number };
+  };
 
 /** What is absent allows all. */
 export type MountPruneSettings = SessionSettings & {

@@ -7,6 +7,8 @@ import type {
   LockResult,
   MountList,
   MountPruneResult,
+  MountRestoreResult,
+  MountSnapshotResult,
   PlanResult,
   PruneResult,
   ValidationReport,
@@ -20,6 +22,8 @@ import type {
   LockSettings,
   MountListSettings,
   MountPruneSettings,
+  MountRestoreSettings,
+  MountSnapshotSettings,
   PlanSettings,
   PruneSettings,
   RebaseSettings,
@@ -43,6 +47,8 @@ export type Library = {
   readonly diskUsage: (settings: DiskUsageSettings) => Promise<DiskUsage>;
   readonly listMounts: (settings: MountListSettings) => Promise<MountList>;
   readonly pruneMounts: (settings: MountPruneSettings) => Promise<MountPruneResult>;
+  readonly snapshotMount: (settings: MountSnapshotSettings) => Promise<MountSnapshotResult>;
+  readonly restoreMount: (settings: MountRestoreSettings) => Promise<MountRestoreResult>;
 };
 
 /** Each call loads what it needs and no more: `--help` must not wait for the network stack. */
@@ -60,4 +66,7 @@ export const library: Library = {
   diskUsage: async (settings) => (await import("../actions/disk-usage.ts")).diskUsage(settings),
   listMounts: async (settings) => (await import("../actions/mounts.ts")).listMounts(settings),
   pruneMounts: async (settings) => (await import("../actions/mounts.ts")).pruneMounts(settings),
+  snapshotMount: async (settings) =>
+    (await import("../actions/mounts/snapshot.ts")).snapshotMountTo(settings),
+  restoreMount: async (settings) => (await import("../actions/mounts/restore.ts")).restoreMountFrom(settings),
 };

@@ -29,14 +29,13 @@ export type BuildFacts = Omit<LoggedBuild, "version" | "tookMs" | "outcome" | "d
 /** A step, or a stage for what it stands on. */
 type Subject = Step | Stage;
 
-type TracedGraph = { readonly graph: StageGraph; readonly platform: string };
-
 /** Collects how the steps of a build went. Noting costs no I/O, and nothing is read until the build is over. */
 export class BuildTrace {
   readonly #facts = new Map<object, StepFacts>();
   readonly #contents = new Map<object, ContentIds>();
-  readonly #graphs: TracedGraph[] = [];
-  readonly #whole: string[] = [];
+  /** By platform: a build that begins again begins with another graph. */
+  readonly #graphs = new Map<string, StageGraph>();
+  readonly #whole = new Set<string>();
   readonly #steps = new Map<object, LoggedStep>();
   /** By platform, those without steps. */
   readonly #images = new Map<string, object>();
@@ -46,12 +45,12 @@ export class BuildTrace {
 
   /** The image of this platform was known as it is: no step was looked at. */
   whole(platform: string): void {
-    this.#whole.push(platform);
+    this.#whole.add(platform);
   }
 
   /** From here on its steps are looked for. */
   begin(graph: StageGraph, platform: string): void {
-    this.#graphs.push({ graph, platform });
+    this.#graphs.set(platform, graph);
   }
 
   /** A step that was done once counts as done, also when it is found known by a second attempt. */
@@ -91,7 +90,7 @@ export class BuildTrace {
   }
 
   images(): LoggedImage[] {
-    const traced = this.#graphs.map(({ graph, platform }) => ({
+    const traced = [...this.#graphs].map(([platform, graph]) => ({
       platform,
       stages: graph.stages.map((stage) => this.#stage(stage)),
     }));
@@ -99,7 +98,7 @@ export class BuildTrace {
       const step = this.#logged(subject, { line: 0, text: "packages and files", op: "packages" });
       return { platform, stages: [{ name: "image", steps: step === undefined ? [] : [step] }] };
     });
-    const whole = this.#whole.map((platform) => ({ platform, stages: [] }));
+    const whole = [...this.#whole].map((platform) => ({ platform, stages: [] }));
     return [...traced, ...composed, ...whole];
   }
 

@@ -107,6 +107,7 @@ test("json: one document a line, stamped, from start to summary", () => {
     warnings: 1,
     images: [{ digest: digest("c"), platform: "linux/amd64", sizeBytes: 30_012_000 }],
     outputs: [{ kind: "oci", where: "out", digest: digest("c") }],
+    caches: [],
     miss: { stage: "image", text: "RUN make", elapsedMs: 41_000, cause: "src/main.c changed" },
   });
 });

@@ -21,6 +21,7 @@ export type Summary = {
   readonly outputs: BuildState["outputs"];
   /** Absent where every step was known. */
   readonly miss?: BuildState["miss"];
+  readonly caches: BuildState["caches"];
 };
 
 export function summarize(state: BuildState, outcome: Summary["outcome"], nowMs: number): Summary {
@@ -41,6 +42,7 @@ export function summarize(state: BuildState, outcome: Summary["outcome"], nowMs:
     images: state.images,
     outputs: state.outputs,
     ...(state.miss !== undefined && { miss: state.miss }),
+    caches: state.caches,
   };
 }
 
@@ -69,6 +71,7 @@ export function summaryLines(state: BuildState, style: Style, nowMs: number): st
   for (const output of state.outputs) {
     lines.push(label("written to", `${printable(output.where)} ${style.dim(`(${output.kind})`)}`));
   }
+  for (const cache of state.caches) lines.push(label("cache to", cacheText(cache, style)));
   if (state.miss !== undefined) lines.push(`  ${missText(state.miss, style)}`);
   for (const notice of state.notices) lines.push(label("note", printable(notice)));
   if (summary.warnings > 0) lines.push(label("warnings", style.yellow(`${summary.warnings}, above`)));
@@ -83,6 +86,15 @@ function label(name: string, text: string): string {
 function missText({ text, elapsedMs, cause }: NonNullable<BuildState["miss"]>, style: Style): string {
   const step = `${clip(printable(text), 60)} ${style.dim(`(${formatDuration(elapsedMs)})`)}`;
   return `most expensive miss: ${step}: ${printable(cause)} ${style.dim("(cambium explain)")}`;
+}
+
+/** Whether cache mounts went along is said either way. */
+function cacheText({ where, sentBytes, mounts }: BuildState["caches"][number], style: Style): string {
+  const sent = sentBytes === 0 ? "nothing new" : `${formatBytes(sentBytes)} sent`;
+  const held = (mounts ?? []).map(({ id, sizeBytes }) => `${printable(id)} ${formatBytes(sizeBytes)}`);
+  const without = mounts === null ? "without cache mounts" : "no cache mounts";
+  const told = held.length === 0 ? without : `${formatCount(held.length, "cache mount")}: ${held.join(", ")}`;
+  return `${printable(where)} ${style.dim(`(${sent}; ${told})`)}`;
 }
 
 function downloadText(summary: Summary): string {
