@@ -75,6 +75,14 @@ export type BuildEvent =
       readonly platform: string;
       readonly sizeBytes: number;
     }
+  /** The step that took longest of those that were not known, and why it was not. */
+  | {
+      readonly type: "miss";
+      readonly stage: string;
+      readonly text: string;
+      readonly elapsedMs: number;
+      readonly cause: string;
+    }
   /** From here on the terminal belongs to the process inside the image: reporters draw nothing more. */
   | { readonly type: "process-started" }
   /** What a place for caches got; `mounts` are those that it now has, null where none were wanted. */

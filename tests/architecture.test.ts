@@ -34,6 +34,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   layer: leaves,
   graph: [...leaves, "layer"],
   image: [...leaves, "layer"],
+  // What is compared to say why a step missed: plain data in, plain data out.
+  explain: [...leaves, "layer", "graph"],
   // The media.
   store: [...leaves, "layer", "image"],
   fetch: [...leaves, "layer", "store"],
@@ -49,7 +51,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   engine: [...leaves, "layer", "graph", "image", "store", "fetch"],
   solve: [
     ...leaves,
-    ...["layer", "graph", "image", "store", "fetch", "registry", "context", "cache", "engine"],
+    ...["layer", "graph", "explain", "image", "store", "fetch", "registry", "context", "cache", "engine"],
     ...["ecosystems", "ecosystems/linux", "ecosystems/python", "ecosystems/debian"],
   ],
   // Arranges what is solved; pure, but for the sizes that it asks of a snapshot.
@@ -63,6 +65,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ...[
       "layer",
       "graph",
+      "explain",
       "image",
       "store",
       "fetch",

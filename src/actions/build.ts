@@ -1,18 +1,19 @@
 import { resolvedSpec } from "../cache-spec.ts";
 import { CambiumError } from "../errors.ts";
-import { findForm } from "../frontend/project/detect.ts";
+import { type FoundForm, findForm } from "../frontend/project/detect.ts";
 import { assertFlagsFit, formOf } from "../frontend/project/flags.ts";
 import type { Reference } from "../image/reference.ts";
 import { machinePlatform } from "../platform.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import type { BuildNotes } from "./caches/build-notes.ts";
 import { createdAt } from "./created-at.ts";
+import { sourceName, withBuildLog } from "./explain/build-log.ts";
 import { imagePlacesOf, tellUnused } from "./image-places.ts";
 import { noteBuild, projectOf } from "./last-builds.ts";
 import { buildImage } from "./packages/build-image.ts";
 import { imageKey } from "./packages/image-key.ts";
 import { projectSegments } from "./packages/project-segments.ts";
-import { prepare } from "./prepare.ts";
+import { installedLock, prepare } from "./prepare.ts";
 import { loadProject, type Project } from "./project.ts";
 import type { Built } from "./records/record-of-build.ts";
 import type { RecordedBuild } from "./records/recorded-build.ts";
@@ -35,23 +36,24 @@ export async function build(settings: BuildSettings): Promise<BuildResult> {
       const { assertPlaces } = await import("./caches/open-caches.ts");
       assertPlaces(settings);
     }
-    const attempt = (its: BuildSettings) => buildOnce(its, found, session);
-    return attempt(settings).catch((error: unknown) => {
-      const isGone = error instanceof CambiumError && error.code === "LAYER_GONE";
-      if (!isGone || settings.isAlone === true) throw error;
-      // A place said that it has what it has not. What was done until then is in the store, and not done again.
-      const message = `what other machines know is not used: ${error.message}`;
-      session.bench.emit({ type: "warning", code: "CACHE_UNREADABLE", message });
-      return attempt({ ...settings, isAlone: true });
-    });
+    const source = sourceName(found, settings.file);
+    return withBuildLog(settings, source, session.bench, () => buildTwice(settings, found, session));
   });
 }
 
-async function buildOnce(
-  stated: BuildSettings,
-  found: ReturnType<typeof findForm>,
-  session: Session,
-): Promise<BuildResult> {
+/** Once more, where other machines said that they have what they have not. */
+function buildTwice(settings: BuildSettings, found: FoundForm, session: Session): Promise<BuildResult> {
+  return buildOnce(settings, found, session).catch((error: unknown) => {
+    const isGone = error instanceof CambiumError && error.code === "LAYER_GONE";
+    if (!isGone || settings.isAlone === true) throw error;
+    // What was done until then is in the store, and not done again.
+    const message = `what other machines know is not used: ${error.message}`;
+    session.bench.emit({ type: "warning", code: "CACHE_UNREADABLE", message });
+    return buildOnce({ ...settings, isAlone: true }, found, session);
+  });
+}
+
+async function buildOnce(stated: BuildSettings, found: FoundForm, session: Session): Promise<BuildResult> {
   const { bench } = session;
   if (found.form === "dockerfile") return buildDockerfile(found.file, stated, bench);
   const loaded = await loadProject(stated);
@@ -64,13 +66,7 @@ async function buildOnce(
   const tags = tagsOf(settings, project);
   const files = await projectSegments(prepared, settings, bench);
   const created = createdAt(settings.sourceDateEpoch);
-  const { base, debian } = locked.lock;
-  const python = prepared.inputs?.kind === "lock" ? prepared.inputs.lock : locked.lock.python;
-  const lock = {
-    ...(base !== undefined && { base }),
-    ...(debian !== undefined && { debian }),
-    ...(python !== undefined && { python }),
-  };
+  const lock = installedLock(prepared);
   const images: ImageResult[] = [];
   for (const platform of project.platforms) {
     const key = imageKey({ definition, lock, platform, created, files: files.map(({ id }) => id) });

@@ -1,3 +1,6 @@
+import type { Difference } from "../explain/difference.ts";
+import type { Cause } from "../explain/explain-build.ts";
+import type { LoggedBuild, LoggedStep } from "../explain/logged-build.ts";
 import type { DiffId, Digest } from "../layer/digest.ts";
 import type { Platform } from "../platform.ts";
 import type { OutputType } from "./settings.ts";
@@ -67,7 +70,7 @@ export type PlannedStep = {
   readonly line: number;
   readonly text: string;
   readonly state: "hit" | "miss" | "open";
-  /** Why it is not known, where that is neither the step itself nor the one before it in its stage. */
+  /** Of a miss why it is one, as `explain` says it; of an open one what it waits for, if not the step before it. */
   readonly cause?: string;
 };
 
@@ -76,6 +79,8 @@ export type PlannedStage = {
   readonly name: string;
   /** What it stands on, as a line to print. */
   readonly base: string;
+  /** Why the packages that it stands on are not known. */
+  readonly cause?: string;
   readonly steps: readonly PlannedStep[];
 };
 
@@ -87,6 +92,8 @@ export type PlannedImage = {
   readonly unneededStages?: readonly string[];
   /** Those of packages and files that are composed. */
   readonly layers: readonly PlannedLayer[];
+  /** Of an image without steps: why it is not known as a whole. */
+  readonly cause?: string;
   /** Bytes of archives that are not in the store yet. */
   readonly downloadBytes: number;
 };
@@ -200,6 +207,44 @@ export type DiskUsage = {
   readonly totalBytes: number;
   readonly kinds: readonly KindUsage[];
 };
+
+/** Why a step was not known: `text` is what is at its root, as a line to print. */
+export type StepCause = Omit<Cause, "differences"> & {
+  readonly text: string;
+  /** In order of importance. */
+  readonly differences: readonly (Difference & { readonly text: string })[];
+};
+
+/** One step of an earlier build. Times are milliseconds. */
+export type ExplainedStep = Omit<LoggedStep, "contents" | "cause"> & {
+  /** Absent for a hit. */
+  readonly cause?: StepCause;
+};
+
+/** An earlier build, without its steps. */
+export type BuildFacts = Omit<LoggedBuild, "version" | "images">;
+
+/** The miss that took longest. */
+export type MissResult = {
+  readonly stage: string;
+  readonly text: string;
+  readonly elapsedMs: number;
+  /** What is at its root, as a line to print. */
+  readonly cause: string;
+};
+
+export type ExplainResult = {
+  readonly build: BuildFacts;
+  readonly images: readonly {
+    readonly platform: string;
+    readonly stages: readonly { readonly name: string; readonly steps: readonly ExplainedStep[] }[];
+  }[];
+  /** Absent where all was known. */
+  readonly mostExpensiveMiss?: MissResult;
+};
+
+/** Newest first. */
+export type BuildList = { readonly builds: readonly BuildFacts[] };
 
 /** A cache mount. Times are milliseconds since the epoch. */
 export type MountResult = {

@@ -1,6 +1,7 @@
 import type { CacheFromSpec, CacheToSpec } from "../cache-spec.ts";
 import { type EngineKind, engineKinds } from "../engine/load/engine.ts";
 import type { Emit } from "../events.ts";
+import type { Witness } from "../explain/evidence.ts";
 import type { Platform } from "../platform.ts";
 import type { SecretSource } from "../solve/steps/run-mounts.ts";
 
@@ -208,6 +209,19 @@ export type PruneSettings = SessionSettings & {
 };
 
 export type DiskUsageSettings = SessionSettings;
+
+export type ExplainSettings = SessionSettings & {
+  /** Id of a build, or the beginning or end of one, or how many builds back. Absent: the last. */
+  readonly build?: string;
+  /** Builds of this folder come first. */
+  readonly cwd: string;
+  /** Only steps at this line, or with this in their text. */
+  readonly step?: string;
+  /** Builds of other machines to compare with. */
+  readonly elsewhere?: readonly Witness[];
+};
+
+export type BuildListSettings = SessionSettings;
 
 export type MountListSettings = SessionSettings;
 

@@ -1,6 +1,8 @@
 import type {
+  BuildList,
   BuildResult,
   DiskUsage,
+  ExplainResult,
   ImageDescription,
   LockResult,
   MountList,
@@ -12,8 +14,10 @@ import type {
   ValidationReport,
 } from "../actions/results.ts";
 import type {
+  BuildListSettings,
   BuildSettings,
   DiskUsageSettings,
+  ExplainSettings,
   InspectSettings,
   LockSettings,
   MountListSettings,
@@ -32,6 +36,8 @@ export type Library = {
   readonly build: (settings: BuildSettings) => Promise<BuildResult>;
   readonly rebase: (settings: RebaseSettings) => Promise<BuildResult>;
   readonly plan: (settings: PlanSettings) => Promise<PlanResult>;
+  readonly explain: (settings: ExplainSettings) => Promise<ExplainResult>;
+  readonly listBuilds: (settings: BuildListSettings) => Promise<BuildList>;
   readonly lock: (settings: LockSettings) => Promise<LockResult>;
   /** Answers the exit code of the process inside. */
   readonly run: (settings: RunSettings) => Promise<number>;
@@ -50,6 +56,8 @@ export const library: Library = {
   build: async (settings) => (await import("../actions/build.ts")).build(settings),
   rebase: async (settings) => (await import("../actions/rebase.ts")).rebase(settings),
   plan: async (settings) => (await import("../actions/plan.ts")).plan(settings),
+  explain: async (settings) => (await import("../actions/explain/explain.ts")).explain(settings),
+  listBuilds: async (settings) => (await import("../actions/explain/explain.ts")).listBuilds(settings),
   lock: async (settings) => (await import("../actions/lock.ts")).lock(settings),
   run: async (settings) => (await import("../actions/run.ts")).run(settings),
   inspect: async (settings) => (await import("../actions/inspect.ts")).inspect(settings),

@@ -42,6 +42,8 @@ async function cambium(
     build: async () => built,
     rebase: unasked,
     plan: unasked,
+    explain: unasked,
+    listBuilds: unasked,
     lock: unasked,
     run: async () => 0,
     inspect: unasked,

@@ -15,6 +15,8 @@ export type BuildState = {
   readonly caches: readonly CacheState[];
   readonly warnings: readonly WarningState[];
   readonly notices: readonly string[];
+  /** The most expensive step that was not known. */
+  readonly miss?: MissState;
 };
 
 export type StepState = {
@@ -50,6 +52,7 @@ export type LayerState = {
 export type ImageState = { readonly digest: string; readonly platform: string; readonly sizeBytes: number };
 export type CacheState = Omit<Extract<BuildEvent, { type: "cache" }>, "type">;
 export type OutputState = { readonly kind: string; readonly where: string; readonly digest: string };
+export type MissState = Omit<BuildEvent & { type: "miss" }, "type">;
 export type WarningState = { readonly code: string; readonly message: string; readonly hint?: string };
 
 /** Of what has ended. */
@@ -186,6 +189,10 @@ export function nextState(state: BuildState, event: BuildEvent, nowMs: number): 
     case "image": {
       const { type: _, ...image } = event;
       return { ...state, images: [...state.images, image] };
+    }
+    case "miss": {
+      const { type: _, ...miss } = event;
+      return { ...state, miss };
     }
     case "process-started":
       return state;

@@ -1,5 +1,5 @@
 import { formatBytes, formatCount, formatDuration } from "./format.ts";
-import { printable } from "./printable.ts";
+import { clip, printable } from "./printable.ts";
 import { type BuildState, downloadedBytes, type LayerState, uploadedBytes } from "./state.ts";
 import type { Style } from "./style.ts";
 
@@ -19,6 +19,8 @@ export type Summary = {
   readonly warnings: number;
   readonly images: BuildState["images"];
   readonly outputs: BuildState["outputs"];
+  /** Absent where every step was known. */
+  readonly miss?: BuildState["miss"];
   readonly caches: BuildState["caches"];
 };
 
@@ -39,6 +41,7 @@ export function summarize(state: BuildState, outcome: Summary["outcome"], nowMs:
     warnings: state.warnings.length,
     images: state.images,
     outputs: state.outputs,
+    ...(state.miss !== undefined && { miss: state.miss }),
     caches: state.caches,
   };
 }
@@ -69,6 +72,7 @@ export function summaryLines(state: BuildState, style: Style, nowMs: number): st
     lines.push(label("written to", `${printable(output.where)} ${style.dim(`(${output.kind})`)}`));
   }
   for (const cache of state.caches) lines.push(label("cache to", cacheText(cache, style)));
+  if (state.miss !== undefined) lines.push(`  ${missText(state.miss, style)}`);
   for (const notice of state.notices) lines.push(label("note", printable(notice)));
   if (summary.warnings > 0) lines.push(label("warnings", style.yellow(`${summary.warnings}, above`)));
   lines.push(label("time", formatDuration(summary.elapsedMs)));
@@ -77,6 +81,11 @@ export function summaryLines(state: BuildState, style: Style, nowMs: number): st
 
 function label(name: string, text: string): string {
   return `  ${name.padEnd(11)} ${text}`;
+}
+
+function missText({ text, elapsedMs, cause }: NonNullable<BuildState["miss"]>, style: Style): string {
+  const step = `${clip(printable(text), 60)} ${style.dim(`(${formatDuration(elapsedMs)})`)}`;
+  return `most expensive miss: ${step}: ${printable(cause)} ${style.dim("(cambium explain)")}`;
 }
 
 /** Whether cache mounts went along is said either way. */

@@ -1,4 +1,5 @@
 import type { Emit, StepOutcome } from "../events.ts";
+import type { BuildTrace } from "../explain/build-trace.ts";
 import type { HttpClient } from "../fetch/client.ts";
 import type { Digest } from "../layer/digest.ts";
 import type { RegistryAccess } from "../registry/access.ts";
@@ -29,6 +30,8 @@ export type Workbench = {
   readonly imagePlaces?: ImagePlaces;
   /** Images of registries that were opened in this build, by reference and manifest digest: their listings are merged once. */
   readonly openBases: Map<string, Promise<BaseImage>>;
+  /** What is noted for `explain`; absent: nobody asks. */
+  readonly trace?: BuildTrace;
 };
 
 /** Runs one step of the build and tells its beginning and end; `work` says how it went. */

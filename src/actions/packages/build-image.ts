@@ -1,8 +1,10 @@
+import type { LoggedOutcome } from "../../explain/logged-build.ts";
 import { formatPlatform } from "../../platform.ts";
 import { isHad } from "../../solve/steps/step-memory.ts";
 import type { Workbench } from "../../solve/workbench.ts";
 import type { ImageResult } from "../results.ts";
 import type { ImageRequest } from "./image-request.ts";
+import { packagesDocument } from "./packages-document.ts";
 
 /** One image for one platform: by its definition key if it was built before, else layer by layer. */
 export async function buildImage(request: ImageRequest, bench: Workbench): Promise<ImageResult> {
@@ -14,10 +16,33 @@ export async function buildImage(request: ImageRequest, bench: Workbench): Promi
       bench.emit({ type: "layer", name, digest, sizeBytes, isReused: true });
     }
   }
+  const startedMs = performance.now();
+  noteImage(request, known, 0, "stopped", bench);
   const result = known ?? (await composed(request, bench));
+  noteImage(request, result, performance.now() - startedMs, known === undefined ? "miss" : "hit", bench);
   const { digest, platform, sizeBytes } = result;
   bench.emit({ type: "image", digest, platform: formatPlatform(platform), sizeBytes });
   return result;
+}
+
+/** For `explain`: packages and files of an image are one step. */
+function noteImage(
+  request: ImageRequest,
+  result: ImageResult | undefined,
+  tookMs: number,
+  outcome: LoggedOutcome,
+  { trace, isForgetful }: Workbench,
+): void {
+  const { key, platform, files } = request;
+  if (trace === undefined) return;
+  const document = () => packagesDocument({ ...request, files: files.map(({ id }) => id) });
+  const cause = isForgetful ? ({ cause: "no-cache" } as const) : {};
+  const missed = outcome === "hit" ? {} : { tookMs, ...cause };
+  trace.packages(formatPlatform(platform), { outcome, key, document, ...missed }, layersOf(result));
+}
+
+function layersOf(result: ImageResult | undefined): readonly string[] {
+  return (result?.layers ?? []).map(({ diffId }) => diffId);
 }
 
 async function composed(request: ImageRequest, bench: Workbench): Promise<ImageResult> {

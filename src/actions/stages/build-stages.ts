@@ -78,9 +78,9 @@ function stagePackages(
   return {
     keyOf: (set) => stackKey(locked(set), platform, created),
     describe: (set) => ({ stage: stages.stages[Number(set)]!.name, base: locked(set).lock.base }),
-    stackOf: (set, acceptsListed) => {
+    stackOf: (set, acceptsListed, note) => {
       const its = stageBench(stages.stages[Number(set)]!, bench);
-      return packageStack(locked(set), { platform, created, acceptsListed }, its);
+      return packageStack(locked(set), { platform, created, acceptsListed, note }, its);
     },
   };
 }

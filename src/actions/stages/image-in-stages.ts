@@ -1,7 +1,8 @@
 import type { Engine } from "../../engine/embedded/engine.ts";
+import type { StepFacts } from "../../explain/build-trace.ts";
 import type { StageGraph } from "../../graph/stages.ts";
 import type { Digest } from "../../layer/digest.ts";
-import type { Platform } from "../../platform.ts";
+import { formatPlatform, type Platform } from "../../platform.ts";
 import { mountUses } from "../../solve/steps/cache-mounts.ts";
 import type { StageLayers } from "../../solve/steps/stage-layers.ts";
 import { type StageSettings, solveStages } from "../../solve/steps/stage-solver.ts";
@@ -22,7 +23,11 @@ export type StagePackages = {
   readonly keyOf: (set: string) => Digest;
   /** The name of its stage, and what it was locked on. */
   readonly describe: (set: string) => Pick<PackagesNote, "stage" | "base">;
-  readonly stackOf: (set: string, acceptsListed: boolean) => Promise<PackageStack>;
+  readonly stackOf: (
+    set: string,
+    acceptsListed: boolean,
+    note: (facts: StepFacts) => void,
+  ) => Promise<PackageStack>;
 };
 
 export type StagesRequest = {
@@ -60,10 +65,12 @@ export async function imageInStages(
   const isAsked = key !== undefined && noCache === false;
   const known = isAsked ? await recorded?.image(key, platform) : undefined;
   if (known !== undefined) {
+    bench.trace?.whole(formatPlatform(platform));
     tellImage(known, bench);
     return known;
   }
   await recorded?.adopt();
+  bench.trace?.begin(graph, formatPlatform(platform));
   const { solved, stacks } = await solvedStages(request, recorded, engine, bench);
   const base = [...stacks.values()].find((stack) => stack === solved.base);
   const image = keepImage(
@@ -108,7 +115,11 @@ async function solvedStages(
     const key = packages!.keyOf(set);
     const { stage, base } = packages!.describe(set);
     if (bench.store.records.get("image", key) === undefined) await recorded?.packages(key, stage);
-    const stack = await packages!.stackOf(set, acceptsListed);
+    const on = graph.stages.filter((one) => one.base.kind === "packages" && one.base.set === set);
+    const note = (facts: StepFacts) => {
+      for (const one of on) bench.trace?.note(one, facts);
+    };
+    const stack = await packages!.stackOf(set, acceptsListed, note);
     stacks.set(set, stack);
     notes.packages.set(key, { stage, stack, base });
     return stack;

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { MountRestoreResult, MountResult, MountSnapshotResult } from "../../actions/results.ts";
 import type { MountRestoreSettings } from "../../actions/settings.ts";
 import { usageError } from "../../errors.ts";
-import { formatBytes, formatCount } from "../../report/format.ts";
+import { formatAge, formatBytes, formatCount } from "../../report/format.ts";
 import type { Act } from "../action.ts";
 import { addSessionOptions, repeatable } from "../project-options.ts";
 import { printJson, printLines, type SessionOptions, withSession } from "../session.ts";
@@ -228,7 +228,7 @@ function choiceOf({ olderThan, maxSize, id, all }: PruneOptions) {
 function table(mounts: readonly MountResult[], now: number): string[] {
   return mounts.map((mount) => {
     const { name, id, project, sizeBytes, usedMs, isInUse, snapshot } = mount;
-    const used = isInUse ? "in use" : `used ${age(now - usedMs)} ago`;
+    const used = isInUse ? "in use" : `used ${formatAge(now - usedMs)} ago`;
     const whose = id === undefined ? "records lost" : (project ?? "all projects");
     const facts = [
       formatBytes(sizeBytes).padStart(9),
@@ -245,7 +245,7 @@ function snapshotText(
   { createdMs, layers, sizeBytes }: NonNullable<MountResult["snapshot"]>,
   now: number,
 ): string {
-  return `snapshot of ${age(now - createdMs)} ago, ${formatCount(layers, "layer")}, ${formatBytes(sizeBytes)}`;
+  return `snapshot of ${formatAge(now - createdMs)} ago, ${formatCount(layers, "layer")}, ${formatBytes(sizeBytes)}`;
 }
 
 /** What differs from 0755 and root. */
@@ -255,12 +255,4 @@ function ownerOf({ owner }: MountResult): string {
   const who = uid === 0 && gid === 0 ? [] : [`${uid}:${gid}`];
   const rights = mode === 0o755 ? [] : [mode.toString(8).padStart(4, "0")];
   return [...who, ...rights].map((part) => ` ${part}`).join("");
-}
-
-/** As exact as `--older-than` takes it. */
-function age(ms: number): string {
-  const minutes = Math.max(0, Math.floor(ms / 60_000));
-  if (minutes < 120) return `${minutes}m`;
-  const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours}h` : `${Math.floor(hours / 24)}d`;
 }

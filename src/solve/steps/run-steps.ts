@@ -2,6 +2,7 @@ import { BASE_FILES } from "../../ecosystems/read-base.ts";
 import type { Engine, FinishedStep } from "../../engine/embedded/engine.ts";
 import type { StepRequest } from "../../engine/embedded/run-step.ts";
 import { CambiumError, messageOf } from "../../errors.ts";
+import type { LoggedOutcome, Made } from "../../explain/logged-build.ts";
 import {
   type CacheMount,
   type RunStep,
@@ -10,7 +11,7 @@ import {
   type StepPlace,
   whereOf,
 } from "../../graph/stages.ts";
-import { keyOf, runKeyDocument } from "../../graph/step-key.ts";
+import { keyOf, type RunKeyDocument, runKeyDocument } from "../../graph/step-key.ts";
 import { type Digest, digestOf } from "../../layer/digest.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
 import { deflateEach } from "../deflate-each.ts";
@@ -42,6 +43,8 @@ import {
   equalLayer,
   type KnownStep,
   knownStep,
+  lostOrForgotten,
+  madeSince,
   rememberCaptured,
   rememberStep,
 } from "./step-memory.ts";
@@ -105,6 +108,7 @@ export class RunSteps {
     const here = this.#known(key);
     const found = here === undefined ? await this.#recorded(key, stage, document) : undefined;
     const before = here ?? found?.known;
+    const note = this.#noteFor(one, key, document, before);
     // Said before the step begins: nothing has failed, what is below is done again.
     if (before === undefined && acceptsListed === true) assertHad(store, recordsOf(at));
     return step(this.#bench, name, async () => {
@@ -119,7 +123,10 @@ export class RunSteps {
         `step ${key}`,
         async () => {
           const meanwhile = this.#known(key);
-          const result = meanwhile ?? (await this.#execute(one, at, bound, contents, name));
+          const startedMs = performance.now();
+          const result =
+            meanwhile ?? (await this.#made(startedMs, this.#execute(one, at, bound, contents, name)));
+          note(meanwhile === undefined ? "miss" : "hit", result.made);
           records?.note(key, stage, result);
           if (meanwhile !== undefined) return { value: layerFrom(one, meanwhile, true), outcome: "hit" };
           rememberStep(store, key, document, result);
@@ -128,6 +135,26 @@ export class RunSteps {
         { signal },
       );
     });
+  }
+
+  /** Notes how the step goes: at first as what it is should it end here. */
+  #noteFor(one: Run, key: Digest, document: RunKeyDocument, before: KnownStep | undefined) {
+    const { trace, store, isForgetful } = this.#bench;
+    const missed = before ? {} : { document, ...lostOrForgotten(store, key, isForgetful) };
+    const note = (outcome: LoggedOutcome, made: Made | undefined) => {
+      const { tookMs } = made ?? {};
+      trace?.note(one, {
+        ...{ outcome, key, ...missed },
+        ...(outcome === "miss" && tookMs !== undefined && { tookMs }),
+        ...(outcome === "hit" && made !== undefined && { made }),
+      });
+    };
+    note(before === undefined ? "stopped" : "hit", before?.made);
+    return note;
+  }
+
+  async #made(startedMs: number, work: Promise<KnownStep>): Promise<KnownStep> {
+    return { ...(await work), made: madeSince(startedMs) };
   }
 
   /** What another machine says that the step comes to. */
@@ -153,7 +180,10 @@ export class RunSteps {
     stage: Stage,
   ): Promise<{ readonly layer: StageLayer | undefined } | undefined> {
     const bound = await this.#bound(one, stage);
-    const known = this.#known(keyOf(this.#keyDocument(one, at, stage, bound)));
+    const document = this.#keyDocument(one, at, stage, bound);
+    const key = keyOf(document);
+    const known = this.#known(key);
+    this.#noteFor(one, key, document, known)(known === undefined ? "miss" : "hit", known?.made);
     return known && { layer: layerFrom(one, known, true) };
   }
 
@@ -333,7 +363,9 @@ export class RunSteps {
       const key = identity && digestOf(JSON.stringify([identity, source]));
       let content = key === undefined ? undefined : (store.records.get("bound", key) as string | undefined);
       if (content === undefined) {
-        content = boundContent((await mounted()).tree, source, whereOf(one));
+        const { tree, contents } = await mounted();
+        content = boundContent(tree, source, whereOf(one));
+        store.records.put("bound-from", content, { source, contents });
         if (key !== undefined) store.records.put("bound", key, content);
       }
       bound.set(target, { content, mounted });

@@ -1,5 +1,6 @@
 import { canonicalJson } from "../../canonical-json.ts";
 import { BASE_FILES } from "../../ecosystems/read-base.ts";
+import type { Made } from "../../explain/logged-build.ts";
 import { type Digest, digestOf } from "../../layer/digest.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
 import type { LayerListing } from "../../layer/listing.ts";
@@ -9,7 +10,12 @@ import { hasOrigin } from "../lazy-layers.ts";
 import type { MergeWarning } from "./merge-warnings.ts";
 
 /** What a step came to; without a layer where it changed nothing. */
-export type KnownStep = { readonly layer?: LayerRecord; readonly content?: string };
+export type KnownStep = {
+  readonly layer?: LayerRecord;
+  readonly content?: string;
+  /** Absent where it was made before this was kept. */
+  readonly made?: Made;
+};
 
 /**
  * What a step of this key came to before, if its layer is still to be had.
@@ -21,6 +27,22 @@ export function knownStep(store: Store, key: Digest, acceptsListed = false): Kno
   return acceptsListed && store.listings.get(known.layer.diffId, BASE_FILES.id) !== undefined
     ? known
     : undefined;
+}
+
+/** Why a step of this key, which is not known, misses, where the key does not say it. */
+export function lostOrForgotten(
+  store: Store,
+  key: Digest,
+  isForgetful: boolean,
+): { readonly cause?: "no-cache" | "lost" } {
+  if (isForgetful) return { cause: "no-cache" };
+  const isLost = ["step", "merge"].some((kind) => store.records.get(kind, key) !== undefined);
+  return isLost ? { cause: "lost" } : {};
+}
+
+/** What took `work` so long, for who hits it later. */
+export function madeSince(startedMs: number): Required<Pick<Made, "atMs" | "tookMs">> {
+  return { atMs: Date.now(), tookMs: Math.round(performance.now() - startedMs) };
 }
 
 /** @param document that the key is the digest of, for `explain` */
