@@ -8,6 +8,8 @@ export type Holding = {
   readonly sizeBytes: number;
   /** When it was written or looked up last, in milliseconds since the epoch. */
   readonly usedMs: number;
+  /** It only makes a later build faster: a name alone does not keep it. */
+  readonly isAid?: boolean;
   /** Whatever its size saves, it stays while it was used since then. Absent: it goes like any other. */
   readonly staysSinceMs?: number;
 };
@@ -17,9 +19,11 @@ export type Limits = {
   readonly beforeMs: number;
   /** Stop once all together take no more. Absent: go on until no candidate is left. */
   readonly maxBytes?: number;
-  /** Names of what stays, with all that it needs. */
-  readonly roots: Iterable<string>;
+  readonly roots: Roots;
 };
+
+/** Names of what stays, with all that it needs: `named` without aids, `whole` with them. */
+export type Roots = { readonly named: Iterable<string>; readonly whole: Iterable<string> };
 
 /** A holding with the time at which it, or something that needs it, was used last. */
 export type Ranked<Item extends Holding> = { readonly item: Item; readonly neededMs: number };
@@ -47,20 +51,22 @@ export function chooseToRemove<Item extends Holding>(
 /** All holdings, the least recently needed first; what a root needs is needed for ever. Pure. */
 export function rankedByNeed<Item extends Holding>(
   items: readonly Item[],
-  roots: Iterable<string>,
+  { named, whole }: Roots,
 ): Ranked<Item>[] {
   const graph = graphOf(items);
   const times = new Array<number | undefined>(items.length).fill(undefined);
-  const reach = (places: readonly number[], neededMs: number) => {
+  const reach = (places: readonly number[], neededMs: number, takesAids = true) => {
     const open = [...places];
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      if (times[next] !== undefined) continue;
+      if (times[next] !== undefined || (!takesAids && items[next]!.isAid === true)) continue;
       times[next] = neededMs;
       for (const place of graph.needs(next)) open.push(place);
     }
   };
   // What was used last goes first, so the first to reach something is what was used last of all that need it.
-  for (const name of roots) reach(graph.named(name), Number.POSITIVE_INFINITY);
+  // What is kept whole comes before what is only named, which would end at the same things.
+  for (const name of whole) reach(graph.named(name), Number.POSITIVE_INFINITY);
+  for (const name of named) reach(graph.named(name), Number.POSITIVE_INFINITY, false);
   const byUse = items.map((_, place) => place).sort((a, b) => items[b]!.usedMs - items[a]!.usedMs);
   for (const place of byUse) reach([place], items[place]!.usedMs);
   return needersFirst(items.length, graph.needs)
