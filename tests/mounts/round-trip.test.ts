@@ -1,4 +1,5 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { mountName } from "../../src/store/mounts.ts";
 import { needs } from "../support/needs.ts";
@@ -191,6 +192,13 @@ describe.runIf(needs("runc", "root"))("a cache mount that travels", () => {
       const again = await published();
       expect([again.packed?.kind, again.snapshot.layers.length]).toEqual(["whole", 1]);
     }
+  });
+
+  test("what is nearly all holes is refused here, since nobody would unpack it", async () => {
+    await here.write("truncate -s 1100M hollow");
+    await expect(here.snapshot(NAME)).rejects.toMatchObject({ code: "MOUNT_SPARSE" });
+    expect(here.mounts.isInUse(NAME)).toBe(false);
+    expect(readdirSync(join(here.store.root, "tmp"))).toEqual([]);
   });
 
   test("says whose it is, and not on which machine", async () => {
