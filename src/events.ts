@@ -77,6 +77,15 @@ export type BuildEvent =
     }
   /** From here on the terminal belongs to the process inside the image: reporters draw nothing more. */
   | { readonly type: "process-started" }
+  /** What a place for caches got; `mounts` are those that it now has, null where none were wanted. */
+  | {
+      readonly type: "cache";
+      readonly where: string;
+      /** Of single steps and packages, put now. */
+      readonly entries: number;
+      readonly sentBytes: number;
+      readonly mounts: readonly { readonly id: string; readonly sizeBytes: number }[] | null;
+    }
   | { readonly type: "output"; readonly kind: string; readonly where: string; readonly digest: string };
 
 /** `hit`: known before; `done`: computed now; `failed`: the error follows by itself. */

@@ -13,6 +13,7 @@ const leaves = [
   "nearest",
   "csv",
   "byte-size",
+  "cache-spec",
 ];
 
 /**
@@ -28,6 +29,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   nearest: [],
   "byte-size": [],
   csv: ["errors"],
+  "cache-spec": ["errors", "nearest", "csv"],
   // The nouns.
   layer: leaves,
   graph: [...leaves, "layer"],

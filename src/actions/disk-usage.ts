@@ -1,39 +1,68 @@
 import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { createEngine } from "../engine/embedded/engine.ts";
+import { hexOf } from "../layer/digest.ts";
+import { rankedByNeed } from "../store/retention.ts";
+import { amongRunning } from "../store/running.ts";
+import { type Stored, survey } from "../store/survey.ts";
+import { taggedDigests } from "../store/tags.ts";
 import { listMounts } from "./mounts.ts";
-import type { DiskUsage } from "./results.ts";
+import { sumOf } from "./prune.ts";
+import type { DiskUsage, KindUsage } from "./results.ts";
 import { openedStore } from "./session.ts";
 import type { DiskUsageSettings } from "./settings.ts";
+import { KINDS, kindOf } from "./store-kinds.ts";
 
-/** What the folders of the store hold, to people. */
-const KINDS = [
-  { name: "archives and images", folders: ["blobs-v1"] },
-  { name: "package listings", folders: ["segments-v1", "listings-v1"] },
+/** Folders that no prune of blobs looks into. */
+const FOLDERS = [
   { name: "tools", folders: ["tools"] },
   { name: "other", folders: ["compile-cache", "locks-v1", "leases-v1", "tmp", "run"] },
 ] as const;
 
-/** Counts files and bytes of the store; of unpacked layers and cache mounts, which may have millions, what is noted. */
+/** What the store holds, by kind, and what of it could go. */
 export async function diskUsage(settings: DiskUsageSettings): Promise<DiskUsage> {
   const store = openedStore(settings);
   const engine = createEngine({ store, searchPath: settings.env.PATH ?? "" });
-  const trees = [...engine.trees()];
+  const all = survey(store, { trees: engine.trees(), now: Date.now() });
+  const tagged = new Set<Stored>();
+  const used = new Set<Stored>();
+  const sinceMs = amongRunning(join(store.root, "leases-v1"), (since) => since);
+  for (const { item, neededMs } of rankedByNeed(all, taggedDigests(store).map(hexOf))) {
+    if (neededMs === Number.POSITIVE_INFINITY) tagged.add(item);
+    else if (sinceMs !== undefined && neededMs >= sinceMs) used.add(item);
+  }
   engine.close();
   store.close();
-  const { mounts, totalBytes: mountBytes } = await listMounts(settings);
-  const counted = KINDS.map(({ name, folders }) => {
+  const usageOf = (name: string, items: readonly Stored[]): KindUsage => {
+    const [taggedBytes, inUseBytes] = [tagged, used].map((set) => sumOf(items.filter((it) => set.has(it))));
+    const sizeBytes = sumOf(items);
+    const freeBytes = sizeBytes - taggedBytes! - inUseBytes!;
+    return {
+      ...{ name, count: items.length, sizeBytes },
+      taggedBytes: taggedBytes!,
+      inUseBytes: inUseBytes!,
+      freeBytes,
+    };
+  };
+  const kinds = KINDS.map((name) =>
+    usageOf(
+      name,
+      all.filter((item) => kindOf(item) === name),
+    ),
+  );
+  const { mounts } = await listMounts(settings);
+  const mountsInUse = sumOf(mounts.filter(({ isInUse }) => isInUse));
+  const mountUsage: KindUsage = {
+    ...{ name: "cache mounts", count: mounts.length, sizeBytes: sumOf(mounts), taggedBytes: 0 },
+    ...{ inUseBytes: mountsInUse, freeBytes: sumOf(mounts) - mountsInUse },
+  };
+  const others = FOLDERS.map(({ name, folders }): KindUsage => {
     const sizes = folders.flatMap((folder) => fileSizes(join(store.root, folder)));
-    return { name, count: sizes.length, sizeBytes: sizes.reduce((sum, size) => sum + size, 0) };
+    const sizeBytes = sizes.reduce((sum, size) => sum + size, 0);
+    return { name, count: sizes.length, sizeBytes, taggedBytes: 0, inUseBytes: sizeBytes, freeBytes: 0 };
   });
-  const treeBytes = trees.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const kinds = [
-    ...counted.slice(0, -1),
-    { name: "unpacked layers", count: trees.length, sizeBytes: treeBytes },
-    { name: "cache mounts", count: mounts.length, sizeBytes: mountBytes },
-    ...counted.slice(-1),
-  ];
-  return { root: store.root, totalBytes: kinds.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), kinds };
+  const found = [...kinds, mountUsage, ...others];
+  return { root: store.root, totalBytes: sumOf(found), kinds: found };
 }
 
 function fileSizes(folder: string): number[] {

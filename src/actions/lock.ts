@@ -10,6 +10,7 @@ import { findForm } from "../frontend/project/detect.ts";
 import { assertFlagsFit, formOf, type ProjectForm } from "../frontend/project/flags.ts";
 import { KNOWN_PLATFORMS } from "../platform.ts";
 import { obtainLock, readLockFile } from "../solve/lock.ts";
+import { imagePlacesOf } from "./image-places.ts";
 import { assertPython, lockRequest, withOpenProject } from "./prepare.ts";
 import { loadProject, type Project } from "./project.ts";
 import type { LockChange, LockResult } from "./results.ts";
@@ -24,7 +25,8 @@ import { lockOfStages, prepareStages, stagesOf } from "./stages/prepare-stages.t
 export async function lock(settings: LockSettings): Promise<LockResult> {
   const found = findForm(settings.contextDir, settings.file);
   if (found.form === "dockerfile") assertFlagsFit(settings.flags ?? [], found.form);
-  return withSession(settings, async (session) => {
+  const places = found.form === "dockerfile" ? {} : { imagePlaces: imagePlacesOf(settings) };
+  return withSession({ ...settings, ...places }, async (session) => {
     const { path, made } =
       found.form === "dockerfile"
         ? await dockerfileLock(found.file, settings, session)

@@ -1,5 +1,6 @@
 import { findForm } from "../frontend/project/detect.ts";
 import { assertFlagsFit, formOf } from "../frontend/project/flags.ts";
+import { imagePlacesOf } from "./image-places.ts";
 import { baseName, planPackages } from "./packages/plan-packages.ts";
 import { projectSegments } from "./packages/project-segments.ts";
 import { prepare } from "./prepare.ts";
@@ -16,7 +17,8 @@ export async function plan(settings: PlanSettings): Promise<PlanResult> {
   const found = findForm(settings.contextDir, settings.file);
   if (found.form === "dockerfile") assertFlagsFit(settings.flags ?? [], found.form);
   const staged = { ...settings, dockerfile: settings.dockerfile ?? NO_DOCKERFILE_SETTINGS };
-  return withSession(settings, async (session) => {
+  const places = found.form === "dockerfile" ? {} : { imagePlaces: imagePlacesOf(settings) };
+  return withSession({ ...settings, ...places }, async (session) => {
     const { bench } = session;
     if (found.form === "dockerfile") {
       const { planDockerfile } = await import("./stages/plan-dockerfile.ts");

@@ -176,17 +176,29 @@ export type ValidationReport = {
   readonly problems: readonly ValidationProblem[];
 };
 
+/** What there is of a kind of content in the store. */
+export type StoredKind = { readonly name: string; readonly count: number; readonly sizeBytes: number };
+
 export type PruneResult = {
-  readonly removedBlobs: number;
+  /** Kinds of which something went. */
+  readonly removed: readonly StoredKind[];
   readonly freedBytes: number;
   readonly keptBytes: number;
+  /** Nothing was removed: this is what would have been. */
+  readonly isDryRun: boolean;
 };
 
-/** One line per kind of content in the store. */
+/** `freeBytes`: what neither a tagged image nor a running build needs. */
+export type KindUsage = StoredKind & {
+  readonly taggedBytes: number;
+  readonly inUseBytes: number;
+  readonly freeBytes: number;
+};
+
 export type DiskUsage = {
   readonly root: string;
   readonly totalBytes: number;
-  readonly kinds: readonly { readonly name: string; readonly count: number; readonly sizeBytes: number }[];
+  readonly kinds: readonly KindUsage[];
 };
 
 /** A cache mount. Times are milliseconds since the epoch. */

@@ -18,8 +18,11 @@ import { openSource } from "./source.ts";
 export async function run(settings: RunSettings): Promise<number> {
   findRuntime(settings.env.PATH ?? "");
   const platform = settings.platforms[0] ?? machinePlatform();
-  const image = settings.image ?? (await buildFirst(settings, platform));
-  return withImages(settings, (access) => runIn(settings, image, platform, access));
+  // The build is within, so that no prune comes between it and the run.
+  return withImages(settings, async (access) => {
+    const image = settings.image ?? (await buildFirst(settings, platform));
+    return runIn(settings, image, platform, access);
+  });
 }
 
 async function runIn(
@@ -43,6 +46,8 @@ async function runIn(
     } finally {
       await source.close();
     }
+    // It may run for days, and needs nothing of the store.
+    access.release();
     const { entrypoint, workdir, user } = settings;
     return await runImage(
       {

@@ -4,6 +4,7 @@ import type { Credentials } from "../fetch/settings.ts";
 import type { Digest } from "../layer/digest.ts";
 import { createRegistryAccess, type RegistryAccess } from "../registry/access.ts";
 import { parseMirrors, parseRegistryHost, type RegistrySettings } from "../registry/settings.ts";
+import type { ImagePlaces } from "../solve/image-places.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import { WorkerPool } from "../solve/worker-pool.ts";
 import { openStore, type Store } from "../store/store.ts";
@@ -22,10 +23,14 @@ export type Session = { readonly bench: Workbench; readonly http: HttpSlot };
 
 /** Opens what a command works with, and closes it whatever happens. */
 export async function withSession<T>(
-  settings: SessionSettings & { readonly noCache?: ProjectSettings["noCache"] },
+  settings: SessionSettings & {
+    readonly noCache?: ProjectSettings["noCache"];
+    readonly imagePlaces?: ImagePlaces;
+  },
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const store = openedStore(settings);
+  const running = await store.running(settings.signal);
   const http: HttpSlot = { env: { ...settings.env } };
   const client = createHttpClient(
     {
@@ -45,20 +50,30 @@ export async function withSession<T>(
     const openBases = new Map();
     const bench = {
       ...{ store, client, registries, pool, lease, emit, signal, env, isForgetful },
-      ...{ describedLayers, openBases },
+      ...{ describedLayers, openBases, brokenPlaces: new Set<string>() },
+      ...(settings.imagePlaces !== undefined && { imagePlaces: settings.imagePlaces }),
     };
     return await work({ bench, http });
   } finally {
     await pool.close();
     lease.release();
+    running.release();
     await client.close();
     await registries.close();
+    const addedBytes = store.added.bytes + pool.addedBytes;
+    if (addedBytes > 0 && !signal.aborted) {
+      const { keepStoreBelow } = await import("./store-cap.ts");
+      await keepStoreBelow(store, addedBytes, settings);
+    }
     store.close();
   }
 }
 
 /** What a command works with that only looks at images. */
-export type ImageAccess = Pick<Workbench, "store" | "registries" | "emit" | "signal">;
+export type ImageAccess = Pick<Workbench, "store" | "registries" | "emit" | "signal"> & {
+  /** For who has read all that it needs: a prune may take what was looked up from then on. */
+  release(): void;
+};
 
 /** Opens the store and the way to registries, and closes them whatever happens. */
 export async function withImages<T>(
@@ -68,9 +83,11 @@ export async function withImages<T>(
   const registries = openedRegistries(settings);
   const store = openedStore(settings);
   const { emit, signal } = settings;
+  const running = await store.running(signal);
   try {
-    return await work({ store, registries, emit, signal });
+    return await work({ store, registries, emit, signal, release: () => running.release() });
   } finally {
+    running.release();
     await registries.close();
     store.close();
   }

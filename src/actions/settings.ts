@@ -1,10 +1,16 @@
+import type { CacheFromSpec, CacheToSpec } from "../cache-spec.ts";
 import { type EngineKind, engineKinds } from "../engine/load/engine.ts";
 import type { Emit } from "../events.ts";
 import type { Platform } from "../platform.ts";
 import type { SecretSource } from "../solve/steps/run-mounts.ts";
 
 /** Where a result is written besides the store. `dest` is an absolute path; see `outputTypes` for what each makes. */
-export type OutputSettings = { readonly type: OutputType; readonly dest: string };
+export type OutputSettings = {
+  readonly type: OutputType;
+  readonly dest: string;
+  /** Of `oci` in a folder: without its layers, which stay where they are. */
+  readonly isReference?: boolean;
+};
 
 /**
  * `oci`: image layout, as a folder, or as a tar when `dest` ends in `.tar`. `docker`: a tar that `docker load` reads.
@@ -28,6 +34,8 @@ export type SessionSettings = {
   readonly insecureRegistries?: readonly string[];
   /** Upper bound for work done at once (threads, downloads); absent: the library decides by the machine. */
   readonly concurrency?: number;
+  /** `CAMBIUM_STORE_MAX`: what the store may take after a command that added to it. Absent: a default. */
+  readonly maxStoreBytes?: number;
 };
 
 /** What `build`, `plan`, `lock` and a `run` that builds have in common: which definition, for what, from where. */
@@ -71,10 +79,12 @@ export type BuildSettings = ProjectSettings & {
   readonly outputs: readonly OutputSettings[];
   readonly push: boolean;
   readonly load?: LoadSettings;
-  /** References of images whose build records are asked first. */
-  readonly cacheFrom: readonly string[];
-  /** References that the image and its record are pushed to, besides the tags. */
-  readonly cacheTo: readonly string[];
+  /** Where what others built is looked for; folders are absolute. */
+  readonly cacheFrom: readonly CacheFromSpec[];
+  /** Where what is built goes for others, besides the tags; folders are absolute. */
+  readonly cacheTo: readonly CacheToSpec[];
+  /** Nobody else is asked: what others say proved wrong in this build. */
+  readonly isAlone?: boolean;
   readonly dockerfile: DockerfileSettings;
 };
 
@@ -189,6 +199,12 @@ export type PruneSettings = SessionSettings & {
   readonly keepUsedWithinMs?: number;
   /** Remove the least recently used until the store is this small. */
   readonly maxBytes?: number;
+  /** Keep what the last builds of each project came to: so many. */
+  readonly keepLast?: number;
+  /** Tagged images too, names and all, by when they were used. */
+  readonly takesTagged: boolean;
+  /** Only say what would go. */
+  readonly isDryRun: boolean;
 };
 
 export type DiskUsageSettings = SessionSettings;

@@ -182,8 +182,8 @@ test("every flag of build arrives as a final value", async () => {
     file: "/home/ada/project/deploy.yaml",
     tags: ["app:1", "app:latest"],
     push: true,
-    cacheFrom: ["registry.example/a:1"],
-    cacheTo: ["registry.example/b:1"],
+    cacheFrom: [{ place: { kind: "registry", reference: "registry.example/a:1" } }],
+    cacheTo: [{ place: { kind: "registry", reference: "registry.example/b:1" }, mounts: "all", mode: "max" }],
     dockerfile: {
       target: "web",
       buildArgs: new Map([
@@ -734,6 +734,69 @@ test("mount restore says what it did, and takes owner and mode of a new mount", 
   const wrong = await cambium([...argv, "--mode", "rwx"], { library });
   expect(wrong).toMatchObject({ exitCode: 2, calls: [] });
   expect(wrong.stderr).toContain("error[MODE_SYNTAX]");
+});
+
+test("cache du prints a line per kind, with what of it could go, or the same as JSON", async () => {
+  const kinds = [
+    {
+      name: "Python packages",
+      count: 12,
+      sizeBytes: 3500,
+      taggedBytes: 1500,
+      inUseBytes: 0,
+      freeBytes: 2000,
+    },
+    { name: "tools", count: 2, sizeBytes: 10, taggedBytes: 0, inUseBytes: 10, freeBytes: 0 },
+  ];
+  const none = { name: "bytecode", count: 0, sizeBytes: 0, taggedBytes: 0, inUseBytes: 0, freeBytes: 0 };
+  const usage = { root: "/store", totalBytes: 3510, kinds: [none, ...kinds] };
+  const library = { diskUsage: async () => usage };
+  expect((await cambium(["cache", "du"], { library })).stdout).toBe(
+    `/store
+                           count       size     tagged     in use       free
+  Python packages             12     3.5 kB     1.5 kB          -     2.0 kB
+  tools                        2       10 B          -       10 B          -
+  total                       14     3.5 kB     1.5 kB       10 B     2.0 kB
+`,
+  );
+  expect(JSON.parse((await cambium(["cache", "du", "--json"], { library })).stdout)).toEqual(usage);
+});
+
+test("cache prune says what went, or would", async () => {
+  const removed = [{ name: "records", count: 3, sizeBytes: 1500 }];
+  const prune = async ({ isDryRun }: { isDryRun: boolean }) => ({
+    ...{ removed, freedBytes: 1500, keptBytes: 20, isDryRun },
+  });
+  const ran = async (...argv: string[]) => {
+    const { stdout, calls } = await cambium(["cache", "prune", ...argv], { library: { prune } });
+    return { stdout, settings: calls[0]!.settings };
+  };
+  const bare = await ran();
+  expect(bare.stdout).toBe("  records                      3     1.5 kB\nremoved 1.5 kB; 20 B kept\n");
+  expect(bare.settings).toMatchObject({ takesTagged: false, isDryRun: false });
+  for (const name of ["keepUsedWithinMs", "maxBytes", "keepLast", "maxStoreBytes"]) {
+    expect(bare.settings).not.toHaveProperty(name);
+  }
+  const all = await ran(
+    "--unused-for",
+    "0m",
+    "--max-size",
+    "1GB",
+    "--keep-last",
+    "2",
+    "--tagged",
+    "--dry-run",
+  );
+  expect(all.stdout).toContain("would remove 1.5 kB; 20 B kept");
+  expect(all.settings).toMatchObject({ keepUsedWithinMs: 0, maxBytes: 1e9, keepLast: 2 });
+  expect(all.settings).toMatchObject({ takesTagged: true, isDryRun: true });
+  expect(await cambium(["cache", "prune", "--keep-last", "0"])).toMatchObject({ exitCode: 2, calls: [] });
+});
+
+test("the cap of the store comes from the environment", async () => {
+  expect(await buildSettings([], { CAMBIUM_STORE_MAX: "100GB" })).toMatchObject({ maxStoreBytes: 100e9 });
+  expect(await buildSettings([], { CAMBIUM_STORE_MAX: "" })).not.toHaveProperty("maxStoreBytes");
+  expect(await cambium(["build"], { env: { CAMBIUM_STORE_MAX: "much" } })).toMatchObject({ exitCode: 2 });
 });
 
 test("the project and the cap of cache mounts come from the environment", async () => {

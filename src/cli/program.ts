@@ -36,6 +36,7 @@ Environment:
   CAMBIUM_MOUNTS_MAX        what all cache mounts may take together, as in 50GB (default: 20GB)
   CAMBIUM_PROJECT           whose cache mounts a build uses (default: by git remote, tag or folder)
   CAMBIUM_REGISTRY_MIRRORS  registry=mirror, with commas; a mirror alone is Docker Hub's
+  CAMBIUM_STORE_MAX         what the store may take, as in 100GB (default: 50GB, at most half of the disk)
   SOURCE_DATE_EPOCH         time, in seconds, for what would carry the current one
   NO_COLOR                  no colour
   HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, the settings of pip and uv, and the logins of docker and podman are honoured.

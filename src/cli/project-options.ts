@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { engineKinds, type ProjectSettings, type SessionSettings } from "../actions/settings.ts";
 import { type ProgressMode, progressModes } from "../report/reporter.ts";
 import { sourceDateEpochFrom } from "./environment.ts";
-import { parsePlatforms, parsePythonVersion, parseUrl } from "./values.ts";
+import { parseBase, parsePlatforms, parsePythonVersion, parseUrl } from "./values.ts";
 import type { World } from "./world.ts";
 
 export type ProjectOptions = {
@@ -50,7 +50,10 @@ export function addProjectOptions(command: Command): Command {
     .addOption(repeatable("--group <name>", "also install this dependency group; repeatable"))
     .option("--bytecode", "compile the modules of Python and its packages too (python: bytecode)")
     .option("--no-bytecode", "do not, whatever the project says")
-    .option("--base <image>", "image of a registry to build on, instead of computed Debian")
+    .option(
+      "--base <image>",
+      "image to build on, of a registry or oci-layout://FOLDER, instead of computed Debian",
+    )
     .option("--pull", "look up the base again, whatever was chosen before")
     .option("--locked", "fail where the lock does not answer, instead of resolving")
     .option("--debian-mirror <url>", "where Debian packages come from (env: CAMBIUM_DEBIAN_MIRROR)")
@@ -146,7 +149,7 @@ export function projectSettings(
       ? {}
       : { indexUrl: parseUrl(options.defaultIndex, "--default-index") }),
     extraIndexUrls: (options.index ?? []).map((url) => parseUrl(url, "--index")),
-    ...(options.base === undefined ? {} : { base: options.base }),
+    ...(options.base === undefined ? {} : { base: parseBase(options.base, world.cwd) }),
     pull: options.pull === true,
     locked: options.locked === true,
     upgrade: upgradeFrom(options.upgrade),

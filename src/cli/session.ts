@@ -4,7 +4,7 @@ import { errorLines } from "../report/error-lines.ts";
 import { createReporter, type ProgressMode, type Reporter, resolveProgressMode } from "../report/reporter.ts";
 import { styleFor } from "../report/style.ts";
 import { storeRootFrom } from "./environment.ts";
-import { parseCount } from "./values.ts";
+import { parseCount, parseSize } from "./values.ts";
 import { version } from "./version.ts";
 import type { World } from "./world.ts";
 
@@ -38,12 +38,15 @@ export async function withSession(
   try {
     const concurrency =
       options.jobs === undefined ? {} : { concurrency: parseCount(options.jobs, "--jobs", 1) };
+    const { CAMBIUM_STORE_MAX: maxStore } = world.env;
     const session: SessionSettings = {
       storeRoot: storeRootFrom(world.env, world.cwd, world.homeDir),
       env: world.env,
       signal: world.signal,
       emit: reporter.emit,
       ...(options.registryInsecure && { insecureRegistries: options.registryInsecure }),
+      ...(maxStore !== undefined &&
+        maxStore !== "" && { maxStoreBytes: parseSize(maxStore, "CAMBIUM_STORE_MAX") }),
       ...concurrency,
     };
     return await work(session, reporter);

@@ -77,6 +77,12 @@ export function parseMode(text: string, flag: string): number {
   );
 }
 
+/** An image to build on: a path in `oci-layout://…` counts from `cwd`. */
+export function parseBase(text: string, cwd: string): string {
+  const scheme = "oci-layout://";
+  return text.startsWith(scheme) ? `${scheme}${resolve(cwd, text.slice(scheme.length))}` : text;
+}
+
 const sizeUnits: Readonly<Record<string, number>> = { "": 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
 
 /** `500MB`, `20GB`, `1.5G`: bytes. Powers of 1000, as we print them. */

@@ -1,17 +1,4 @@
-/** Sizes as people read them: powers of 1000, as registries and download pages count, three digits at most. */
-export function formatBytes(sizeBytes: number): string {
-  if (sizeBytes < 1000) return `${sizeBytes} B`;
-  const units = ["kB", "MB", "GB", "TB"];
-  let value = sizeBytes;
-  let unit = "B";
-  for (const next of units) {
-    // 999.5 would print as "1000", so the limit stands there.
-    if (value < 999.5) break;
-    value /= 1000;
-    unit = next;
-  }
-  return `${value < 99.95 ? value.toFixed(1) : value.toFixed(0)} ${unit}`;
-}
+export { formatBytes } from "../byte-size.ts";
 
 /** `0.12 s`, `3.4 s`, `2 min 05 s`: as exact as the length deserves. */
 export function formatDuration(ms: number): string {

@@ -12,6 +12,7 @@ export type BuildState = {
   readonly layers: readonly LayerState[];
   readonly images: readonly ImageState[];
   readonly outputs: readonly OutputState[];
+  readonly caches: readonly CacheState[];
   readonly warnings: readonly WarningState[];
   readonly notices: readonly string[];
 };
@@ -47,6 +48,7 @@ export type LayerState = {
   readonly isReused: boolean;
 };
 export type ImageState = { readonly digest: string; readonly platform: string; readonly sizeBytes: number };
+export type CacheState = Omit<Extract<BuildEvent, { type: "cache" }>, "type">;
 export type OutputState = { readonly kind: string; readonly where: string; readonly digest: string };
 export type WarningState = { readonly code: string; readonly message: string; readonly hint?: string };
 
@@ -82,6 +84,7 @@ export function initialState(startedMs: number): BuildState {
     layers: [],
     images: [],
     outputs: [],
+    caches: [],
     warnings: [],
     notices: [],
   };
@@ -186,6 +189,10 @@ export function nextState(state: BuildState, event: BuildEvent, nowMs: number): 
     }
     case "process-started":
       return state;
+    case "cache": {
+      const { type: _, ...cache } = event;
+      return { ...state, caches: [...state.caches, cache] };
+    }
     case "output": {
       const { type: _, ...output } = event;
       return { ...state, outputs: [...state.outputs, output] };

@@ -19,6 +19,7 @@ export type Summary = {
   readonly warnings: number;
   readonly images: BuildState["images"];
   readonly outputs: BuildState["outputs"];
+  readonly caches: BuildState["caches"];
 };
 
 export function summarize(state: BuildState, outcome: Summary["outcome"], nowMs: number): Summary {
@@ -38,6 +39,7 @@ export function summarize(state: BuildState, outcome: Summary["outcome"], nowMs:
     warnings: state.warnings.length,
     images: state.images,
     outputs: state.outputs,
+    caches: state.caches,
   };
 }
 
@@ -66,6 +68,7 @@ export function summaryLines(state: BuildState, style: Style, nowMs: number): st
   for (const output of state.outputs) {
     lines.push(label("written to", `${printable(output.where)} ${style.dim(`(${output.kind})`)}`));
   }
+  for (const cache of state.caches) lines.push(label("cache to", cacheText(cache, style)));
   for (const notice of state.notices) lines.push(label("note", printable(notice)));
   if (summary.warnings > 0) lines.push(label("warnings", style.yellow(`${summary.warnings}, above`)));
   lines.push(label("time", formatDuration(summary.elapsedMs)));
@@ -74,6 +77,15 @@ export function summaryLines(state: BuildState, style: Style, nowMs: number): st
 
 function label(name: string, text: string): string {
   return `  ${name.padEnd(11)} ${text}`;
+}
+
+/** Whether cache mounts went along is said either way. */
+function cacheText({ where, sentBytes, mounts }: BuildState["caches"][number], style: Style): string {
+  const sent = sentBytes === 0 ? "nothing new" : `${formatBytes(sentBytes)} sent`;
+  const held = (mounts ?? []).map(({ id, sizeBytes }) => `${printable(id)} ${formatBytes(sizeBytes)}`);
+  const without = mounts === null ? "without cache mounts" : "no cache mounts";
+  const told = held.length === 0 ? without : `${formatCount(held.length, "cache mount")}: ${held.join(", ")}`;
+  return `${printable(where)} ${style.dim(`(${sent}; ${told})`)}`;
 }
 
 function downloadText(summary: Summary): string {

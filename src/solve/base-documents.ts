@@ -9,6 +9,7 @@ import type { Digest } from "../layer/digest.ts";
 import type { LayerRecord } from "../layer/layer.ts";
 import { formatPlatform, type Platform } from "../platform.ts";
 import { openRemoteImage } from "../registry/remote-image.ts";
+import { layoutFolder, placeOf } from "./image-places.ts";
 import { noteLayout, noteOrigin } from "./lazy-layers.ts";
 import type { Workbench } from "./workbench.ts";
 
@@ -24,7 +25,7 @@ export type BaseDocuments = {
 /** Overlay itself ends at 500. */
 const MAX_LAYERS = 500;
 
-type Bench = Pick<Workbench, "store" | "registries">;
+type Bench = Pick<Workbench, "store" | "registries" | "imagePlaces">;
 
 /** An image where it is, and how it is noted that a layer can be had there. */
 type Opened = {
@@ -70,24 +71,25 @@ export async function baseDocuments(
 }
 
 /** @param digest instead of what the reference names */
-async function open(text: string, digest: Digest | undefined, bench: Bench): Promise<Opened> {
+async function open(reference: string, digest: Digest | undefined, bench: Bench): Promise<Opened> {
+  const text = placeOf(reference, bench);
   const layout = parseLayoutReference(text);
   if (layout !== undefined) {
     const { openLayoutImage } = await import("../image/sources/layout-folder.ts");
-    const { folder } = layout;
+    const folder = layoutFolder(layout.folder, bench);
     return {
-      source: await openLayoutImage(digest === undefined ? layout : { folder, digest }),
+      source: await openLayoutImage(digest === undefined ? { ...layout, folder } : { folder, digest }),
       place: folder,
       note: (layer) => noteLayout(bench.store, layer, folder),
     };
   }
   const named = parseReference(text, "base");
   const { registry, repository } = named;
-  const reference = digest === undefined ? named : { registry, repository, digest };
+  const pinned = digest === undefined ? named : { registry, repository, digest };
   return {
-    source: await openRemoteImage(reference, bench.registries),
+    source: await openRemoteImage(pinned, bench.registries),
     place: `${registry}/${repository}`,
-    note: (layer) => noteOrigin(bench.store, layer, reference),
+    note: (layer) => noteOrigin(bench.store, layer, pinned),
   };
 }
 

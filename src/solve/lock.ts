@@ -5,6 +5,7 @@ import { usageError } from "../errors.ts";
 import type { Definition } from "../graph/definition.ts";
 import { type Digest, digestOf } from "../layer/digest.ts";
 import { formatPlatform, type Platform } from "../platform.ts";
+import { isPlaced, placeOf } from "./image-places.ts";
 import type { IndexAccess } from "./index-access.ts";
 import { inputsDigest, pythonInputsDigest } from "./inputs-digest.ts";
 import { answersSystem, type BaseRequest, obtainBase, obtainDebian } from "./lock-base.ts";
@@ -48,20 +49,30 @@ export async function obtainLock(
   const file = partOf(await readLockFile(request.lockPath, bench), request.stage);
   const isRefreshing =
     isUpgrading(request.upgrade) || (request.pull && request.definition.base.kind === "image");
-  const isFitting = file?.inputs === inputs && answers(file, request);
-  if (!isRefreshing && isFitting) return { lock: file, outdatesFile: false };
+  const { base } = request.definition;
+  const placed = base.kind === "image" && isPlaced(base.reference, bench) ? base.reference : undefined;
+  // What stands in an image's place now says nothing of the image.
+  const memory = placed === undefined ? "" : ` on ${placeOf(placed, bench)}`;
+  const fitting = async (lock: CambiumLock | undefined): Promise<CambiumLock | undefined> => {
+    if (lock?.inputs !== inputs || !answers(lock, request)) return undefined;
+    if (placed === undefined) return lock;
+    const { onPlacedBase } = await import("./placed-base.ts");
+    return onPlacedBase(lock, placed, request.platforms, bench);
+  };
+  const fromFile = await fitting(file);
+  if (!isRefreshing && fromFile !== undefined) return { lock: fromFile, outdatesFile: false };
   if (request.locked) throw lockedError(request, file, inputs);
 
-  const stored = bench.store.records.get("lock", inputs) as CambiumLock | undefined;
-  if (!isRefreshing && file === undefined && stored !== undefined && answers(stored, request)) {
-    return { lock: stored, outdatesFile: false };
-  }
+  const stored = bench.store.records.get("lock", `${inputs}${memory}`) as CambiumLock | undefined;
+  const fromStored = isRefreshing || file !== undefined ? undefined : await fitting(stored);
+  if (fromStored !== undefined) return { lock: fromStored, outdatesFile: false };
   const last =
-    (bench.store.records.get("project-lock", memoryOf(request)) as CambiumLock | undefined) ??
+    (bench.store.records.get("project-lock", `${memoryOf(request)}${memory}`) as CambiumLock | undefined) ??
     (await request.recorded?.());
-  if (!isRefreshing && file === undefined && last?.inputs === inputs && answers(last, request)) {
-    rememberLock(last, inputs, request, bench);
-    return { lock: last, outdatesFile: false };
+  const fromLast = isRefreshing || file !== undefined ? undefined : await fitting(last);
+  if (fromLast !== undefined) {
+    rememberLock(fromLast, memory, request, bench);
+    return { lock: fromLast, outdatesFile: false };
   }
   const previous = file ?? stored ?? last;
   // Asked before the step begins: where no mirror is known, a project that leaves its base open takes another one, and
@@ -71,13 +82,13 @@ export async function obtainLock(
     const resolved = await resolveLock(request, inputs, previous, index, bench);
     return { value: resolved, outcome: "done", detail: contentsOf(resolved) };
   });
-  rememberLock(lock, inputs, request, bench);
-  return { lock, outdatesFile: file !== undefined && !isFitting };
+  rememberLock(lock, memory, request, bench);
+  return { lock, outdatesFile: file !== undefined && fromFile === undefined };
 }
 
-function rememberLock(lock: CambiumLock, inputs: Digest, request: LockRequest, { store }: Workbench): void {
-  store.records.put("lock", inputs, lock);
-  store.records.put("project-lock", memoryOf(request), lock);
+function rememberLock(lock: CambiumLock, memory: string, request: LockRequest, { store }: Workbench): void {
+  store.records.put("lock", `${lock.inputs}${memory}`, lock);
+  store.records.put("project-lock", `${memoryOf(request)}${memory}`, lock);
 }
 
 /** Whose last choices are preferences: the project's, or those of one of its stages. */
@@ -151,9 +162,11 @@ function lockedError(request: LockRequest, file: CambiumLock | undefined, inputs
   }
   const wanted = request.platforms.map(formatPlatform).join(", ");
   const reason =
-    file.inputs === inputs
-      ? `it has no answer for ${wanted}`
-      : "the project asks for something else than it was made for";
+    file.inputs !== inputs
+      ? "the project asks for something else than it was made for"
+      : answers(file, request)
+        ? `its choices are for another image than the one that stands for ${file.base?.reference} here`
+        : `it has no answer for ${wanted}`;
   return usageError(
     "LOCK_STALE",
     `--locked: cambium.lock: ${reason}`,
@@ -168,7 +181,9 @@ async function resolveLock(
   index: IndexAccess,
   bench: Workbench,
 ): Promise<CambiumLock> {
-  const image = await obtainBase(request, previous?.base, bench);
+  const { base: wanted } = request.definition;
+  const isFresh = wanted.kind === "image" && isPlaced(wanted.reference, bench);
+  const image = await obtainBase(request, isFresh ? undefined : previous?.base, bench);
   // Certificates and proxies of the index settings must be known before the first download.
   const prepare = async () => request.inputs?.kind === "wanted" && index.forResolving();
   const debian = await obtainDebian(request, image, previous, prepare, bench);

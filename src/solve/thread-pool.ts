@@ -21,6 +21,8 @@ const YOUNG_GENERATION_MB = 12;
  * Threads start when there is work for them and end with `close`.
  */
 export class ThreadPool {
+  /** What its jobs put into the store. */
+  addedBytes = 0;
   readonly #storeRoot: string;
   readonly #size: number;
   readonly #entry: URL;
@@ -73,6 +75,7 @@ export class ThreadPool {
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     });
     worker.on("message", (answer: WorkerAnswer) => {
+      this.addedBytes += answer.addedBytes;
       const done = this.#busy.get(worker);
       if (done === undefined) return;
       this.#busy.delete(worker);

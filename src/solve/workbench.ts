@@ -4,6 +4,7 @@ import type { Digest } from "../layer/digest.ts";
 import type { RegistryAccess } from "../registry/access.ts";
 import type { Lease } from "../store/lease.ts";
 import type { Store } from "../store/store.ts";
+import type { ImagePlaces } from "./image-places.ts";
 import type { BaseImage } from "./opened-base.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
@@ -22,6 +23,10 @@ export type Workbench = {
   readonly isForgetful: boolean;
   /** Keys of layers that were described in this build, for the summary: all others were known before. */
   readonly describedLayers: Set<Digest>;
+  /** Homes of caches that failed in this build: they are asked no more, and nothing is sent there. */
+  readonly brokenPlaces: Set<string>;
+  /** Absent: images are where their references say. */
+  readonly imagePlaces?: ImagePlaces;
   /** Images of registries that were opened in this build, by reference and manifest digest: their listings are merged once. */
   readonly openBases: Map<string, Promise<BaseImage>>;
 };

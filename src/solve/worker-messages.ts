@@ -11,7 +11,11 @@ export type PackedError = {
   readonly cause?: PackedError;
 };
 
-export type WorkerAnswer = { readonly result: JobResult } | { readonly error: PackedError };
+/** `addedBytes`: what the job put into the store. */
+export type WorkerAnswer = { readonly addedBytes: number } & (
+  | { readonly result: JobResult }
+  | { readonly error: PackedError }
+);
 
 export function packError(thrown: unknown): PackedError {
   const cause =

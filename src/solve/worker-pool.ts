@@ -12,6 +12,8 @@ const INLINE_LIMIT = 4 << 20;
 export class WorkerPool {
   /** Jobs that are worth having under way at once. */
   readonly size: number;
+  /** What the threads put into the store; known once they are closed. */
+  addedBytes = 0;
   readonly #store: Store;
   #threads: Promise<ThreadPool> | undefined;
   #inlineBytes = 0;
@@ -34,7 +36,9 @@ export class WorkerPool {
 
   /** Ends the threads; what still waits is rejected. */
   async close(): Promise<void> {
-    await (await this.#threads)?.close();
+    const threads = await this.#threads;
+    await threads?.close();
+    this.addedBytes = threads?.addedBytes ?? 0;
   }
 
   async #startThreads(): Promise<ThreadPool> {

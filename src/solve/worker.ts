@@ -8,11 +8,15 @@ import { packError, type WorkerAnswer } from "./worker-messages.ts";
 const port = parentPort;
 if (port === null) throw new Error("worker.ts is started by the worker pool, not by itself");
 const { root } = workerData as { root: string };
-const store = { blobs: new BlobStore(root), segments: new SegmentStore(root) };
+const added = { bytes: 0 };
+const store = { blobs: new BlobStore(root, added), segments: new SegmentStore(root, added) };
 
 port.on("message", (job: Job) => {
+  const before = added.bytes;
+  const addedBytes = () => added.bytes - before;
   runJob(job, store).then(
-    (result) => port.postMessage({ result } satisfies WorkerAnswer),
-    (error: unknown) => port.postMessage({ error: packError(error) } satisfies WorkerAnswer),
+    (result) => port.postMessage({ addedBytes: addedBytes(), result } satisfies WorkerAnswer),
+    (error: unknown) =>
+      port.postMessage({ addedBytes: addedBytes(), error: packError(error) } satisfies WorkerAnswer),
   );
 });

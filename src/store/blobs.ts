@@ -1,9 +1,11 @@
 import {
   closeSync,
   fdatasyncSync,
+  fstatSync,
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   readSync,
   rmSync,
   statSync,
@@ -14,15 +16,11 @@ import { CambiumError } from "../errors.ts";
 import { type Digest, digestOf, hexOf, parseDigest } from "../layer/digest.ts";
 import type { BlobReader, BlobWriter } from "../layer/segment.ts";
 import { errnoOf, storeError } from "./io-error.ts";
-import { publish, temporaryPath, writeAtomically } from "./temporary.ts";
+import { asidePath, publish, temporaryPath, writeAtomically } from "./temporary.ts";
+import { type Added, isBack, removeUnlessUsed, usedFile } from "./used.ts";
 
-/** `usedMs`: the later of the last write and the last read that the filesystem noted (relatime: once a day). */
-export type BlobStat = {
-  readonly digest: Digest;
-  readonly sizeBytes: number;
-  readonly mtimeMs: number;
-  readonly usedMs: number;
-};
+/** `usedMs`: when it was written or looked up last, exact to `USED_STEP_MS`. */
+export type BlobStat = { readonly digest: Digest; readonly sizeBytes: number; readonly usedMs: number };
 
 /** Well below the usual limit of 1024 open files per process, with several workers in it. */
 const MAX_OPEN = 64;
@@ -36,21 +34,23 @@ export class BlobStore implements BlobReader, BlobWriter {
   readonly #directory: string;
   readonly #temporaries: string;
   readonly #open = new Map<Digest, number>();
+  readonly #added: Added;
   #lastDigest: Digest | undefined;
   #lastFd = -1;
 
-  constructor(root: string) {
+  constructor(root: string, added: Added = { bytes: 0 }) {
     this.#directory = join(root, "blobs-v1", "sha256");
     this.#temporaries = join(root, "tmp");
+    this.#added = added;
   }
 
   has(digest: Digest): boolean {
     return this.size(digest) !== undefined;
   }
 
-  /** In bytes; `undefined` when the blob is not here. */
+  /** In bytes; `undefined` when the blob is not here. A blob that is here stays while a build runs: it counts as used. */
   size(digest: Digest): number | undefined {
-    return statSync(this.path(digest), { throwIfNoEntry: false })?.size;
+    return usedFile(this.path(digest), this.#aside(digest))?.size;
   }
 
   /** Where the blob is or would be. Read-only for everyone but this class. */
@@ -62,7 +62,9 @@ export class BlobStore implements BlobReader, BlobWriter {
   /** @throws CambiumError `DISK_FULL`, `STORE_UNWRITABLE`, `STORE_IO`. */
   put(bytes: Uint8Array): Digest {
     const digest = digestOf(bytes);
-    if (!this.has(digest)) writeAtomically(this.#prepared(digest), bytes, this.#temporaries, true);
+    if (this.has(digest)) return digest;
+    writeAtomically(this.#prepared(digest), bytes, this.#temporaries, true);
+    this.#added.bytes += bytes.byteLength;
     return digest;
   }
 
@@ -85,6 +87,7 @@ export class BlobStore implements BlobReader, BlobWriter {
       const fd = openSync(temporary, "r+");
       try {
         fdatasyncSync(fd);
+        this.#added.bytes += fstatSync(fd).size;
       } finally {
         closeSync(fd);
       }
@@ -109,9 +112,15 @@ export class BlobStore implements BlobReader, BlobWriter {
   /** The whole blob in chunks of up to 1 MiB. @throws CambiumError `BLOB_UNKNOWN`, `STORE_IO`. */
   async *stream(digest: Digest): AsyncGenerator<Uint8Array> {
     const path = this.path(digest);
-    const file = await open(path, "r").catch((error) => {
-      throw errnoOf(error) === "ENOENT" ? blobUnknown(digest) : storeError(error, path);
-    });
+    const opened = () => open(path, "r");
+    const file = await opened()
+      .catch((error) => {
+        if (errnoOf(error) === "ENOENT" && isBack(path, this.#aside(digest))) return opened();
+        throw error;
+      })
+      .catch((error) => {
+        throw errnoOf(error) === "ENOENT" ? blobUnknown(digest) : storeError(error, path);
+      });
     try {
       const { size } = await file.stat();
       let position = 0;
@@ -129,12 +138,28 @@ export class BlobStore implements BlobReader, BlobWriter {
     }
   }
 
-  /** Deletes the blob if it is here. Whether anyone still needs it is the caller's question (`prune`). */
-  remove(digest: Digest): void {
+  /**
+   * Deletes the blob unless it was used since `seenMs`. Whether anyone still needs it is the caller's question (`prune`).
+   * @returns whether it is gone.
+   */
+  remove(digest: Digest, seenMs: number): boolean {
     this.#forget(digest);
+    return removeUnlessUsed(this.path(digest), this.#aside(digest), seenMs);
+  }
+
+  /** The blob's text if it is a JSON document of up to `maxBytes`. No use: for who looks after the store. */
+  document(digest: Digest, maxBytes: number): string | undefined {
     try {
-      rmSync(this.path(digest), { force: true });
+      const fd = openSync(this.path(digest), "r");
+      try {
+        const first = Buffer.alloc(1);
+        if (readSync(fd, first, 0, 1, 0) === 0 || first[0] !== 0x7b || fstatSync(fd).size > maxBytes) return;
+        return readFileSync(fd, "utf8");
+      } finally {
+        closeSync(fd);
+      }
     } catch (error) {
+      if (errnoOf(error) === "ENOENT") return undefined;
       throw storeError(error, this.path(digest));
     }
   }
@@ -148,8 +173,7 @@ export class BlobStore implements BlobReader, BlobWriter {
         const stat = statSync(join(directory, name), { throwIfNoEntry: false });
         if (stat === undefined) continue;
         const digest = parseDigest(`sha256:${name}`, directory);
-        const { size, mtimeMs, atimeMs } = stat;
-        yield { digest, sizeBytes: size, mtimeMs, usedMs: Math.max(mtimeMs, atimeMs) };
+        yield { digest, sizeBytes: stat.size, usedMs: stat.mtimeMs };
       }
     }
   }
@@ -186,11 +210,20 @@ export class BlobStore implements BlobReader, BlobWriter {
   }
 
   #openBlob(digest: Digest): number {
-    try {
-      return openSync(this.path(digest), "r");
-    } catch (error) {
-      throw errnoOf(error) === "ENOENT" ? blobUnknown(digest) : storeError(error, this.path(digest));
+    const path = this.path(digest);
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return openSync(path, "r");
+      } catch (error) {
+        if (errnoOf(error) !== "ENOENT") throw storeError(error, path);
+        if (attempt > 0 || !isBack(path, this.#aside(digest))) throw blobUnknown(digest);
+      }
     }
+  }
+
+  /** Where a prune moves it in the moment before it goes. */
+  #aside(digest: Digest): string {
+    return asidePath(this.#temporaries, "blob", hexOf(digest));
   }
 
   #pread(fd: number, digest: Digest, target: Uint8Array, done: number, position: number): number {

@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } fr
 import { dirname, join } from "node:path";
 import { CambiumError } from "../errors.ts";
 import { errnoOf, storeError } from "./io-error.ts";
-import { writeAtomically } from "./temporary.ts";
+import { asidePath, writeAtomically } from "./temporary.ts";
+import { type Added, isBack, removeUnlessUsed, usedFile } from "./used.ts";
 
 /**
  * Files of the store that carry their own checksum, by 64 hex digits: `<folder>/<2 hex>/<64 hex>`.
@@ -11,29 +12,40 @@ import { writeAtomically } from "./temporary.ts";
 export class CheckedFiles {
   readonly #directory: string;
   readonly #temporaries: string;
+  readonly #kind: string;
+  readonly #added: Added;
 
-  constructor(root: string, folder: string) {
+  /** @param kind in the name of a file that a prune moves aside */
+  constructor(root: string, folder: string, kind: string, added: Added) {
     this.#directory = join(root, folder);
     this.#temporaries = join(root, "tmp");
+    this.#kind = kind;
+    this.#added = added;
   }
 
+  /** A file that is here stays while a build runs: it counts as used. */
   has(id: string): boolean {
-    return statSync(this.#path(id), { throwIfNoEntry: false }) !== undefined;
+    return usedFile(this.#path(id), this.#aside(id)) !== undefined;
+  }
+
+  /** As `peek`, and notes the use, as `has`. */
+  get<Value>(id: string, decode: (bytes: Uint8Array) => Value | undefined): Value | undefined {
+    return this.has(id) ? this.peek(id, decode) : undefined;
   }
 
   /** What `decode` makes of a file; when that is nothing the file is dropped and counts as unknown. */
-  get<Value>(id: string, decode: (bytes: Uint8Array) => Value | undefined): Value | undefined {
+  peek<Value>(id: string, decode: (bytes: Uint8Array) => Value | undefined): Value | undefined {
     const path = this.#path(id);
-    let bytes: Uint8Array;
-    try {
-      bytes = readFileSync(path);
-    } catch (error) {
-      if (errnoOf(error) === "ENOENT") return undefined;
-      throw storeError(error, path);
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const value = decode(readFileSync(path));
+        if (value === undefined) rmSync(path, { force: true });
+        return value;
+      } catch (error) {
+        if (errnoOf(error) !== "ENOENT") throw storeError(error, path);
+        if (attempt > 0 || !isBack(path, this.#aside(id))) return undefined;
+      }
     }
-    const value = decode(bytes);
-    if (value === undefined) this.remove(id);
-    return value;
   }
 
   /** @throws CambiumError `DISK_FULL`, `STORE_UNWRITABLE`, `STORE_IO`. */
@@ -45,30 +57,20 @@ export class CheckedFiles {
       throw storeError(error, path);
     }
     writeAtomically(path, bytes, this.#temporaries, false);
+    this.#added.bytes += bytes.byteLength;
   }
 
-  remove(id: string): void {
-    const path = this.#path(id);
-    try {
-      rmSync(path, { force: true });
-    } catch (error) {
-      throw storeError(error, path);
-    }
+  /** Removes it unless it was used since `seenMs`. @returns whether it is gone. */
+  remove(id: string, seenMs: number): boolean {
+    return removeUnlessUsed(this.#path(id), this.#aside(id), seenMs);
   }
 
-  /**
-   * Removes what was neither written nor, as far as the filesystem noted, read since a time, in milliseconds since the
-   * epoch.
-   */
-  removeUnused(before: number): number {
-    let count = 0;
-    for (const id of [...this.list()]) {
+  /** All files, with size and last use. */
+  *stats(): Generator<{ readonly id: string; readonly sizeBytes: number; readonly usedMs: number }> {
+    for (const id of this.list()) {
       const stat = statSync(this.#path(id), { throwIfNoEntry: false });
-      if (stat === undefined || Math.max(stat.mtimeMs, stat.atimeMs) >= before) continue;
-      this.remove(id);
-      count += 1;
+      if (stat !== undefined) yield { id, sizeBytes: stat.size, usedMs: stat.mtimeMs };
     }
-    return count;
   }
 
   *list(): Generator<string> {
@@ -77,6 +79,10 @@ export class CheckedFiles {
       const match = /^[0-9a-f]{2}[/]([0-9a-f]{64})$/.exec(name);
       if (match !== null) yield match[1]!;
     }
+  }
+
+  #aside(id: string): string {
+    return asidePath(this.#temporaries, this.#kind, id);
   }
 
   #path(id: string): string {

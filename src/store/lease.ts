@@ -5,6 +5,7 @@ import type { Digest } from "../layer/digest.ts";
 import { blockingLock } from "./blocking-lock.ts";
 import { errnoOf, storeError } from "./io-error.ts";
 import { type HeldLock, removeLock, tryLock } from "./lock.ts";
+import { sinceEverPath } from "./running.ts";
 
 /** Keeps blobs from being pruned while this process works with them; ends with the process at the latest. */
 export interface Lease {
@@ -48,11 +49,17 @@ export function createLease(directory: string): Lease {
   };
 }
 
-/** Makes the guard's file while there is room: a full disk must be prunable. */
+/** Makes the files of locks while there is room: a full disk must be prunable. */
 export function prepareGuard(directory: string): void {
-  const path = guardPath(directory);
-  // Not opened when it is there: closing it would free this process's locks on it (fcntl's rule).
-  if (!existsSync(path)) closeSync(openSync(path, "a", 0o644));
+  for (const path of [guardPath(directory), prunePath(directory), sinceEverPath(directory)]) {
+    // Not opened when it is there: closing it would free this process's locks on it (fcntl's rule).
+    if (!existsSync(path)) closeSync(openSync(path, "a", 0o644));
+  }
+}
+
+/** Held by the one prune that is at work. */
+export function prunePath(directory: string): string {
+  return join(directory, "prune.lock");
 }
 
 function guardPath(directory: string): string {

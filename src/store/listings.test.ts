@@ -52,7 +52,7 @@ test("a listing with any one byte changed or cut off is a miss", () => {
 test("what is put is had; a damaged file is dropped", () => {
   using folder = temporaryFolder();
   openStore(folder.path).close();
-  const store = new ListingStore(folder.path);
+  const store = new ListingStore(folder.path, { bytes: 0 });
   expect(store.get(diffId, "test 1")).toBeUndefined();
   store.put(listing);
   expect(store.get(diffId, "test 1")).toStrictEqual(listing);
@@ -65,17 +65,19 @@ test("what is put is had; a damaged file is dropped", () => {
   expect(readdirSync(folder.at("listings-v1"), { recursive: true }).length).toBe(1);
 });
 
-test("a listing that was not used for a while is removed, another stays", () => {
+test("a listing goes unless it was used since", () => {
   using folder = temporaryFolder();
   openStore(folder.path).close();
-  const store = new ListingStore(folder.path);
-  expect(store.removeUnused(Date.now())).toBe(0);
-  const other = { ...listing, diffId: parseDiffId(digestOf("other"), "test") };
+  const added = { bytes: 0 };
+  const store = new ListingStore(folder.path, added);
   store.put(listing);
-  store.put(other);
   const path = folder.at("listings-v1", hexOf(diffId).slice(0, 2), hexOf(diffId));
   utimesSync(path, 1000, 1000);
-  expect(store.removeUnused(2_000_000)).toBe(1);
+  const [stat] = [...store.stats()];
+  expect(stat).toEqual({ id: hexOf(diffId), sizeBytes: added.bytes, usedMs: 1_000_000 });
+  expect(store.get(diffId, "test 1")).toStrictEqual(listing);
+  expect(store.remove(diffId, 1_000_000)).toBe(false);
+  utimesSync(path, 1000, 1000);
+  expect(store.remove(diffId, 1_000_000)).toBe(true);
   expect(store.get(diffId, "test 1")).toBeUndefined();
-  expect(store.get(other.diffId, "test 1")).toStrictEqual(other);
 });

@@ -2,13 +2,14 @@ import { type DiffId, hexOf } from "../layer/digest.ts";
 import type { LayerListing } from "../layer/listing.ts";
 import { CheckedFiles } from "./checked-files.ts";
 import { decodeListing, encodeListing } from "./listing-codec.ts";
+import type { Added } from "./used.ts";
 
 /** Listings of layers that were made elsewhere, by diff id, below `listings-v1`: enough to plan on them without bytes. */
 export class ListingStore {
   readonly #files: CheckedFiles;
 
-  constructor(root: string) {
-    this.#files = new CheckedFiles(root, "listings-v1");
+  constructor(root: string, added: Added) {
+    this.#files = new CheckedFiles(root, "listings-v1", "listing", added);
   }
 
   /** `undefined` if unknown, damaged, or read when other contents than `wanted` (`WantedFiles.id`) were kept. */
@@ -34,8 +35,13 @@ export class ListingStore {
     this.#files.put(hexOf(listing.diffId), encodeListing(listing));
   }
 
-  /** Removes listings that were not used since a time, in milliseconds since the epoch: they can be read again. */
-  removeUnused(before: number): number {
-    return this.#files.removeUnused(before);
+  /** Removes it unless it was used since `seenMs`. @returns whether it is gone. */
+  remove(diffId: DiffId, seenMs: number): boolean {
+    return this.#files.remove(hexOf(diffId), seenMs);
+  }
+
+  /** All of them, by the hex of the diff id. */
+  stats(): ReturnType<CheckedFiles["stats"]> {
+    return this.#files.stats();
   }
 }

@@ -1,21 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { digestOf } from "../layer/digest.ts";
-import type { Segment, SegmentId } from "../layer/segment.ts";
-import { lockPath } from "./lock.ts";
-import { prune } from "./prune.ts";
 import { openStore, type Store } from "./store.ts";
 
 let root: string;
@@ -150,102 +138,5 @@ describe("exclusive", () => {
     await expect(inside).rejects.toBe(reason);
     holder.kill("SIGKILL");
     expect(await store.exclusive("n", async () => "free again")).toBe("free again");
-  });
-});
-
-describe("prune", () => {
-  const old = { keepUsedWithinMs: 1000, isKept: () => false };
-  const DAY_MS = 86_400_000;
-
-  function putOld(text: string, ageSec = 3600) {
-    const digest = store.blobs.put(new TextEncoder().encode(text));
-    const then = Date.now() / 1000 - ageSec;
-    utimesSync(store.blobs.path(digest), then, then);
-    return digest;
-  }
-
-  test("removes what nobody keeps, leases or used lately", () => {
-    const gone = putOld("gone");
-    const kept = putOld("kept");
-    const leased = putOld("leased");
-    const fresh = store.blobs.put(new TextEncoder().encode("fresh"));
-    const lease = store.lease();
-    lease.protect([leased]);
-    const result = prune(store, { ...old, isKept: (digest) => digest === kept });
-    expect(result).toMatchObject({ removedBlobs: 1, removedBytes: 4, keptBytes: 15 });
-    expect([gone, kept, leased, fresh].map((digest) => store.blobs.has(digest))).toEqual([
-      false,
-      true,
-      true,
-      true,
-    ]);
-    lease.release();
-    expect(prune(store, old).removedBlobs).toBe(2);
-  });
-
-  test("with a size to reach removes the least recently used first, and no more", () => {
-    const ages = [30, 10, 20].map((age) => putOld(`${age}`, age * 1000));
-    prune(store, { ...old, maxBytes: 4 });
-    expect(ages.map((digest) => store.blobs.has(digest))).toEqual([false, true, true]);
-  });
-
-  test("a segment goes with its blob, others stay", () => {
-    const gone = putOld("gone");
-    const kept = putOld("kept");
-    const segmentOn = (blob: typeof gone): Segment => ({
-      id: digestOf(`on ${blob}`).slice(7) as SegmentId,
-      recipe: { ecosystem: "files", layoutVersion: 1, source: blob, options: {} },
-      ...{ name: "x", key: "x", mtimeSec: 0, entries: [], sizeBytes: 0, blobs: [blob] },
-    });
-    store.segments.put(segmentOn(gone));
-    store.segments.put(segmentOn(kept));
-    prune(store, { ...old, isKept: (digest) => digest === kept });
-    expect([...store.segments.list()]).toEqual([segmentOn(kept).id]);
-  });
-
-  test("a lease lives as long as its process, and a kill ends it", async () => {
-    const digest = putOld("theirs");
-    const child = inChild(`
-      const lease = store.lease();
-      lease.protect([digestOf("theirs")]);
-      say("leased");
-      await sleep(60_000);`);
-    await said(child);
-    expect(prune(store, old).removedBlobs).toBe(0);
-    child.kill("SIGKILL");
-    await once(child, "exit");
-    expect(prune(store, old).removedBlobs).toBe(1);
-    expect(store.blobs.has(digest)).toBe(false);
-    expect(readdirSync(join(root, "leases-v1"))).toEqual(["prune.guard"]);
-  });
-
-  test("locks go when they are a day old and free", async () => {
-    const path = (name: string) => lockPath(join(root, "locks-v1"), name);
-    const names = ["free", "held", "fresh"];
-    for (const name of names) await store.exclusive(name, async () => undefined);
-    const then = (Date.now() - 2 * DAY_MS) / 1000;
-    for (const name of ["free", "held"]) utimesSync(path(name), then, then);
-    await store.exclusive("held", async () => {
-      expect(prune(store, old).removedLocks).toBe(1);
-    });
-    expect(names.map((name) => existsSync(path(name)))).toEqual([false, true, true]);
-    expect(await store.exclusive("free", async () => "again")).toBe("again");
-  });
-
-  test("temporaries go when they are a day old and their process is gone", async () => {
-    const child = inChild("");
-    await once(child, "exit");
-    const hex = "0".repeat(18);
-    const names = [
-      `${child.pid}-${hex}`,
-      `${process.pid}-${hex}`,
-      `${child.pid}-${hex.replace("0", "1")}`,
-      "mine",
-    ];
-    for (const name of names) writeFileSync(join(root, "tmp", name), "");
-    const then = (Date.now() - 2 * DAY_MS) / 1000;
-    for (const name of [names[0]!, names[1]!, names[3]!]) utimesSync(join(root, "tmp", name), then, then);
-    expect(prune(store, old).removedTemporaries).toBe(1);
-    expect(readdirSync(join(root, "tmp")).sort()).toEqual(names.slice(1).sort());
   });
 });

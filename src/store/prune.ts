@@ -1,103 +1,163 @@
-import { readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import type { Digest } from "../layer/digest.ts";
-import type { BlobStat } from "./blobs.ts";
+import type { DiffId, Digest } from "../layer/digest.ts";
 import { errnoOf, storeError } from "./io-error.ts";
-import { leasedDigests, pruneGuard } from "./lease.ts";
-import { removeLock } from "./lock.ts";
+import { leasedDigests, pruneGuard, prunePath } from "./lease.ts";
+import { removeLock, waitForLock } from "./lock.ts";
+import { chooseToRemove, followerOf, type Limits, type Ranked } from "./retention.ts";
+import { amongRunning } from "./running.ts";
 import type { Store } from "./store.ts";
-import { ownerOfTemporary } from "./temporary.ts";
-
-export type PruneOptions = {
-  /** True for what a root (a lock, a layer record, a build) still needs. */
-  readonly isKept: (digest: Digest) => boolean;
-  /** Blobs used within this time stay. Default: a day, about the precision of the filesystem's access times. */
-  readonly keepUsedWithinMs?: number;
-  /** Stop once the blobs together are no larger, least recently used first. Default 0: remove all that may go. */
-  readonly maxBytes?: number;
-  /** Milliseconds since the epoch. Default: the clock. */
-  readonly now?: number;
-};
-
-export type PruneResult = {
-  readonly removedBlobs: number;
-  readonly removedBytes: number;
-  readonly removedSegments: number;
-  readonly removedListings: number;
-  readonly removedTemporaries: number;
-  readonly removedLocks: number;
-  readonly keptBytes: number;
-};
+import { mentionsOf, type Stored } from "./survey.ts";
+import { isAside, ownerOfTemporary } from "./temporary.ts";
 
 const DAY_MS = 86_400_000;
-/** Deletions between two readings of the leases: short enough that a build waits milliseconds, not seconds. */
+/** Deletions between two looks at who runs: short enough that a build waits milliseconds to begin, not seconds. */
 const BATCH = 64;
 
-/**
- * Removes blobs that nobody needs, the segments that pointed into them, listings that nobody asked for, and what crashed
- * processes left in `tmp`.
- * Safe beside running builds: leased blobs stay.
- * @throws CambiumError as `storeError`.
- */
-export function prune(store: Store, options: PruneOptions): PruneResult {
-  const now = options.now ?? Date.now();
-  const before = now - (options.keepUsedWithinMs ?? DAY_MS);
-  const all = [...store.blobs.list()];
-  let keptBytes = all.reduce((sum, blob) => sum + blob.sizeBytes, 0);
-  const candidates = all
-    .filter((blob) => blob.usedMs < before && !options.isKept(blob.digest))
-    .sort((a, b) => a.usedMs - b.usedMs);
-  const removed = new Set<Digest>();
-  const limit = options.maxBytes ?? 0;
-  let removedBytes = 0;
-  for (let at = 0; at < candidates.length && keptBytes > limit; at += BATCH) {
-    for (const blob of removeBatch(store, candidates.slice(at, at + BATCH), keptBytes - limit)) {
-      removed.add(blob.digest);
-      removedBytes += blob.sizeBytes;
-      keptBytes -= blob.sizeBytes;
-    }
+/** Takes unpacked layers away that were not used since: by diff id, in milliseconds since the epoch. Answers which went. */
+export type RemoveTrees = (usedMs: ReadonlyMap<DiffId, number>) => Promise<ReadonlySet<DiffId>>;
+
+/** One at a time, since each moves files aside. */
+export async function whilePruning<T>(store: Store, work: () => Promise<T>): Promise<T> {
+  const lock = await waitForLock(prunePath(leasesOf(store)));
+  try {
+    return await work();
+  } finally {
+    lock.release();
   }
-  return {
-    removedBlobs: removed.size,
-    removedBytes,
-    removedSegments: removed.size === 0 ? 0 : removeSegments(store, removed),
-    removedListings: store.listings.removeUnused(before),
-    removedTemporaries: removeTemporaries(join(store.root, "tmp"), now),
-    removedLocks: removeLocks(join(store.root, "locks-v1"), now),
-    keptBytes,
-  };
 }
 
-/** Nobody can lease while the guard is held, so what is not leased now is still not leased when it goes. */
-function removeBatch(store: Store, batch: readonly BlobStat[], excessBytes: number): BlobStat[] {
-  const leases = join(store.root, "leases-v1");
-  const guard = pruneGuard(leases);
+/** What a prune would take just now. */
+export function wouldRemove(store: Store, all: readonly Stored[], limits: Limits): Stored[] {
+  const chosen = chooseToRemove(all, limits);
+  return amongRunning(leasesOf(store), (sinceMs) => {
+    const leased = leasesNow(store);
+    return chosen.filter((it) => isFree(it, sinceMs) && !isLeased(it.item, leased)).map(({ item }) => item);
+  });
+}
+
+/**
+ * Removes from the store what `limits` allow and no running build may come to need; within `whilePruning`.
+ * @param all as `survey` found it; `surveyedMs`: when it began to look
+ * @returns what went.
+ * @throws CambiumError as `storeError`.
+ */
+export async function prune(
+  store: Store,
+  { all, surveyedMs, limits }: { all: readonly Stored[]; surveyedMs: number; limits: Limits },
+  removeTrees: RemoveTrees,
+): Promise<Stored[]> {
+  removeLeftAside(join(store.root, "tmp"));
+  const chosen = chooseToRemove(all, limits);
+  const follow = followerOf(all);
+  const kept = new Set<Stored>();
+  const keep = (names: Iterable<string>) => {
+    for (const item of follow(names, kept)) kept.add(item);
+  };
+  const removed: Stored[] = [];
+  let version: number | undefined;
+  for (let at = 0; at < chosen.length; at += BATCH) {
+    amongRunning(leasesOf(store), (sinceMs) => {
+      const now = store.records.version();
+      // Who used a record since then goes by what it names.
+      if (now !== version) keep(mentionsOf(store.records.usedSince(surveyedMs)));
+      version = now;
+      removed.push(...removeBatch(store, chosen.slice(at, at + BATCH), sinceMs, kept, keep));
+    });
+  }
+  return [...removed.filter(({ kind }) => kind !== "tree"), ...(await withoutTrees(removed, removeTrees))];
+}
+
+/** The records first: who finds one may rely on what it names. @returns what went, and the trees that may go. */
+function removeBatch(
+  store: Store,
+  batch: readonly Ranked<Stored>[],
+  sinceMs: number | undefined,
+  kept: ReadonlySet<Stored>,
+  keep: (names: Iterable<string>) => void,
+): Stored[] {
+  const guard = pruneGuard(leasesOf(store));
   try {
-    const leased = leasedDigests(leases);
-    const removed: BlobStat[] = [];
-    let freedBytes = 0;
-    for (const blob of batch) {
-      if (freedBytes >= excessBytes) break;
-      if (leased.has(blob.digest)) continue;
-      store.blobs.remove(blob.digest);
-      freedBytes += blob.sizeBytes;
-      removed.push(blob);
-    }
-    return removed;
+    const leased = leasesNow(store);
+    const stay = (item: Stored) => keep([...item.names, ...item.mentions]);
+    const isGoing = (ranked: Ranked<Stored>) => {
+      const isIt = isFree(ranked, sinceMs) && !kept.has(ranked.item) && !isLeased(ranked.item, leased);
+      if (!isIt) stay(ranked.item);
+      return isIt;
+    };
+    const going = batch.filter(isGoing).map(({ item }) => item);
+    const rows = going.flatMap((item) => (item.kind === "record" ? [item.row] : []));
+    const used = new Set(store.records.deleteUnused(rows));
+    for (const item of going) if (item.kind === "record" && used.has(item.row)) stay(item);
+    return going.filter((item) => {
+      if (item.kind === "record") return !used.has(item.row);
+      if (item.kind === "tree") return true;
+      if (!kept.has(item) && removeFile(store, item)) return true;
+      stay(item);
+      return false;
+    });
   } finally {
     guard.release();
   }
 }
 
-function removeSegments(store: Store, removed: ReadonlySet<Digest>): number {
-  let count = 0;
-  for (const id of [...store.segments.list()]) {
-    const segment = store.segments.get(id);
-    if (segment?.blobs.some((blob) => removed.has(blob)) !== true) continue;
-    store.segments.remove(id);
-    count++;
+function removeFile(store: Store, item: Exclude<Stored, { kind: "record" | "tree" }>): boolean {
+  if (item.kind === "blob") return store.blobs.remove(item.digest, item.usedMs);
+  if (item.kind === "segment") return store.segments.remove(item.id, item.usedMs);
+  return store.listings.remove(item.diffId, item.usedMs);
+}
+
+async function withoutTrees(removed: readonly Stored[], removeTrees: RemoveTrees): Promise<Stored[]> {
+  const trees = removed.filter((item) => item.kind === "tree");
+  if (trees.length === 0) return [];
+  const gone = await removeTrees(new Map(trees.map(({ diffId, usedMs }) => [diffId, usedMs])));
+  return trees.filter(({ diffId }) => gone.has(diffId));
+}
+
+function isFree({ neededMs }: Ranked<Stored>, sinceMs: number | undefined): boolean {
+  return sinceMs === undefined || neededMs < sinceMs;
+}
+
+function isLeased(item: Stored, leased: ReadonlySet<Digest>): boolean {
+  if (item.kind === "blob") return leased.has(item.digest);
+  return item.kind === "tree" && leased.has(item.diffId as string as Digest);
+}
+
+function leasesNow(store: Store): Set<Digest> {
+  return leasedDigests(leasesOf(store));
+}
+
+function leasesOf(store: Store): string {
+  return join(store.root, "leases-v1");
+}
+
+/**
+ * Removes what crashed processes left, and locks that nobody holds, once a day old; what other versions of Node compiled,
+ * unless it is newer than `beforeMs`.
+ * @returns how many of each.
+ */
+export function tidy(store: Store, now: number, beforeMs: number) {
+  return {
+    temporaries: removeTemporaries(join(store.root, "tmp"), now),
+    locks: removeLocks(join(store.root, "locks-v1"), now),
+    compiled: removeCompiled(join(store.root, "compile-cache"), beforeMs),
+  };
+}
+
+/** One folder per version of Node, which begins with it. */
+function removeCompiled(directory: string, beforeMs: number): number {
+  if (!existsSync(directory)) return 0;
+  const others = readdirSync(directory).filter((name) => !name.startsWith(`${process.version}-`));
+  const old = others.filter((name) => statSync(join(directory, name)).mtimeMs < beforeMs);
+  for (const name of old) rmSync(join(directory, name), { force: true, recursive: true });
+  return old.length;
+}
+
+/** What a killed prune moved aside had been chosen to go. */
+function removeLeftAside(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (isAside(name)) rmSync(join(directory, name), { force: true });
   }
-  return count;
 }
 
 /** A day, and its process gone: a process of another container is not seen from here, but no write takes a day. */

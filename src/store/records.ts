@@ -2,10 +2,19 @@ import { existsSync, renameSync } from "node:fs";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { messageOf } from "../errors.ts";
 import { errnoOf, storeError } from "./io-error.ts";
-import { openDatabase, resultCodeOf, SQLITE_CORRUPT, SQLITE_NOTADB } from "./sqlite.ts";
+import { openDatabase, resultCodeOf, SQLITE_BUSY, SQLITE_CORRUPT, SQLITE_NOTADB } from "./sqlite.ts";
+import { USED_STEP_MS } from "./used.ts";
 
 /** Something wrong that the store could mend by itself. */
 export type StoreWarning = { readonly code: string; readonly message: string; readonly hint?: string };
+
+/** A record as its row has it: `text` is the value's JSON. */
+export type RecordRow = {
+  readonly kind: string;
+  readonly key: string;
+  readonly text: string;
+  readonly usedMs: number;
+};
 
 /** Times are milliseconds since the epoch; `usedMs` is exact to `USED_STEP_MS`. */
 export type RecordEntry = {
@@ -17,8 +26,6 @@ export type RecordEntry = {
 
 type Row = { key: string; value: string; created_ms: number; used_ms: number };
 
-/** A build that changes nothing should write nothing. */
-const USED_STEP_MS = 3_600_000;
 const BUSY_TIMEOUT_MS = 10_000;
 
 const SCHEMA = `
@@ -37,6 +44,8 @@ const SQL = {
     "INSERT INTO record (kind, key, value, created_ms, used_ms) VALUES (?, ?, ?, ?, ?) " +
     "ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value, used_ms = excluded.used_ms",
   delete: "DELETE FROM record WHERE kind = ? AND key = ?",
+  drop: "DELETE FROM record WHERE kind = ? AND key = ? AND used_ms <= ?",
+  since: "SELECT kind, key, value, used_ms FROM record WHERE used_ms >= ?",
   list: "SELECT key, value, created_ms, used_ms FROM record WHERE kind = ? ORDER BY key",
 } as const;
 
@@ -71,7 +80,8 @@ export class Records {
       const value = parse(row.value);
       if (value === undefined) return undefined;
       const now = this.#now();
-      if (now - row.used_ms > USED_STEP_MS) this.#touch(now, kind, key);
+      // Gone in between: a prune took what it names too.
+      if (now - row.used_ms > USED_STEP_MS && !this.#touch(now, kind, key)) return undefined;
       return value;
     });
   }
@@ -98,6 +108,48 @@ export class Records {
         entries.push({ key: row.key, value, createdMs: row.created_ms, usedMs: row.used_ms });
       }
       return entries;
+    });
+  }
+
+  /** Every record that was put or used since a time. */
+  usedSince(sinceMs: number): RecordRow[] {
+    return this.#guarded(() =>
+      (this.#statement("since").all(sinceMs) as (Row & { kind: string })[]).map(
+        ({ kind, key, value, used_ms: usedMs }) => ({ kind, key, text: value, usedMs }),
+      ),
+    );
+  }
+
+  /** A number that is another one once another process or thread has changed any record. */
+  version(): number {
+    return this.#guarded(() => {
+      const row = this.#opened().prepare("PRAGMA data_version").get() as { data_version: number };
+      return row.data_version;
+    });
+  }
+
+  /** Deletes records unless they were used since they were read. @returns those that were used. */
+  deleteUnused<Entry extends Pick<RecordRow, "kind" | "key" | "usedMs">>(rows: readonly Entry[]): Entry[] {
+    return this.transaction(() =>
+      rows.filter(
+        ({ kind, key, usedMs }) =>
+          this.#statement("drop").run(kind, key, usedMs).changes === 0 &&
+          this.#statement("get").get(kind, key) !== undefined,
+      ),
+    );
+  }
+
+  /** Gives free pages back to the disk where they are a quarter of the file or more, unless somebody is just writing. */
+  shrink(): void {
+    this.#guarded(() => {
+      const database = this.#opened();
+      const number = (name: string) => Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+      if (Number(number("freelist_count")) * 4 < Number(number("page_count"))) return;
+      try {
+        database.exec("VACUUM");
+      } catch (error) {
+        if (resultCodeOf(error) !== SQLITE_BUSY) throw error;
+      }
     });
   }
 
@@ -129,11 +181,12 @@ export class Records {
   }
 
   /** Knowing when a record was used is worth no failure: a store that cannot be written can still be read. */
-  #touch(now: number, kind: string, key: string): void {
+  #touch(now: number, kind: string, key: string): boolean {
     try {
-      this.#statement("touch").run(now, kind, key);
+      return this.#statement("touch").run(now, kind, key).changes !== 0;
     } catch (error) {
       if (isDamage(error)) throw error;
+      return true;
     }
   }
 

@@ -110,6 +110,19 @@ export function decodeSegment(bytes: Uint8Array, id: SegmentId): Segment | undef
   );
 }
 
+/** What a segment is of, without its entries. */
+export type SegmentSummary = Pick<Segment, "blobs"> & Pick<Recipe, "ecosystem" | "source">;
+
+/** As `decodeSegment`, at a fraction of the cost. */
+export function decodeSummary(bytes: Uint8Array, id: SegmentId): SegmentSummary | undefined {
+  return decodeDocument(bytes, MAX_DOCUMENT_BYTES, (document) => {
+    const { version, id: itsId, recipe, blobs } = document as SegmentDocument;
+    if (version !== 1 || itsId !== id) return undefined;
+    const { ecosystem, source } = recipe;
+    return { ecosystem, source, blobs: blobs.map((hex) => parseDigest(`sha256:${hex}`, id)) };
+  });
+}
+
 /**
  * Segments that came from another machine, each held to its own recipe and to what a path may be; undefined when
  * anything is wrong.

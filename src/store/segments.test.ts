@@ -133,7 +133,7 @@ test("what is put is had, listed, and gone when removed", () => {
   expect(segments.has(id)).toBe(true);
   expect(segments.get(id)).toStrictEqual(sample);
   expect([...segments.list()]).toEqual([id]);
-  segments.remove(id);
+  expect(segments.remove(id, Date.now() + 1000)).toBe(true);
   expect(segments.get(id)).toBeUndefined();
   expect(readdirSync(join(root, "tmp"))).toEqual([]);
 });

@@ -4,10 +4,12 @@ import { BlobStore } from "./blobs.ts";
 import { storeError } from "./io-error.ts";
 import { createLease, type Lease, prepareGuard } from "./lease.ts";
 import { ListingStore } from "./listings.ts";
-import { lockPath, waitForLock } from "./lock.ts";
+import { type HeldLock, lockPath, waitForLock } from "./lock.ts";
 import { NamedQueue } from "./queue.ts";
 import { Records, type StoreWarning } from "./records.ts";
+import { noteRunning } from "./running.ts";
 import { SegmentStore } from "./segments.ts";
+import type { Added } from "./used.ts";
 
 export type StoreOptions = {
   /** What the store mended by itself. Default: nobody hears of it. */
@@ -29,19 +31,25 @@ export class Store {
   readonly segments: SegmentStore;
   readonly listings: ListingStore;
   readonly records: Records;
+  readonly added: Added = { bytes: 0 };
   readonly #queue = new NamedQueue();
 
   constructor(root: string, options: StoreOptions) {
     this.root = root;
-    this.blobs = new BlobStore(root);
-    this.segments = new SegmentStore(root);
-    this.listings = new ListingStore(root);
+    this.blobs = new BlobStore(root, this.added);
+    this.segments = new SegmentStore(root, this.added);
+    this.listings = new ListingStore(root, this.added);
     const ignore = () => undefined;
     this.records = new Records(
       join(root, "records-v1.sqlite"),
       options.onWarning ?? ignore,
       options.now ?? Date.now,
     );
+  }
+
+  /** Says that a build runs, until it is released or the process ends: what it looks up stays. */
+  async running(signal?: AbortSignal): Promise<HeldLock> {
+    return noteRunning(join(this.root, "leases-v1"), signal);
   }
 
   /** Protects digests from `prune` until it is released or the process ends. */

@@ -8,6 +8,16 @@ export function temporaryPath(directory: string): string {
   return join(directory, `${process.pid}-${randomBytes(9).toString("hex")}`);
 }
 
+/** Where a prune moves the file of this name, in the moment before it goes. */
+export function asidePath(directory: string, kind: string, name: string): string {
+  return join(directory, `going-${kind}-${name}`);
+}
+
+/** Whether `asidePath` made the name. */
+export function isAside(name: string): boolean {
+  return /^going-[a-z]+-[0-9a-f]{64}$/.test(name);
+}
+
 /** The process id in a name that `temporaryPath` made. */
 export function ownerOfTemporary(name: string): number | undefined {
   const match = /^([1-9]\d{0,9})-[0-9a-f]{18}$/.exec(name);

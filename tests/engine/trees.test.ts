@@ -162,12 +162,15 @@ describe.runIf(isReady)("the tree of a layer", () => {
     using place = enginePlace();
     const name = await place.engine.treeOf(layerOf(f("a")), []);
     expect([...place.engine.trees()].map(({ sizeBytes }) => sizeBytes)).toEqual([expect.any(Number)]);
-    expect(await place.engine.prune(Date.now() + 1000)).toBe(0);
+    const usedAt = (shiftMs: number) =>
+      new Map([...place.engine.trees()].map(({ diffId, usedMs }) => [diffId, usedMs + shiftMs]));
+    expect((await place.engine.removeTrees(usedAt(0))).size).toBe(0);
     place.engine.close();
     using other = enginePlace({ root: place.path });
-    expect(await other.engine.prune(Date.now() - 60_000)).toBe(0);
+    expect((await other.engine.removeTrees(usedAt(-1))).size).toBe(0);
+    expect((await other.engine.removeTrees(new Map())).size).toBe(0);
     expect(treesIn(place)).toEqual([name]);
-    expect(await other.engine.prune(Date.now() + 1000)).toBe(1);
+    expect((await other.engine.removeTrees(usedAt(0))).size).toBe(1);
     expect(treesIn(place)).toEqual([]);
     expect([...other.engine.trees()]).toEqual([]);
   });

@@ -211,7 +211,7 @@ describe.runIf(needs("runc", "root"))("a cache mount that travels", () => {
     for (const damage of [
       () => rmSync(state),
       () => writeFileSync(state, "{}\nrubbish"),
-      () => here.store.blobs.remove(snapshot.layers[0]!.descriptor.digest),
+      () => here.store.blobs.remove(snapshot.layers[0]!.descriptor.digest, Date.now() + 1000),
     ]) {
       damage();
       const again = await published();

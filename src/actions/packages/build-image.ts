@@ -1,5 +1,5 @@
-import type { Digest } from "../../layer/digest.ts";
 import { formatPlatform } from "../../platform.ts";
+import { isHad } from "../../solve/steps/step-memory.ts";
 import type { Workbench } from "../../solve/workbench.ts";
 import type { ImageResult } from "../results.ts";
 import type { ImageRequest } from "./image-request.ts";
@@ -8,7 +8,7 @@ import type { ImageRequest } from "./image-request.ts";
 export async function buildImage(request: ImageRequest, bench: Workbench): Promise<ImageResult> {
   const known = bench.isForgetful
     ? undefined
-    : (knownImage(request.key, bench) ?? (await recordedImage(request, bench)));
+    : (knownImage(request, bench) ?? (await recordedImage(request, bench)));
   if (known !== undefined) {
     for (const { name, digest, sizeBytes } of known.layers) {
       bench.emit({ type: "layer", name, digest, sizeBytes, isReused: true });
@@ -27,19 +27,21 @@ async function composed(request: ImageRequest, bench: Workbench): Promise<ImageR
 }
 
 /** Where this machine does not know it, another may: the image itself, or else most of what it is made of. */
-async function recordedImage(
-  { key, recorded }: ImageRequest,
-  bench: Workbench,
-): Promise<ImageResult | undefined> {
+async function recordedImage(request: ImageRequest, bench: Workbench): Promise<ImageResult | undefined> {
+  const { key, recorded } = request;
   if (recorded === undefined) return undefined;
   await recorded.adoptImage(key);
-  const known = knownImage(key, bench);
+  const known = knownImage(request, bench);
   if (known === undefined) await recorded.adoptListings();
   return known;
 }
 
-function knownImage(key: Digest, { store }: Workbench): ImageResult | undefined {
+function knownImage(
+  { key, isWhole = false }: Pick<ImageRequest, "key" | "isWhole">,
+  { store }: Workbench,
+): ImageResult | undefined {
   const record = store.records.get("image", key) as ImageResult | undefined;
   if (record === undefined || !store.blobs.has(record.digest)) return undefined;
+  if (isWhole && !record.layers.every(({ digest }) => isHad(store, digest))) return undefined;
   return { ...record, layers: record.layers.map((layer) => ({ ...layer, isReused: true })) };
 }

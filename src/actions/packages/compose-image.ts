@@ -68,7 +68,8 @@ function imageOf(
     ...(base !== undefined && {
       base: base.underneath,
       annotations: {
-        "org.opencontainers.image.base.name": base.reference,
+        // A folder of this machine is no name for others.
+        ...(!base.reference.includes("://") && { "org.opencontainers.image.base.name": base.reference }),
         "org.opencontainers.image.base.digest": base.digest,
       },
     }),

@@ -90,7 +90,8 @@ function knownStack(
   const result = bench.store.records.get("image", key) as ImageResult | undefined;
   const stack = result && stackOf(result, parts, bench);
   if (stack === undefined) return undefined;
-  if (!acceptsListed && !stack.layers.every((layer) => isHad(bench.store, layer))) return undefined;
+  if (!acceptsListed && !stack.layers.every(({ descriptor }) => isHad(bench.store, descriptor.digest)))
+    return undefined;
   return { ...stack, results: stack.results.map((layer) => ({ ...layer, isReused: true })) };
 }
 

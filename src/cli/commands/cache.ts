@@ -1,27 +1,38 @@
 import type { Command } from "commander";
-import { formatBytes, formatCount } from "../../report/format.ts";
+import type { KindUsage } from "../../actions/results.ts";
+import { formatBytes } from "../../report/format.ts";
 import type { Act } from "../action.ts";
 import { printJson, printLines, withSession } from "../session.ts";
-import { parseAge, parseSize } from "../values.ts";
+import { parseAge, parseCount, parseSize } from "../values.ts";
 
-type PruneOptions = { readonly unusedFor?: string; readonly maxSize?: string; readonly json?: true };
+type PruneOptions = {
+  readonly unusedFor?: string;
+  readonly maxSize?: string;
+  readonly keepLast?: string;
+  readonly tagged?: true;
+  readonly dryRun?: true;
+  readonly json?: true;
+};
 
 export function defineCache(command: Command, act: Act): void {
   command.summary("look after the store");
   command
     .command("du")
     .summary("what the store holds")
+    .description(
+      "Shows what each kind of content takes, and of that what tagged images need (tagged), what running builds may\n" +
+        "need (in use), and the rest (free), which cambium cache prune --unused-for 0m would take.",
+    )
     .option("--json", "print JSON")
-    .addHelpText("after", "\nExamples:\n  $ cambium cache du\n")
+    .addHelpText("after", "\nExamples:\n  $ cambium cache du\n  $ cambium cache du --json\n")
     .action((options: { readonly json?: true }) =>
       act((world) =>
         withSession(world, { progress: "plain" }, async (session) => {
           const usage = await world.library.diskUsage(session);
           if (options.json === true) printJson(world, usage);
           else {
-            const rows = usage.kinds.map((kind) => row(kind.name, kind.count, kind.sizeBytes));
-            const count = usage.kinds.reduce((total, kind) => total + kind.count, 0);
-            printLines(world, [usage.root, ...rows, row("total", count, usage.totalBytes)]);
+            const there = usage.kinds.filter(({ count }) => count > 0);
+            printLines(world, [usage.root, HEAD, ...[...there, totalOf(there)].map(row)]);
           }
           return 0;
         }),
@@ -31,32 +42,41 @@ export function defineCache(command: Command, act: Act): void {
     .command("prune")
     .summary("remove what no image in the store needs")
     .description(
-      "Removes archives and layers that no tagged image needs and that were not used for a day.\n" +
-        "Running builds keep what they use. Cache mounts stay: see cambium mount prune.",
+      "Removes what no tagged image needs and nothing used for a day, the least recently used first: packages,\n" +
+        "layers, records. Running builds keep what they may come to use. Conditions go together. What was chosen\n" +
+        "(versions, images) is kept for 90 days. Cache mounts stay: see cambium mount prune.",
     )
-    .option("--unused-for <time>", "keep what was used within this time (default: 1d), as in 12h, 7d, 2w")
     .option(
-      "--max-size <size>",
-      "stop once the store is this small, the least recently used going first, as in 20GB",
+      "--unused-for <time>",
+      "keep what was used within this time (default: 1d), as in 12h, 7d, 2w; 0m keeps nothing",
     )
+    .option("--max-size <size>", "stop once the store is this small, as in 20GB")
+    .option("--keep-last <n>", "keep all that the last n images of each project need")
+    .option("--tagged", "take tagged images too, names and all, when they were not used for as long")
+    .option("--dry-run", "only say what would go")
     .option("--json", "print JSON")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ cambium cache prune\n  $ cambium cache prune --unused-for 7d --max-size 20GB\n",
+      "\nExamples:\n  $ cambium cache prune\n  $ cambium cache prune --unused-for 7d --max-size 20GB\n" +
+        "  $ cambium cache prune --unused-for 0m --keep-last 3 --dry-run\n  $ cambium cache prune --tagged --unused-for 4w\n",
     )
     .action((options: PruneOptions) =>
       act((world) =>
         withSession(world, { progress: "plain" }, async (session) => {
-          const { unusedFor, maxSize } = options;
+          const { unusedFor, maxSize, keepLast, tagged, dryRun } = options;
           const result = await world.library.prune({
             ...session,
-            ...(unusedFor === undefined ? {} : { keepUsedWithinMs: parseAge(unusedFor, "--unused-for") }),
-            ...(maxSize === undefined ? {} : { maxBytes: parseSize(maxSize, "--max-size") }),
+            ...(unusedFor !== undefined && { keepUsedWithinMs: parseAge(unusedFor, "--unused-for") }),
+            ...(maxSize !== undefined && { maxBytes: parseSize(maxSize, "--max-size") }),
+            ...(keepLast !== undefined && { keepLast: parseCount(keepLast, "--keep-last", 1) }),
+            ...{ takesTagged: tagged === true, isDryRun: dryRun === true },
           });
           if (options.json === true) printJson(world, result);
           else {
-            const removed = `removed ${formatCount(result.removedBlobs, "blob")}, ${formatBytes(result.freedBytes)}`;
-            printLines(world, [`${removed}; ${formatBytes(result.keptBytes)} kept`]);
+            const rows = result.removed.map(({ name, count, sizeBytes }) => cells(name, count, [sizeBytes]));
+            const verb = result.isDryRun ? "would remove" : "removed";
+            const sum = `${verb} ${formatBytes(result.freedBytes)}; ${formatBytes(result.keptBytes)} kept`;
+            printLines(world, [...rows, sum]);
           }
           return 0;
         }),
@@ -64,6 +84,24 @@ export function defineCache(command: Command, act: Act): void {
     );
 }
 
-function row(name: string, count: number, sizeBytes: number): string {
-  return `  ${name.padEnd(14)} ${String(count).padStart(8)} ${formatBytes(sizeBytes).padStart(10)}`;
+const COLUMNS = ["size", "tagged", "in use", "free"] as const;
+const HEAD = `  ${"".padEnd(22)} ${"count".padStart(7)}${COLUMNS.map((name) => name.padStart(11)).join("")}`;
+
+function row({ name, count, sizeBytes, taggedBytes, inUseBytes, freeBytes }: KindUsage): string {
+  return cells(name, count, [sizeBytes, taggedBytes, inUseBytes, freeBytes]);
+}
+
+function cells(name: string, count: number, sizes: readonly number[]): string {
+  const texts = sizes.map((size) => (size === 0 ? "-" : formatBytes(size)).padStart(11));
+  return `  ${name.padEnd(22)} ${String(count).padStart(7)}${texts.join("")}`;
+}
+
+function totalOf(kinds: readonly KindUsage[]): KindUsage {
+  const sum = (of: (kind: KindUsage) => number) => kinds.reduce((total, kind) => total + of(kind), 0);
+  return {
+    ...{ name: "total", count: sum(({ count }) => count), sizeBytes: sum(({ sizeBytes }) => sizeBytes) },
+    taggedBytes: sum(({ taggedBytes }) => taggedBytes),
+    inUseBytes: sum(({ inUseBytes }) => inUseBytes),
+    freeBytes: sum(({ freeBytes }) => freeBytes),
+  };
 }

@@ -3,7 +3,7 @@ import type { LoadSettings } from "../../actions/settings.ts";
 import type { Act } from "../action.ts";
 import { addLoadOption, addSessionOptions, repeatable } from "../project-options.ts";
 import { type SessionOptions, withSession } from "../session.ts";
-import { parseUrl } from "../values.ts";
+import { parseBase, parseUrl } from "../values.ts";
 
 type RebaseOptions = SessionOptions & {
   readonly base: string;
@@ -42,7 +42,7 @@ Examples:
           const result = await world.library.rebase({
             ...session,
             image,
-            base: options.base,
+            base: parseBase(options.base, world.cwd),
             tags: [...new Set(options.tag)],
             push: options.push === true,
             ...(options.load === undefined ? {} : { load: options.load }),

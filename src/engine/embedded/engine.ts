@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Layer } from "../../layer/layer.ts";
 import type { FoundPath } from "../../store/found-paths.ts";
+import type { RemoveTrees } from "../../store/prune.ts";
 import type { Store } from "../../store/store.ts";
 import { type Captured, type CaptureOptions, capture } from "./capture.ts";
 import { type CheckSettings, checkEngine, type EngineHost } from "./check.ts";
@@ -37,8 +38,8 @@ export interface Engine {
   runStep(request: StepRequest, onLine: OnLine, signal?: AbortSignal): Promise<FinishedStep>;
   /** What is kept unpacked, for `cambium cache du`. */
   trees(): ReturnType<Trees["list"]>;
-  /** Removes what was not used since a time, in milliseconds since the epoch. @returns how many. */
-  prune(beforeMs: number): Promise<number>;
+  /** Removes unpacked layers that were not used since they were listed. @returns which went. */
+  removeTrees: RemoveTrees;
   /**
    * Makes a folder that steps share, alone in a folder of its own: whole or not at all, in place of what is there.
    * @throws CambiumError, see `makeHostFolder`.
@@ -86,7 +87,7 @@ export function createEngine(settings: EngineSettings): Engine {
       }
     },
     trees: () => trees.list(),
-    prune: async (beforeMs) => trees.prune(await host(), beforeMs),
+    removeTrees: async (usedMs) => trees.prune(await host(), usedMs),
     makeFolder: async (path, content, signal) =>
       makeHostFolder(await host(), store, trees.path, path, content, signal),
     discardFolder: async (path) => discardHostFolder(await host(), store, trees.path, path),

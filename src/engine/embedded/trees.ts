@@ -26,6 +26,7 @@ import { writeTar } from "../../layer/write-tar.ts";
 import type { Lease } from "../../store/lease.ts";
 import { leasedDigests, pruneGuard } from "../../store/lease.ts";
 import type { Store } from "../../store/store.ts";
+import type { TreeStat } from "../../store/survey.ts";
 import { writeAtomically } from "../../store/temporary.ts";
 import type { EngineHost } from "./check.ts";
 import { insideId } from "./id-mappings.ts";
@@ -51,6 +52,7 @@ type Facts = {
 };
 
 const FOLDER = "trees-v1";
+const FACTS = /^[0-9a-f]{24}\.json$/;
 /** 96 bits: nobody finds a layer whose name is that of another. 127 such names and what stands between fit a page. */
 const NAME_LENGTH = 24;
 /** Twice what a pulled layer may have: directories that no layer states come to it. */
@@ -98,49 +100,60 @@ export class Trees {
       if (this.#known(host, diffId, []) === undefined) {
         this.#makeRoom(name, folder);
         renameSync(join(folder.path, "u"), join(this.path, name));
+        this.#store.added.bytes += sizeBytes;
         this.#writeFacts(name, { diffId, bootId: bootId(), implied: [], sizeBytes });
       }
       return name;
     });
   }
 
-  /** What the trees take, in bytes of file content, and when each was used last, in milliseconds since the epoch. */
-  *list(): Generator<{ readonly diffId: DiffId; readonly sizeBytes: number; readonly usedMs: number }> {
-    for (const file of this.#names(/^[0-9a-f]{24}\.json$/)) {
+  /**
+   * What the trees take, in bytes of file content, and when each was used last, in milliseconds since the epoch: 0 for
+   * one of another boot, which nobody uses again.
+   */
+  *list(): Generator<TreeStat> {
+    for (const file of this.#names(FACTS)) {
       const facts = readFacts(join(this.path, file));
-      const stat = statSync(join(this.path, file), { throwIfNoEntry: false });
-      if (facts === undefined || stat === undefined) continue;
-      yield { diffId: facts.diffId, sizeBytes: facts.sizeBytes, usedMs: stat.mtimeMs };
+      if (facts === undefined) continue;
+      const { diffId, sizeBytes } = facts;
+      yield { diffId, sizeBytes, usedMs: this.#usedMs(file, facts) };
     }
   }
 
+  #usedMs(file: string, facts: Facts): number {
+    const isOfThisBoot = facts.bootId === bootId();
+    return isOfThisBoot ? (statSync(join(this.path, file), { throwIfNoEntry: false })?.mtimeMs ?? 0) : 0;
+  }
+
   /**
-   * Removes trees that were not used since a time and that no running build has asked for, and those of another boot.
-   * @returns how many.
+   * Removes trees that were not used since they were listed and that no running build has asked for.
+   * @param usedMs which, and when each was used, as `list` has it
+   * @returns which went.
    */
-  async prune(host: EngineHost, beforeMs: number): Promise<number> {
+  async prune(host: EngineHost, usedMs: ReadonlyMap<DiffId, number>): Promise<Set<DiffId>> {
     const leases = join(this.#store.root, "leases-v1");
     const aside = createRunFolder(this.#store, this.path, host);
-    let count = 0;
+    const removed = new Set<DiffId>();
     const guard = pruneGuard(leases);
     try {
       const leased = leasedDigests(leases);
-      for (const file of this.#names(/^[0-9a-f]{24}\.json$/)) {
-        const path = join(this.path, file);
-        const facts = readFacts(path);
-        const usedMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-        const isOld = facts === undefined || facts.bootId !== bootId() || usedMs < beforeMs;
-        if (!isOld || (facts !== undefined && leased.has(facts.diffId as string as Digest))) continue;
-        rmSync(path, { force: true });
-        const variants = this.#variants(file.slice(0, NAME_LENGTH));
-        for (const name of variants) this.#setAside(name, aside);
-        count += variants.length;
+      for (const file of this.#names(FACTS)) {
+        const facts = readFacts(join(this.path, file));
+        if (facts !== undefined) {
+          const { diffId } = facts;
+          const seen = usedMs.get(diffId);
+          const isUsed = this.#usedMs(file, facts) > (seen ?? -1) || leased.has(diffId as string as Digest);
+          if (isUsed) continue;
+          removed.add(diffId);
+        }
+        rmSync(join(this.path, file), { force: true });
+        for (const name of this.#variants(file.slice(0, NAME_LENGTH))) this.#setAside(name, aside);
       }
     } finally {
       guard.release();
       await aside.remove();
     }
-    return count;
+    return removed;
   }
 
   close(): void {
@@ -215,6 +228,7 @@ export class Trees {
       const base = nameOf(layer.diffId, host, undefined);
       this.#makeRoom(base, folder);
       renameSync(unpacked, join(this.path, name));
+      this.#store.added.bytes += sizeBytes;
       this.#writeFacts(base, { diffId: layer.diffId, bootId: bootId(), implied, sizeBytes });
       return name;
     } finally {

@@ -26,7 +26,6 @@ const NAME_STEPS = "Leave it out, or name a Dockerfile, or a cambium.yaml with s
 const RULES: Readonly<Record<string, FlagRule>> = {
   "--target": { forms: STEPS, instead: NAME_STEPS },
   "--build-arg": { forms: DOCKERFILE, instead: NAME_ONE },
-  "--build-context": { forms: DOCKERFILE, instead: NAME_ONE },
   "--secret": { forms: STEPS, instead: NAME_STEPS },
   "--ssh": { forms: STEPS, instead: NAME_STEPS },
   "--network": { forms: STEPS, instead: NAME_STEPS },

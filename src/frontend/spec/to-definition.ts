@@ -1,3 +1,4 @@
+import { type CacheFromSpec, type CacheToSpec, parseCacheFrom, parseCacheTo } from "../../cache-spec.ts";
 import { usageError } from "../../errors.ts";
 import type {
   Base,
@@ -10,6 +11,7 @@ import type {
   UserOp,
 } from "../../graph/definition.ts";
 import { DEFAULT_PATH } from "../../image/inherit.ts";
+import { parseLayoutReference } from "../../image/layout-reference.ts";
 import { formatReference, parseReference, withDefaultTag } from "../../image/reference.ts";
 import { comparePaths } from "../../layer/entry.ts";
 import { type Platform, parsePlatform } from "../../platform.ts";
@@ -24,6 +26,9 @@ export type SpecSettings = {
   readonly debianMirror?: string;
   /** PEM file that steps are lent, as written. */
   readonly ca?: string;
+  /** Places of caches, of the build and of its stages; folders as written. */
+  readonly cacheFrom?: readonly CacheFromSpec[];
+  readonly cacheTo?: readonly CacheToSpec[];
   /** False when nothing was said of the base, so that the project's Python may decide it. */
   readonly isBaseSet: boolean;
   /** Whether .gitignore files count besides .dockerignore. */
@@ -39,9 +44,26 @@ export function toSettings(spec: Spec): SpecSettings {
     ...(spec.tags !== undefined && { tags: listOf(spec.tags) }),
     ...(spec.debianMirror !== undefined && { debianMirror: spec.debianMirror }),
     ...(spec.ca !== undefined && { ca: spec.ca }),
+    ...cachesOf(spec),
     isBaseSet: spec.debian !== undefined || spec.from !== undefined,
     gitignore: spec.gitignore ?? false,
   };
+}
+
+/** @throws CambiumError `CACHE_SYNTAX`. */
+function cachesOf(spec: Spec): Pick<SpecSettings, "cacheFrom" | "cacheTo"> {
+  const stages = Object.entries(spec.stages ?? {});
+  const sections: readonly { readonly cache: Spec["cache"]; readonly own: { stages?: string[] } }[] = [
+    { cache: spec.cache, own: {} },
+    ...stages.map(([name, { cache }]) => ({ cache, own: { stages: [name] } })),
+  ];
+  const cacheFrom = sections.flatMap(({ cache, own }) =>
+    listOf(cache?.from ?? []).map((text) => ({ ...parseCacheFrom(text, "cache: from"), ...own })),
+  );
+  const cacheTo = sections.flatMap(({ cache, own }) =>
+    listOf(cache?.to ?? []).map((text) => ({ ...parseCacheTo(text, "cache: to"), ...own })),
+  );
+  return { ...(cacheFrom.length > 0 && { cacheFrom }), ...(cacheTo.length > 0 && { cacheTo }) };
 }
 
 /** `before` are file ops that come ahead of the spec's copies, such as an editable install. */
@@ -80,8 +102,12 @@ export function baseOf(spec: StageSpec, where: WhereKey): Base {
   return { kind: "image", reference, keep: [], packages: sortedOnce(spec.apt ?? []) };
 }
 
-/** Registry, repository, and a tag or a digest, whatever was left out. @throws CambiumError `REFERENCE_SYNTAX`. */
+/**
+ * Registry, repository, and a tag or a digest, whatever was left out; an `oci-layout://` as it is.
+ * @throws CambiumError `REFERENCE_SYNTAX`, `DIGEST_SYNTAX`.
+ */
 export function fullReference(text: string, where: string): string {
+  if (parseLayoutReference(text) !== undefined) return text;
   return formatReference(withDefaultTag(parseReference(text, where)));
 }
 

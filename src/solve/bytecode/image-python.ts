@@ -11,6 +11,7 @@ import { formatReference, parseReference } from "../../image/reference.ts";
 import { hexOf } from "../../layer/digest.ts";
 import { formatPlatform, machinePlatform, type Platform } from "../../platform.ts";
 import { findBase } from "../base-documents.ts";
+import { isPlaced } from "../image-places.ts";
 import type { BaseImage } from "../opened-base.ts";
 import { layersSource } from "../sources/layers-source.ts";
 import { toolFolder } from "../tool-folder.ts";
@@ -59,12 +60,15 @@ async function imageFor(
     const { openBaseImage } = await import("../base-image.ts");
     return openBaseImage(locked, machine, bench);
   }
-  const { tag: _, ...repository } = parseReference(text, "base");
   if (locked === undefined) throw new Error(`nothing says which ${text} is meant`);
-  const pinned = formatReference({ ...repository, digest: locked.digest });
-  const { images } = await findBase(pinned, [machine], bench);
+  const { images } = await findBase(isPlaced(text, bench) ? text : pinned(text, locked), [machine], bench);
   const { baseImage } = await import("../base-image.ts");
   return baseImage(text, images[0]!, machine, bench);
+}
+
+function pinned(text: string, { digest }: LockedBase): string {
+  const { tag: _, ...repository } = parseReference(text, "base");
+  return formatReference({ ...repository, digest });
 }
 
 /** Where each file goes, below the folder: libraries into one, by the names that they are asked for. */

@@ -1,6 +1,7 @@
+import type { MountSnapshot } from "../../cache/mount-snapshot.ts";
 import type { Engine } from "../../engine/embedded/engine.ts";
 import { CambiumError, messageOf } from "../../errors.ts";
-import { Mounts, type MountUse, mountName } from "../../store/mounts.ts";
+import { Mounts, type MountUse, mountName, type StoredMount } from "../../store/mounts.ts";
 import type { Workbench } from "../workbench.ts";
 import { isWorth } from "./mount-costs.ts";
 import { type SnapshotOptions, type SnapshotResult, snapshotMount } from "./snapshot-mount.ts";
@@ -11,8 +12,10 @@ export type MountSelection = "all" | "none" | readonly string[];
 /** A mount of an export, or why it is not in it. */
 export type ExportedMount = { readonly use: MountUse } & (
   | ({ readonly state: "exported" } & SnapshotResult)
+  /** Restoring it costs more than it saves: the snapshot says that, and has no layers. */
+  | { readonly state: "not-worth"; readonly snapshot: MountSnapshot }
   /** `absent`: all steps that use it were hits, so it is not here; what an export has of it is still right. */
-  | { readonly state: "absent" | "empty" | "not-worth" | "failed" }
+  | { readonly state: "absent" | "empty" | "failed" }
 );
 
 type Bench = Pick<Workbench, "store" | "lease" | "emit" | "signal">;
@@ -52,7 +55,7 @@ async function exportedMount(
   if (mount.costs !== undefined && !isWorth(mount.costs)) {
     const message = `the cache mount ${use.id} is not exported: restoring it took longer than it saves`;
     emit({ type: "notice", message });
-    return { state: "not-worth" } as const;
+    return { state: "not-worth", snapshot: withoutContent(mount) } as const;
   }
   try {
     const result = await snapshotMount(name, engine, bench, options);
@@ -68,4 +71,22 @@ async function exportedMount(
     });
     return { state: "failed" } as const;
   }
+}
+
+/** What it costs and saves, for machines that would have to measure that again. */
+function withoutContent({
+  name,
+  id = "",
+  project,
+  owner,
+  target,
+  sharing,
+  costs,
+}: StoredMount): MountSnapshot {
+  return {
+    ...{ name, id, owner: owner!, target: target ?? id, sharing: sharing ?? "locked" },
+    ...(project !== undefined && { project }),
+    root: { ...owner!, mtime: "0.000000000" },
+    ...{ layers: [], liveBytes: 0, createdMs: 0, costs: costs ?? { steps: {} } },
+  };
 }

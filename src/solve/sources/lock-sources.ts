@@ -5,6 +5,7 @@ import type { WantedGit, WantedSources } from "../../graph/defined-stages.ts";
 import type { Digest } from "../../layer/digest.ts";
 import type { Platform } from "../../platform.ts";
 import { findBase } from "../base-documents.ts";
+import { isPlaced } from "../image-places.ts";
 import type { Workbench } from "../workbench.ts";
 import { commitNow } from "./git-source.ts";
 import { fetchedDigest, fileNameOf } from "./http-source.ts";
@@ -41,7 +42,9 @@ export async function obtainSources(request: SourcesRequest, bench: Workbench): 
     git: await Promise.all(wanted.git.map((one) => gitNow(one, earlier, request, bench))),
     images: await Promise.all(wanted.images.map((one) => imageNow(one, earlier, request, bench))),
   };
-  bench.store.records.put("sources", root, sources);
+  // What stands in an image's place says nothing of it.
+  const images = sources.images.filter(({ reference }) => !isPlaced(reference, bench));
+  bench.store.records.put("sources", root, { ...sources, images });
   return sources;
 }
 
@@ -79,13 +82,14 @@ async function imageNow(
   bench: Workbench,
 ) {
   const { platforms, pull } = request;
+  const isFresh = isPlaced(reference, bench);
   const isAnswer = (targets: Readonly<Record<string, Digest>>) =>
     platforms.every(({ architecture }) => targets[architecture] !== undefined);
   const known = earlier
     .flatMap(({ images }) => images)
     .find((one) => one.reference === reference && isAnswer(one.targets));
-  if (known !== undefined && !pull && !isUpgraded(reference, request)) return known;
-  assertUnlocked(reference, request);
+  if (known !== undefined && !pull && !isFresh && !isUpgraded(reference, request)) return known;
+  if (!isFresh) assertUnlocked(reference, request);
   const { images } = await findBase(reference, platforms, bench);
   const targets = platforms.map(({ architecture }, i) => [architecture, images[i]!.digest] as const);
   return { reference, targets: Object.fromEntries(targets) };

@@ -22,7 +22,6 @@ import {
   type HeldMounts,
   holdCacheMounts,
   type MountContents,
-  mountUses,
   type Seed,
   seedOf,
 } from "./cache-mounts.ts";
@@ -103,14 +102,16 @@ export class RunSteps {
     const { store, signal } = this.#bench;
     const { records, acceptsListed } = this.#settings;
     const name = stepName(stage, one);
-    const before = this.#known(key) ?? (await this.#recorded(key, document));
-    for (const use of mountUses(one, this.#settings.lent.project)) records?.noteMount?.(use);
+    const here = this.#known(key);
+    const found = here === undefined ? await this.#recorded(key, stage, document) : undefined;
+    const before = here ?? found?.known;
     // Said before the step begins: nothing has failed, what is below is done again.
     if (before === undefined && acceptsListed === true) assertHad(store, recordsOf(at));
     return step(this.#bench, name, async () => {
       if (before !== undefined) {
-        records?.note(key, before);
-        return { value: layerFrom(one, before, true), outcome: "hit" };
+        records?.note(key, stage, before);
+        const from = found === undefined ? {} : { detail: `from ${found.place}` };
+        return { value: layerFrom(one, before, true), outcome: "hit", ...from };
       }
       const contents = await this.#mountContents(one, stage);
       // Two builds of the same step wait for one another: the second finds what the first made.
@@ -119,7 +120,7 @@ export class RunSteps {
         async () => {
           const meanwhile = this.#known(key);
           const result = meanwhile ?? (await this.#execute(one, at, bound, contents, name));
-          records?.note(key, result);
+          records?.note(key, stage, result);
           if (meanwhile !== undefined) return { value: layerFrom(one, meanwhile, true), outcome: "hit" };
           rememberStep(store, key, document, result);
           return { value: layerFrom(one, result, false), outcome: "done" };
@@ -130,13 +131,19 @@ export class RunSteps {
   }
 
   /** What another machine says that the step comes to. */
-  async #recorded(key: Digest, document: unknown): Promise<KnownStep | undefined> {
+  async #recorded(
+    key: Digest,
+    stage: Stage,
+    document: unknown,
+  ): Promise<{ readonly known: KnownStep; readonly place: string } | undefined> {
     const { store, isForgetful } = this.#bench;
-    const found = isForgetful ? undefined : await this.#settings.records?.find(key);
+    const found = isForgetful ? undefined : await this.#settings.records?.find(key, stage);
     if (found === undefined) return undefined;
-    rememberStep(store, key, document, found);
-    if (found.layer !== undefined) rememberCaptured(store, found.content!, found.layer);
-    return this.#known(key);
+    const { result, place } = found;
+    rememberStep(store, key, document, result);
+    if (result.layer !== undefined) rememberCaptured(store, result.content!, result.layer);
+    const known = this.#known(key);
+    return known && { known, place };
   }
 
   /** What the step came to before, if it is known. */

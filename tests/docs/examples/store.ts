@@ -1,5 +1,5 @@
 import { readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { lockPath } from "../../../src/store/lock.ts";
 import { openStore } from "../../../src/store/store.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
@@ -35,5 +35,11 @@ function kindOf(path: string, lock: string): string {
   if (path.startsWith("blobs-v1")) return "the pack of the example segment";
   if (path.startsWith("segments-v1")) return "the segment itself";
   if (path === lock) return "its lock, not held";
-  return path.startsWith("leases-v1") ? "the guard between leases and prune" : "SQLite: all records";
+  return LOCKS[basename(path)] ?? "SQLite: all records";
 }
+
+const LOCKS: Readonly<Record<string, string>> = {
+  "prune.guard": "the guard between leases and prune",
+  "prune.lock": "of the one prune that is at work",
+  "running-0.lock": "for builds on a full disk",
+};
