@@ -64,7 +64,9 @@ describe.runIf(needs("runc", "root"))("a cache mount that travels", () => {
     const blob = join(layout, "blobs/sha256", hexOf(layer!.descriptor.digest));
     const keeps = ["--xattrs", "--xattrs-include=*", "--same-owner", "--preserve-permissions"];
     const input = zstdDecompressSync(readFileSync(blob));
-    execFileSync("tar", ["-x", ...keeps, "--delay-directory-restore", "-C", unpacked], { input });
+    execFileSync("tar", ["-x", ...keeps, "--delay-directory-restore", "-C", unpacked], {
+      ...{ input, stdio: ["pipe", "ignore", "ignore"] },
+    });
     using there = mountPlace(folder.at("there"));
     // The root itself is in no layer.
     expect(exactTree(unpacked).slice(1)).toEqual(exactTree(await there.restore(layout)).slice(1));
