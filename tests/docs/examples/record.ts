@@ -86,6 +86,7 @@ export async function recordExamples(): Promise<Example[]> {
         listings: [],
       },
     ],
+    absent: [],
   };
   const [recorded] = record.images;
   const inStages: StagesRecord = {
