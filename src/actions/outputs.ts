@@ -118,7 +118,7 @@ async function pushTo(
 ): Promise<OutputResult[]> {
   const { pushImage } = await import("../registry/push.ts");
   const { publishRecord } = await import("./records/publish-record.ts");
-  const { openRemote } = await import("../cache/remote.ts");
+  const { openRemote } = await import("../cache/open-remote.ts");
   const results: OutputResult[] = [];
   for (const reference of tags) {
     const push = pushImage(set, reference, bench.registries);

@@ -1,7 +1,8 @@
 import { type CacheEntry, entryArtifact, entryTag } from "../../cache/entry.ts";
 import { openFolderExport } from "../../cache/folder-export.ts";
+import { openRemote } from "../../cache/open-remote.ts";
 import { type CacheExport, homeOf, placeName } from "../../cache/place.ts";
-import { openRemote, type Remote } from "../../cache/remote.ts";
+import type { Remote } from "../../cache/remote.ts";
 import { messageOf } from "../../errors.ts";
 import { createGate } from "../../fetch/gate.ts";
 import { type BlobSource, type ImageSet, rootOf } from "../../image/image.ts";
