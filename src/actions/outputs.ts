@@ -126,7 +126,7 @@ async function pushTo(
       () => true,
       () => false,
     );
-    const remote = openRemote({ kind: "registry", reference }, bench.registries, true);
+    const remote = openRemote({ kind: "registry", reference }, bench.registries, "push");
     await publishRecord(built, rootOf(set).descriptor, remote, PUSHED, bench, isPushed);
     const { digest, sentBytes } = await push;
     if (sentBytes > 0) notePushed(bench.store, set, reference);
