@@ -1,5 +1,6 @@
 /** What `import … from "cambium"` gives: the builder for `cambium.ts`, and the calls that the commands make. */
 export { build } from "./actions/build.ts";
+export { explain, listBuilds } from "./actions/explain/explain.ts";
 export { inspect } from "./actions/inspect.ts";
 export { lock } from "./actions/lock.ts";
 export { plan } from "./actions/plan.ts";

@@ -75,8 +75,25 @@ export type BuildEvent =
       readonly platform: string;
       readonly sizeBytes: number;
     }
+  /** The step that took longest of those that were not known, and why it was not. */
+  | {
+      readonly type: "miss";
+      readonly stage: string;
+      readonly text: string;
+      readonly elapsedMs: number;
+      readonly cause: string;
+    }
   /** From here on the terminal belongs to the process inside the image: reporters draw nothing more. */
   | { readonly type: "process-started" }
+  /** What a place for caches got; `mounts` are those that it now has, null where none were wanted. */
+  | {
+      readonly type: "cache";
+      readonly where: string;
+      /** Of single steps and packages, put now. */
+      readonly entries: number;
+      readonly sentBytes: number;
+      readonly mounts: readonly { readonly id: string; readonly sizeBytes: number }[] | null;
+    }
   | { readonly type: "output"; readonly kind: string; readonly where: string; readonly digest: string };
 
 /** `hit`: known before; `done`: computed now; `failed`: the error follows by itself. */

@@ -13,6 +13,7 @@ const leaves = [
   "nearest",
   "csv",
   "byte-size",
+  "cache-spec",
 ];
 
 /**
@@ -28,10 +29,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   nearest: [],
   "byte-size": [],
   csv: ["errors"],
+  "cache-spec": ["errors", "nearest", "csv"],
   // The nouns.
   layer: leaves,
   graph: [...leaves, "layer"],
   image: [...leaves, "layer"],
+  // What is compared to say why a step missed: plain data in, plain data out.
+  explain: [...leaves, "layer", "graph"],
   // The media.
   store: [...leaves, "layer", "image"],
   fetch: [...leaves, "layer", "store"],
@@ -47,7 +51,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   engine: [...leaves, "layer", "graph", "image", "store", "fetch"],
   solve: [
     ...leaves,
-    ...["layer", "graph", "image", "store", "fetch", "registry", "context", "cache", "engine"],
+    ...["layer", "graph", "explain", "image", "store", "fetch", "registry", "context", "cache", "engine"],
     ...["ecosystems", "ecosystems/linux", "ecosystems/python", "ecosystems/debian"],
   ],
   // Arranges what is solved; pure, but for the sizes that it asks of a snapshot.
@@ -61,6 +65,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ...[
       "layer",
       "graph",
+      "explain",
       "image",
       "store",
       "fetch",

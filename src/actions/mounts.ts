@@ -2,6 +2,7 @@ import { createEngine, type Engine } from "../engine/embedded/engine.ts";
 import { messageOf } from "../errors.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import { type MountChoice, nextToRemove } from "../store/mount-choice.ts";
+import type { MountState } from "../store/mount-state.ts";
 import { Mounts, type StoredMount } from "../store/mounts.ts";
 import type { MountList, MountPruneResult, MountResult } from "./results.ts";
 import { openedStore } from "./session.ts";
@@ -93,18 +94,30 @@ async function measured(mounts: Mounts, engine: Engine): Promise<MountResult[]> 
   return all.map((mount) => {
     const sizeBytes = sizes.get(mount.folder) ?? mount.sizeBytes ?? 0;
     if (sizes.has(mount.folder) && !mount.isInUse) mounts.noteSize(mount.name, sizeBytes);
-    return mountResult(mount, sizeBytes, mount.isInUse);
+    return mountResult(mount, sizeBytes, mounts.chain(mount.name));
   });
 }
 
-function mountResult(mount: StoredMount, sizeBytes: number, isInUse: boolean): MountResult {
-  const { name, folder, id, project, owner, target, createdMs, usedMs } = mount;
+function mountResult(
+  mount: StoredMount & { readonly isInUse: boolean },
+  sizeBytes: number,
+  snapshot: Pick<MountState, "chain" | "createdMs"> | undefined,
+): MountResult {
+  const { name, folder, id, project, owner, target, createdMs, usedMs, isInUse } = mount;
+  const chain = snapshot?.chain ?? [];
   return {
     ...{ name, folder, createdMs, usedMs, sizeBytes, isInUse },
     ...(id !== undefined && { id }),
     ...(project !== undefined && { project }),
     ...(owner !== undefined && { owner }),
     ...(target !== undefined && { target }),
+    ...(snapshot !== undefined && {
+      snapshot: {
+        createdMs: snapshot.createdMs,
+        layers: chain.length,
+        sizeBytes: chain.reduce((sum, { descriptor }) => sum + descriptor.size, 0),
+      },
+    }),
   };
 }
 

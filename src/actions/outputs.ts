@@ -1,15 +1,21 @@
 import { usageError } from "../errors.ts";
 import { type Image, type ImageSet, imageSet, rootOf } from "../image/image.ts";
-import { familiarReference, parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
+import { familiarReference, type Reference } from "../image/reference.ts";
 import type { Digest } from "../layer/digest.ts";
 import { machinePlatform } from "../platform.ts";
 import { notePushed, withLazyLayers } from "../solve/lazy-layers.ts";
 import type { Workbench } from "../solve/workbench.ts";
 import type { Store } from "../store/store.ts";
 import { loadImageSet, rememberImage } from "../store/stored-image.ts";
-import type { Built, RecordPlace } from "./records/publish-record.ts";
+import type { BuildNotes } from "./caches/build-notes.ts";
+import type { Built, RecordFor } from "./records/record-of-build.ts";
 import type { OutputResult } from "./results.ts";
 import type { BuildSettings, LoadSettings, OutputSettings } from "./settings.ts";
+
+export type PublishSettings = Pick<BuildSettings, "outputs" | "push" | "load" | "cacheTo"> & {
+  /** As `buildTag`. */
+  readonly build: () => string;
+};
 
 /**
  * Puts the images of a build together, keeps them in the store and writes them where they were asked for.
@@ -17,7 +23,8 @@ import type { BuildSettings, LoadSettings, OutputSettings } from "./settings.ts"
  */
 export async function publishImages(
   built: Built,
-  settings: Pick<BuildSettings, "outputs" | "push" | "load" | "cacheTo">,
+  notes: readonly BuildNotes[],
+  settings: PublishSettings,
   tags: readonly Reference[],
   bench: Workbench,
 ): Promise<{ readonly digest: Digest; readonly outputs: readonly OutputResult[] }> {
@@ -28,12 +35,12 @@ export async function publishImages(
   rememberImage(bench.store, set);
   const outputs = await writeOutputs(set, settings.outputs, tags, bench);
   if (settings.load !== undefined) outputs.push(await loadInto(settings.load, set, tags, bench));
-  const caches = settings.cacheTo.map((text) => withDefaultTag(parseReference(text, "--cache-to")));
-  const destinations = [
-    ...(settings.push ? tags : []).map((reference) => ({ reference, isCache: false })),
-    ...caches.map((reference) => ({ reference, isCache: true })),
-  ];
-  if (destinations.length > 0) outputs.push(...(await pushTo(destinations, set, built, bench)));
+  if (settings.push) outputs.push(...(await pushTo(tags, set, built, bench)));
+  const { cacheTo, build } = settings;
+  if (cacheTo.length > 0) {
+    const { exportCaches } = await import("./caches/export-caches.ts");
+    await exportCaches(cacheTo, { notes, build: build(), result: { built, set } }, bench);
+  }
   return { digest: rootOf(set).descriptor.digest, outputs };
 }
 
@@ -60,14 +67,14 @@ async function writeOutputs(
 
 async function writeOutput(
   set: ImageSet,
-  { type, dest }: OutputSettings,
+  { type, dest, isReference = false }: OutputSettings,
   tags: readonly Reference[],
   bench: Workbench,
 ): Promise<void> {
   const { emit, signal } = bench;
   if (type === "oci" && !dest.endsWith(".tar")) {
     const { writeOciLayout } = await import("../image/outputs/oci-layout.ts");
-    await writeOciLayout(set, dest, { tags, signal }, emit);
+    await writeOciLayout(set, dest, { tags, signal, isReference }, emit);
   } else if (type === "oci" || type === "docker") {
     const { writeImageTar } = await import("../image/outputs/tar.ts");
     await writeImageTar(set, dest, { tags, format: type }, emit);
@@ -102,27 +109,31 @@ async function loadInto(
   return { type: "load", ...(await loadIntoEngine(set, request, emit)) };
 }
 
-/** Pushes the image and its build record to each place. */
+/** Pushes the image and its build record to each tag. */
 async function pushTo(
-  places: readonly RecordPlace[],
+  tags: readonly Reference[],
   set: ImageSet,
   built: Built,
   bench: Workbench,
 ): Promise<OutputResult[]> {
   const { pushImage } = await import("../registry/push.ts");
   const { publishRecord } = await import("./records/publish-record.ts");
+  const { openRemote } = await import("../cache/remote.ts");
   const results: OutputResult[] = [];
-  for (const place of places) {
-    const { reference } = place;
+  for (const reference of tags) {
     const push = pushImage(set, reference, bench.registries);
     const isPushed = push.then(
       () => true,
       () => false,
     );
-    await publishRecord(built, rootOf(set).descriptor, place, bench, isPushed);
+    const remote = openRemote({ kind: "registry", reference }, bench.registries, true);
+    await publishRecord(built, rootOf(set).descriptor, remote, PUSHED, bench, isPushed);
     const { digest, sentBytes } = await push;
     if (sentBytes > 0) notePushed(bench.store, set, reference);
     results.push({ type: "registry", where: familiarReference(reference), digest });
   }
   return results;
 }
+
+/** Who may pull the image gets its layers, and no other. */
+const PUSHED: RecordFor = { isCache: false, isThere: () => true, isAtHand: () => false };

@@ -1,5 +1,6 @@
 import { findForm } from "../frontend/project/detect.ts";
 import { assertFlagsFit, formOf } from "../frontend/project/flags.ts";
+import { sourceName } from "./explain/build-log.ts";
 import { imagePlacesOf } from "./image-places.ts";
 import { baseName, planPackages } from "./packages/plan-packages.ts";
 import { projectSegments } from "./packages/project-segments.ts";
@@ -16,6 +17,7 @@ import { NO_DOCKERFILE_SETTINGS, type PlanSettings } from "./settings.ts";
 export async function plan(settings: PlanSettings): Promise<PlanResult> {
   const found = findForm(settings.contextDir, settings.file);
   if (found.form === "dockerfile") assertFlagsFit(settings.flags ?? [], found.form);
+  const source = sourceName(found, settings.file);
   const staged = { ...settings, dockerfile: settings.dockerfile ?? NO_DOCKERFILE_SETTINGS };
   const places = found.form === "dockerfile" ? {} : { imagePlaces: imagePlacesOf(settings) };
   return withSession({ ...settings, ...places }, async (session) => {
@@ -28,9 +30,10 @@ export async function plan(settings: PlanSettings): Promise<PlanResult> {
     assertFlagsFit(settings.flags ?? [], formOf(found.form, project.loaded));
     if (project.loaded.stages !== undefined) {
       const { planProjectStages } = await import("./stages/plan-stages.ts");
-      return planProjectStages(project, staged, session);
+      return planProjectStages(project, staged, session, source);
     }
     const prepared = await prepare(settings, project, session);
+    const { wholeCause } = await import("./explain/planned-causes.ts");
     const { definition, explanation } = prepared.project.loaded;
     const files = await projectSegments(prepared, settings, bench);
     const images: PlannedImage[] = [];
@@ -38,7 +41,9 @@ export async function plan(settings: PlanSettings): Promise<PlanResult> {
       const python = await prepared.choose(platform);
       const { lock } = prepared.locked;
       const request = { definition, lock, platform, ...python, locateDebs: prepared.locateDebs };
-      images.push((await planPackages(request, files, bench)).image);
+      const { image } = await planPackages(request, files, bench);
+      const cause = wholeCause(prepared, files, platform, { ...staged, tags: project.tags }, source, bench);
+      images.push({ ...image, ...(cause !== undefined && { cause }) });
     }
     return { source: explanation, base: baseName(definition.base), images };
   });

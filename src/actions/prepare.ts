@@ -118,6 +118,17 @@ export async function prepare(
   );
 }
 
+/** What is installed: of Python what a lock of the project's own says, if there is one. */
+export function installedLock({ inputs, locked }: Pick<Prepared, "inputs" | "locked">) {
+  const { base, debian, python: own } = locked.lock;
+  const python = inputs?.kind === "lock" ? inputs.lock : own;
+  return {
+    ...(base !== undefined && { base }),
+    ...(debian !== undefined && { debian }),
+    ...(python !== undefined && { python }),
+  };
+}
+
 async function settle(
   settings: ProjectSettings,
   opened: OpenedProject,

@@ -47,8 +47,8 @@ export async function rebase(settings: RebaseSettings): Promise<BuildResult> {
     }
     const tags = settings.tags.length > 0 ? parseTags(settings.tags) : [image];
     const { push, load } = settings;
-    const outputs = { outputs: [], push, cacheTo: [], ...(load !== undefined && { load }) };
-    const result = await publishImages({ definition, lock, images }, outputs, tags, bench);
+    const outputs = { outputs: [], push, cacheTo: [], build: () => "", ...(load !== undefined && { load }) };
+    const result = await publishImages({ definition, lock, images }, [], outputs, tags, bench);
     const names = keepTags(tags, result.digest, bench);
     return { ...result, images, tags: names };
   });

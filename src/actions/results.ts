@@ -1,3 +1,6 @@
+import type { Difference } from "../explain/difference.ts";
+import type { Cause } from "../explain/explain-build.ts";
+import type { LoggedBuild, LoggedStep } from "../explain/logged-build.ts";
 import type { DiffId, Digest } from "../layer/digest.ts";
 import type { Platform } from "../platform.ts";
 import type { OutputType } from "./settings.ts";
@@ -67,7 +70,7 @@ export type PlannedStep = {
   readonly line: number;
   readonly text: string;
   readonly state: "hit" | "miss" | "open";
-  /** Why it is not known, where that is neither the step itself nor the one before it in its stage. */
+  /** Of a miss why it is one, as `explain` says it; of an open one what it waits for, if not the step before it. */
   readonly cause?: string;
 };
 
@@ -76,6 +79,8 @@ export type PlannedStage = {
   readonly name: string;
   /** What it stands on, as a line to print. */
   readonly base: string;
+  /** Why the packages that it stands on are not known. */
+  readonly cause?: string;
   readonly steps: readonly PlannedStep[];
 };
 
@@ -87,6 +92,8 @@ export type PlannedImage = {
   readonly unneededStages?: readonly string[];
   /** Those of packages and files that are composed. */
   readonly layers: readonly PlannedLayer[];
+  /** Of an image without steps: why it is not known as a whole. */
+  readonly cause?: string;
   /** Bytes of archives that are not in the store yet. */
   readonly downloadBytes: number;
 };
@@ -201,6 +208,44 @@ export type DiskUsage = {
   readonly kinds: readonly KindUsage[];
 };
 
+/** Why a step was not known: `text` is what is at its root, as a line to print. */
+export type StepCause = Omit<Cause, "differences"> & {
+  readonly text: string;
+  /** In order of importance. */
+  readonly differences: readonly (Difference & { readonly text: string })[];
+};
+
+/** One step of an earlier build. Times are milliseconds. */
+export type ExplainedStep = Omit<LoggedStep, "contents" | "cause"> & {
+  /** Absent for a hit. */
+  readonly cause?: StepCause;
+};
+
+/** An earlier build, without its steps. */
+export type BuildFacts = Omit<LoggedBuild, "version" | "images">;
+
+/** The miss that took longest. */
+export type MissResult = {
+  readonly stage: string;
+  readonly text: string;
+  readonly elapsedMs: number;
+  /** What is at its root, as a line to print. */
+  readonly cause: string;
+};
+
+export type ExplainResult = {
+  readonly build: BuildFacts;
+  readonly images: readonly {
+    readonly platform: string;
+    readonly stages: readonly { readonly name: string; readonly steps: readonly ExplainedStep[] }[];
+  }[];
+  /** Absent where all was known. */
+  readonly mostExpensiveMiss?: MissResult;
+};
+
+/** Newest first. */
+export type BuildList = { readonly builds: readonly BuildFacts[] };
+
 /** A cache mount. Times are milliseconds since the epoch. */
 export type MountResult = {
   readonly name: string;
@@ -219,6 +264,8 @@ export type MountResult = {
   /** On disk. */
   readonly sizeBytes: number;
   readonly isInUse: boolean;
+  /** Its last snapshot, or what it was restored from; compressed bytes. */
+  readonly snapshot?: { readonly createdMs: number; readonly layers: number; readonly sizeBytes: number };
 };
 
 export type MountList = { readonly mounts: readonly MountResult[]; readonly totalBytes: number };
@@ -227,4 +274,33 @@ export type MountPruneResult = {
   readonly removed: readonly MountResult[];
   readonly freedBytes: number;
   readonly keptBytes: number;
+};
+
+/** Sizes are compressed bytes. */
+export type MountSnapshotResult = {
+  readonly name: string;
+  readonly id: string;
+  readonly project?: string;
+  /** Of the image's manifest. */
+  readonly digest: Digest;
+  readonly layers: number;
+  readonly sizeBytes: number;
+  /** What was packed now: all, what changed since the snapshot before, or nothing, since nothing did. */
+  readonly packed: "whole" | "changes" | "nothing";
+  readonly packedBytes: number;
+  /** Sockets, devices, and names that no layer can hold. */
+  readonly leftOut: number;
+  readonly outputs: readonly OutputResult[];
+};
+
+export type MountRestoreResult = {
+  readonly name: string;
+  readonly id: string;
+  readonly project?: string;
+  /** `kept`: it had content, and only an empty one was to be filled. */
+  readonly state: "restored" | "kept";
+  /** What it was filled from, without credentials. */
+  readonly source: string;
+  /** On disk. */
+  readonly sizeBytes: number;
 };

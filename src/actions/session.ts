@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { BuildTrace } from "../explain/build-trace.ts";
 import { createHttpClient } from "../fetch/client.ts";
 import type { Credentials } from "../fetch/settings.ts";
 import type { Digest } from "../layer/digest.ts";
@@ -50,7 +51,7 @@ export async function withSession<T>(
     const openBases = new Map();
     const bench = {
       ...{ store, client, registries, pool, lease, emit, signal, env, isForgetful },
-      ...{ describedLayers, openBases },
+      ...{ describedLayers, openBases, brokenPlaces: new Set<string>(), trace: new BuildTrace() },
       ...(settings.imagePlaces !== undefined && { imagePlaces: settings.imagePlaces }),
     };
     return await work({ bench, http });

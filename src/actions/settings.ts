@@ -1,10 +1,17 @@
+import type { CacheFromSpec, CacheToSpec } from "../cache-spec.ts";
 import { type EngineKind, engineKinds } from "../engine/load/engine.ts";
 import type { Emit } from "../events.ts";
+import type { Witness } from "../explain/evidence.ts";
 import type { Platform } from "../platform.ts";
 import type { SecretSource } from "../solve/steps/run-mounts.ts";
 
 /** Where a result is written besides the store. `dest` is an absolute path; see `outputTypes` for what each makes. */
-export type OutputSettings = { readonly type: OutputType; readonly dest: string };
+export type OutputSettings = {
+  readonly type: OutputType;
+  readonly dest: string;
+  /** Of `oci` in a folder: without its layers, which stay where they are. */
+  readonly isReference?: boolean;
+};
 
 /**
  * `oci`: image layout, as a folder, or as a tar when `dest` ends in `.tar`. `docker`: a tar that `docker load` reads.
@@ -73,10 +80,12 @@ export type BuildSettings = ProjectSettings & {
   readonly outputs: readonly OutputSettings[];
   readonly push: boolean;
   readonly load?: LoadSettings;
-  /** References of images whose build records are asked first. */
-  readonly cacheFrom: readonly string[];
-  /** References that the image and its record are pushed to, besides the tags. */
-  readonly cacheTo: readonly string[];
+  /** Where what others built is looked for; folders are absolute. */
+  readonly cacheFrom: readonly CacheFromSpec[];
+  /** Where what is built goes for others, besides the tags; folders are absolute. */
+  readonly cacheTo: readonly CacheToSpec[];
+  /** Nobody else is asked: what others say proved wrong in this build. */
+  readonly isAlone?: boolean;
   readonly dockerfile: DockerfileSettings;
 };
 
@@ -201,7 +210,50 @@ export type PruneSettings = SessionSettings & {
 
 export type DiskUsageSettings = SessionSettings;
 
+export type ExplainSettings = SessionSettings & {
+  /** Id of a build, or the beginning or end of one, or how many builds back. Absent: the last. */
+  readonly build?: string;
+  /** Builds of this folder come first. */
+  readonly cwd: string;
+  /** Only steps at this line, or with this in their text. */
+  readonly step?: string;
+  /** Builds of other machines to compare with. */
+  readonly elsewhere?: readonly Witness[];
+};
+
+export type BuildListSettings = SessionSettings;
+
 export type MountListSettings = SessionSettings;
+
+/** Which mount is meant. */
+type MountNamed = {
+  /** As written, or a name. */
+  readonly id: string;
+  /** Absent: that of `contextDir`. */
+  readonly project?: string;
+  /** Absolute: a folder of the project. */
+  readonly contextDir: string;
+};
+
+export type MountSnapshotSettings = SessionSettings &
+  MountNamed & {
+    /** References to push to. */
+    readonly tags: readonly string[];
+    /** A folder to write an image layout into; absolute. */
+    readonly dest?: string;
+  };
+
+export type MountRestoreSettings = SessionSettings &
+  MountNamed & {
+    /** An image, a folder, a git repository, or the URL of an archive. */
+    readonly source: string;
+    /** Of the archive that a URL gives: `sha256:…`; of a git repository the commit. */
+    readonly checksum?: string;
+    /** A mount that has content keeps it. */
+    readonly onlyIfEmpty: boolean;
+    /** Of the root of a new mount, as a step states them. */
+    readonly owner: { readonly mode?: number; readonly uid?: number; readonly gid?: number };
+  };
 
 /** What is absent allows all. */
 export type MountPruneSettings = SessionSettings & {

@@ -17,7 +17,11 @@ import type { ImageAccess } from "./session.ts";
  * a reference with its registry. Close it when done.
  * @throws CambiumError `IMAGE_UNKNOWN`, and as `openLayoutFolder`, `openImageTar`, `openRemoteImage` and `parseReference`.
  */
-export async function openSource(text: string, cwd: string, access: ImageAccess): Promise<ImageSource> {
+export async function openSource(
+  text: string,
+  cwd: string,
+  access: Omit<ImageAccess, "release">,
+): Promise<ImageSource> {
   const named = taggedSet(text, access.store);
   if (named !== undefined) return sourceOfSet(withLazyLayers(named, access), text);
   const path = isAbsolute(text) ? text : resolve(cwd, text);

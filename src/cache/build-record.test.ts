@@ -15,7 +15,7 @@ const layer = {
   packages: [{ ecosystem: "python", name: "six", version: "1.17.0", sizeBytes: 9 }],
 };
 const record: BuildRecord = {
-  version: 1,
+  version: 2,
   layoutVersions: { layer: 1 },
   definition: {},
   lock: "",
@@ -30,6 +30,7 @@ const record: BuildRecord = {
       },
     },
   ],
+  absent: [],
   bases: [
     {
       ...{ digest: digestOf("base"), reference: "example/base:1" },
@@ -57,7 +58,7 @@ test("a record is read as it was written, to the annotations of a base's layers"
 });
 
 test.for([
-  { name: "a later version", document: { ...record, version: 2 } },
+  { name: "a later version", document: { ...record, version: 1 } },
   { name: "another document", document: { hello: 1 } },
   { name: "a result that is none", document: { ...record, images: [{ ...image, result: {} }] } },
   {

@@ -20,7 +20,7 @@ import {
  * that the same build says the same.
  */
 export type BuildRecord = {
-  readonly version: 1;
+  readonly version: 2;
   /** Another table means other bytes for the same input, so such a record is of no use. */
   readonly layoutVersions: Readonly<Record<string, number>>;
   /** The graph, as `Definition`; checked by who uses it. */
@@ -29,6 +29,8 @@ export type BuildRecord = {
   readonly lock: string;
   readonly images: readonly RecordedImage[];
   readonly bases: readonly RecordedBase[];
+  /** Layers of the images that the place of the record does not have. */
+  readonly absent: readonly Digest[];
 };
 
 /** One image by its definition key. */
@@ -53,7 +55,7 @@ export type RecordedImage = {
 const MAX_RECORD_BYTES = 64 << 20;
 
 const schema = z.object({
-  version: z.literal(1),
+  version: z.literal(2),
   layoutVersions: z.record(z.string(), z.number()),
   definition: z.record(z.string(), z.unknown()),
   lock: z.string(),
@@ -70,6 +72,7 @@ const schema = z.object({
     }),
   ),
   bases: z.array(recordedBase),
+  absent: z.array(digest),
 });
 
 /** As `encodeDocument` writes it. */

@@ -12,11 +12,12 @@ import {
 } from "./record-artifact.ts";
 
 const record: BuildRecord = {
-  version: 1,
+  version: 2,
   layoutVersions: { layer: 1 },
   definition: { base: { kind: "debian" } },
   lock: "version = 1\n",
   images: [],
+  absent: [],
   bases: [],
 };
 const subject = blobOf(Buffer.from("{}"), MANIFEST_MEDIA_TYPE).descriptor;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { configSchema } from "../image/documents.ts";
 import type { Descriptor, DiffId, Digest } from "../layer/digest.ts";
+import type { LayerRecord } from "../layer/layer.ts";
 import type { SegmentId } from "../layer/segment.ts";
 
 /** A layer that was composed. */
@@ -15,6 +16,16 @@ export type RecordedLayer = {
 
 /** Generated segments by what they are generated from. */
 export type RecordedGenerated = { readonly key: Digest; readonly ids: readonly SegmentId[] };
+
+/** What a RUN left: without a layer where it changed nothing. */
+export type RecordedResult = {
+  readonly layer?: LayerRecord & {
+    /** Stands for it in the keys of what comes above. */
+    readonly content: string;
+    /** Blob with its listing. */
+    readonly listing: Descriptor;
+  };
+};
 
 /** Blob with the listing of a layer. */
 export type RecordedListing = { readonly diffId: DiffId; readonly descriptor: Descriptor };
@@ -45,6 +56,9 @@ export const segmentId = z
   .transform((text) => text as SegmentId);
 export const recordedLayer = z.object({ key: digest, ...layerRecord.shape, listing: descriptor });
 export const recordedGenerated = z.object({ key: digest, ids: z.array(segmentId) });
+export const recordedResult = z.object({
+  layer: layerRecord.extend({ content: digest, listing: descriptor }).exactOptional(),
+});
 export const recordedListing = z.object({ diffId, descriptor });
 
 const sizeBytes = z.int().min(0);

@@ -1,19 +1,19 @@
 import { z } from "zod";
 import { type Digest, digestOf } from "../layer/digest.ts";
-import type { LayerRecord } from "../layer/layer.ts";
 import { decodeDocument, encodeDocument } from "../store/checked-document.ts";
 import {
   digest,
   imageResult,
-  layerRecord,
   type RecordedBase,
   type RecordedGenerated,
   type RecordedLayer,
   type RecordedListing,
+  type RecordedResult,
   recordedBase,
   recordedGenerated,
   recordedLayer,
   recordedListing,
+  recordedResult,
 } from "./record-parts.ts";
 
 /**
@@ -51,16 +51,7 @@ export type RecordedStages = {
   readonly result?: unknown;
 };
 
-/** Without a layer where the step changed nothing. */
-export type RecordedStep = {
-  readonly key: Digest;
-  readonly layer?: LayerRecord & {
-    /** Stands for it in the keys of what comes above. */
-    readonly content: string;
-    /** Blob with its listing. */
-    readonly listing: LayerRecord["descriptor"];
-  };
-};
+export type RecordedStep = RecordedResult & { readonly key: Digest };
 
 const MAX_RECORD_BYTES = 64 << 20;
 
@@ -71,12 +62,7 @@ const schema = z.object({
   images: z.array(
     z.object({ platform: z.string(), key: digest, digest, result: imageResult.exactOptional() }),
   ),
-  steps: z.array(
-    z.object({
-      key: digest,
-      layer: layerRecord.extend({ content: digest, listing: layerRecord.shape.descriptor }).exactOptional(),
-    }),
-  ),
+  steps: z.array(recordedResult.extend({ key: digest })),
   layers: z.array(recordedLayer),
   generated: z.array(recordedGenerated),
   bases: z.array(recordedBase),

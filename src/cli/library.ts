@@ -1,21 +1,29 @@
 import type {
+  BuildList,
   BuildResult,
   DiskUsage,
+  ExplainResult,
   ImageDescription,
   LockResult,
   MountList,
   MountPruneResult,
+  MountRestoreResult,
+  MountSnapshotResult,
   PlanResult,
   PruneResult,
   ValidationReport,
 } from "../actions/results.ts";
 import type {
+  BuildListSettings,
   BuildSettings,
   DiskUsageSettings,
+  ExplainSettings,
   InspectSettings,
   LockSettings,
   MountListSettings,
   MountPruneSettings,
+  MountRestoreSettings,
+  MountSnapshotSettings,
   PlanSettings,
   PruneSettings,
   RebaseSettings,
@@ -28,6 +36,8 @@ export type Library = {
   readonly build: (settings: BuildSettings) => Promise<BuildResult>;
   readonly rebase: (settings: RebaseSettings) => Promise<BuildResult>;
   readonly plan: (settings: PlanSettings) => Promise<PlanResult>;
+  readonly explain: (settings: ExplainSettings) => Promise<ExplainResult>;
+  readonly listBuilds: (settings: BuildListSettings) => Promise<BuildList>;
   readonly lock: (settings: LockSettings) => Promise<LockResult>;
   /** Answers the exit code of the process inside. */
   readonly run: (settings: RunSettings) => Promise<number>;
@@ -37,6 +47,8 @@ export type Library = {
   readonly diskUsage: (settings: DiskUsageSettings) => Promise<DiskUsage>;
   readonly listMounts: (settings: MountListSettings) => Promise<MountList>;
   readonly pruneMounts: (settings: MountPruneSettings) => Promise<MountPruneResult>;
+  readonly snapshotMount: (settings: MountSnapshotSettings) => Promise<MountSnapshotResult>;
+  readonly restoreMount: (settings: MountRestoreSettings) => Promise<MountRestoreResult>;
 };
 
 /** Each call loads what it needs and no more: `--help` must not wait for the network stack. */
@@ -44,6 +56,8 @@ export const library: Library = {
   build: async (settings) => (await import("../actions/build.ts")).build(settings),
   rebase: async (settings) => (await import("../actions/rebase.ts")).rebase(settings),
   plan: async (settings) => (await import("../actions/plan.ts")).plan(settings),
+  explain: async (settings) => (await import("../actions/explain/explain.ts")).explain(settings),
+  listBuilds: async (settings) => (await import("../actions/explain/explain.ts")).listBuilds(settings),
   lock: async (settings) => (await import("../actions/lock.ts")).lock(settings),
   run: async (settings) => (await import("../actions/run.ts")).run(settings),
   inspect: async (settings) => (await import("../actions/inspect.ts")).inspect(settings),
@@ -52,4 +66,7 @@ export const library: Library = {
   diskUsage: async (settings) => (await import("../actions/disk-usage.ts")).diskUsage(settings),
   listMounts: async (settings) => (await import("../actions/mounts.ts")).listMounts(settings),
   pruneMounts: async (settings) => (await import("../actions/mounts.ts")).pruneMounts(settings),
+  snapshotMount: async (settings) =>
+    (await import("../actions/mounts/snapshot.ts")).snapshotMountTo(settings),
+  restoreMount: async (settings) => (await import("../actions/mounts/restore.ts")).restoreMountFrom(settings),
 };

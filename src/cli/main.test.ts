@@ -42,6 +42,8 @@ async function cambium(
     build: async () => built,
     rebase: unasked,
     plan: unasked,
+    explain: unasked,
+    listBuilds: unasked,
     lock: unasked,
     run: async () => 0,
     inspect: unasked,
@@ -50,6 +52,8 @@ async function cambium(
     diskUsage: unasked,
     listMounts: unasked,
     pruneMounts: unasked,
+    snapshotMount: unasked,
+    restoreMount: unasked,
     ...options.library,
   };
   const recording = Object.fromEntries(
@@ -180,8 +184,8 @@ test("every flag of build arrives as a final value", async () => {
     file: "/home/ada/project/deploy.yaml",
     tags: ["app:1", "app:latest"],
     push: true,
-    cacheFrom: ["registry.example/a:1"],
-    cacheTo: ["registry.example/b:1"],
+    cacheFrom: [{ place: { kind: "registry", reference: "registry.example/a:1" } }],
+    cacheTo: [{ place: { kind: "registry", reference: "registry.example/b:1" }, mounts: "all", mode: "max" }],
     dockerfile: {
       target: "web",
       buildArgs: new Map([

@@ -5,6 +5,7 @@ import { usageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 
 const where = "--output";
+const KEYS: readonly string[] = ["type", "dest", "reference-only"];
 /** Names that buildx has for what we have under another name, or elsewhere. */
 const elsewhere: Readonly<Record<string, string>> = {
   local: "A root filesystem as a folder is type=rootfs here.",
@@ -13,7 +14,7 @@ const elsewhere: Readonly<Record<string, string>> = {
 };
 
 /**
- * One `-o type=…,dest=…`, as buildx spells it; a bare path means `type=rootfs`, which is what it means there.
+ * One `-o type=…,dest=…`, as buildx spells it, for an image layout with `reference-only=true` where its layers are not wanted; a bare path means `type=rootfs`, which is what it means there.
  * @throws CambiumError `OUTPUT_SYNTAX`, `CSV_SYNTAX`.
  */
 export function parseOutput(text: string, cwd: string): OutputSettings {
@@ -22,7 +23,7 @@ export function parseOutput(text: string, cwd: string): OutputSettings {
   }
   const pairs = csvPairs(text, where);
   for (const key of pairs.keys()) {
-    if (key !== "type" && key !== "dest") throw unknown("key", key, text, ["type", "dest"]);
+    if (!KEYS.includes(key)) throw unknown("key", key, text, KEYS);
   }
   const type = pairs.get("type");
   if (type === undefined) throw syntax("type is missing", text);
@@ -31,7 +32,16 @@ export function parseOutput(text: string, cwd: string): OutputSettings {
     if (hint !== undefined) throw syntax(`unknown type ${JSON.stringify(type)}`, text, hint);
     throw unknown("type", type, text, outputTypes);
   }
-  return { type, dest: resolve(cwd, checkedDest(pairs.get("dest"), text)) };
+  const dest = resolve(cwd, checkedDest(pairs.get("dest"), text));
+  const isReference = referenceOnly(pairs.get("reference-only"), text);
+  if (!isReference) return { type, dest };
+  if (type === "oci" && !dest.endsWith(".tar")) return { type, dest, isReference };
+  throw syntax("reference-only goes with type=oci and a folder", text);
+}
+
+function referenceOnly(value: string | undefined, text: string): boolean {
+  if (value === undefined || value === "true" || value === "false") return value === "true";
+  throw syntax(`reference-only is true or false, not ${JSON.stringify(value)}`, text);
 }
 
 /**

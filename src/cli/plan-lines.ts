@@ -20,6 +20,7 @@ export function planLines(plan: PlanResult, style: Style): string[] {
       "",
       style.bold(formatPlatform(image.platform)),
       ...(image.layers.length === 0 ? [] : layersPlanLines(image, style)),
+      ...(image.cause === undefined ? [] : [`  not known as a whole: ${printable(image.cause)}`]),
       ...(image.stages === undefined ? [] : stagePlanLines(image, image.stages, style)),
     ]),
   ];
@@ -31,7 +32,7 @@ function stagePlanLines(image: PlannedImage, stages: readonly PlannedStage[], st
   const unneeded = image.unneededStages ?? [];
   return [
     ...stages.flatMap((stage) => [
-      `  ${printable(stage.name)} from ${printable(stage.base)}`,
+      `  ${printable(stage.name)} from ${printable(stage.base)}${whyText(stage.cause, style)}`,
       ...stage.steps.map((step) => stepPlanLine(step, style)),
     ]),
     ...(unneeded.length === 0 ? [] : [`  not needed: ${unneeded.map((name) => printable(name)).join(", ")}`]),
@@ -41,8 +42,12 @@ function stagePlanLines(image: PlannedImage, stages: readonly PlannedStage[], st
 
 function stepPlanLine({ line, text, state, cause }: PlannedStep, style: Style): string {
   const colours = { hit: style.dim, miss: style.green, open: style.yellow };
-  const why = cause === undefined ? "" : style.dim(`  (${printable(cause)})`);
-  return `  ${String(line).padStart(5)}  ${colours[state](state.padEnd(4))}  ${printable(text)}${why}`;
+  const head = `  ${String(line).padStart(5)}  ${colours[state](state.padEnd(4))}  ${printable(text)}`;
+  return `${head}${whyText(cause, style)}`;
+}
+
+function whyText(cause: string | undefined, style: Style): string {
+  return cause === undefined ? "" : style.dim(`  (${printable(cause)})`);
 }
 
 function layersPlanLines(image: PlannedImage, style: Style): string[] {

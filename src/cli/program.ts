@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { Act } from "./action.ts";
 import { defineBuild } from "./commands/build.ts";
 import { defineCache } from "./commands/cache.ts";
+import { defineExplain } from "./commands/explain.ts";
 import { defineInspect } from "./commands/inspect.ts";
 import { defineLock } from "./commands/lock.ts";
 import { defineMount } from "./commands/mount.ts";
@@ -50,6 +51,7 @@ Examples:
     );
   defineBuild(program.command("build"), act);
   definePlan(program.command("plan"), act);
+  defineExplain(program.command("explain"), act);
   defineLock(program.command("lock"), act);
   defineRun(program.command("run"), act);
   defineRebase(program.command("rebase"), act);

@@ -67,6 +67,16 @@ export function parseCount(text: string, flag: string, min: number): number {
   throw usageError("NUMBER_SYNTAX", `${flag}: not a whole number from ${min}: ${JSON.stringify(text)}`);
 }
 
+/** `0700`: permission bits, with setuid, setgid and sticky. */
+export function parseMode(text: string, flag: string): number {
+  if (/^[0-7]{3,4}$/.test(text)) return Number.parseInt(text, 8);
+  throw usageError(
+    "MODE_SYNTAX",
+    `${flag}: not an octal mode: ${JSON.stringify(text)}`,
+    "Write it like 0755.",
+  );
+}
+
 /** An image to build on: a path in `oci-layout://…` counts from `cwd`. */
 export function parseBase(text: string, cwd: string): string {
   const scheme = "oci-layout://";

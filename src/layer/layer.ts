@@ -12,3 +12,5 @@ export interface Layer {
 export type LayerRecord = { readonly descriptor: Descriptor; readonly diffId: DiffId };
 
 export const LAYER_MEDIA_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip";
+/** For what need not be the same bytes on every machine: zstd's come from Node's own library. */
+export const ZSTD_LAYER_MEDIA_TYPE = "application/vnd.oci.image.layer.v1.tar+zstd";

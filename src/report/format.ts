@@ -9,6 +9,19 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
 }
 
+/** `40s`, `5m`, `3h`, `2d`. */
+export function formatAgo(ms: number): string {
+  return ms < 120_000 ? `${Math.max(0, Math.round(ms / 1000))}s` : formatAge(ms);
+}
+
+/** `5m`, `3h`, `2d`: as exact as flags take it. */
+export function formatAge(ms: number): string {
+  const minutes = Math.max(0, Math.floor(ms / 60_000));
+  if (minutes < 120) return `${minutes}m`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours}h` : `${Math.floor(hours / 24)}d`;
+}
+
 /** `1 layer`, `2 layers`; `plural` only where an `s` is not enough. */
 export function formatCount(count: number, singular: string, plural: string = `${singular}s`): string {
   return `${count} ${count === 1 ? singular : plural}`;

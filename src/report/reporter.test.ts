@@ -25,6 +25,7 @@ const build: readonly BuildEvent[] = [
   { type: "layer", name: "python packages 3", digest: digest("b"), sizeBytes: 12_000, isReused: false },
   { type: "warning", code: "RECORDS_CORRUPT", message: "index.db: set aside", hint: "Nothing to do." },
   { type: "notice", message: "numpy 2.1.0 taken: 2.2.0 has no wheel" },
+  { type: "miss", stage: "image", text: "RUN make", elapsedMs: 41_000, cause: "src/main.c changed" },
   { type: "image", digest: digest("c"), platform: "linux/amd64", sizeBytes: 30_012_000 },
   { type: "output", kind: "oci", where: "out", digest: digest("c") },
 ];
@@ -75,9 +76,10 @@ test("plain: what ended and took time or bytes, then the summary", () => {
       packages    1 transcoded (11.1 kB)
       downloaded  16.0 MB in 3 files
       written to  out (oci)
+      most expensive miss: RUN make (41.0 s): src/main.c changed (cambium explain)
       note        numpy 2.1.0 taken: 2.2.0 has no wheel
       warnings    1, above
-      time        3.8 s
+      time        3.9 s
     "
   `);
 });
@@ -105,6 +107,8 @@ test("json: one document a line, stamped, from start to summary", () => {
     warnings: 1,
     images: [{ digest: digest("c"), platform: "linux/amd64", sizeBytes: 30_012_000 }],
     outputs: [{ kind: "oci", where: "out", digest: digest("c") }],
+    caches: [],
+    miss: { stage: "image", text: "RUN make", elapsedMs: 41_000, cause: "src/main.c changed" },
   });
 });
 

@@ -12,8 +12,11 @@ export type BuildState = {
   readonly layers: readonly LayerState[];
   readonly images: readonly ImageState[];
   readonly outputs: readonly OutputState[];
+  readonly caches: readonly CacheState[];
   readonly warnings: readonly WarningState[];
   readonly notices: readonly string[];
+  /** The most expensive step that was not known. */
+  readonly miss?: MissState;
 };
 
 export type StepState = {
@@ -47,7 +50,9 @@ export type LayerState = {
   readonly isReused: boolean;
 };
 export type ImageState = { readonly digest: string; readonly platform: string; readonly sizeBytes: number };
+export type CacheState = Omit<Extract<BuildEvent, { type: "cache" }>, "type">;
 export type OutputState = { readonly kind: string; readonly where: string; readonly digest: string };
+export type MissState = Omit<BuildEvent & { type: "miss" }, "type">;
 export type WarningState = { readonly code: string; readonly message: string; readonly hint?: string };
 
 /** Of what has ended. */
@@ -82,6 +87,7 @@ export function initialState(startedMs: number): BuildState {
     layers: [],
     images: [],
     outputs: [],
+    caches: [],
     warnings: [],
     notices: [],
   };
@@ -184,8 +190,16 @@ export function nextState(state: BuildState, event: BuildEvent, nowMs: number): 
       const { type: _, ...image } = event;
       return { ...state, images: [...state.images, image] };
     }
+    case "miss": {
+      const { type: _, ...miss } = event;
+      return { ...state, miss };
+    }
     case "process-started":
       return state;
+    case "cache": {
+      const { type: _, ...cache } = event;
+      return { ...state, caches: [...state.caches, cache] };
+    }
     case "output": {
       const { type: _, ...output } = event;
       return { ...state, outputs: [...state.outputs, output] };

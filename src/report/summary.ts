@@ -1,5 +1,5 @@
 import { formatBytes, formatCount, formatDuration } from "./format.ts";
-import { printable } from "./printable.ts";
+import { clip, printable } from "./printable.ts";
 import { type BuildState, downloadedBytes, type LayerState, uploadedBytes } from "./state.ts";
 import type { Style } from "./style.ts";
 
@@ -19,6 +19,9 @@ export type Summary = {
   readonly warnings: number;
   readonly images: BuildState["images"];
   readonly outputs: BuildState["outputs"];
+  /** Absent where every step was known. */
+  readonly miss?: BuildState["miss"];
+  readonly caches: BuildState["caches"];
 };
 
 export function summarize(state: BuildState, outcome: Summary["outcome"], nowMs: number): Summary {
@@ -38,6 +41,8 @@ export function summarize(state: BuildState, outcome: Summary["outcome"], nowMs:
     warnings: state.warnings.length,
     images: state.images,
     outputs: state.outputs,
+    ...(state.miss !== undefined && { miss: state.miss }),
+    caches: state.caches,
   };
 }
 
@@ -66,6 +71,8 @@ export function summaryLines(state: BuildState, style: Style, nowMs: number): st
   for (const output of state.outputs) {
     lines.push(label("written to", `${printable(output.where)} ${style.dim(`(${output.kind})`)}`));
   }
+  for (const cache of state.caches) lines.push(label("cache to", cacheText(cache, style)));
+  if (state.miss !== undefined) lines.push(`  ${missText(state.miss, style)}`);
   for (const notice of state.notices) lines.push(label("note", printable(notice)));
   if (summary.warnings > 0) lines.push(label("warnings", style.yellow(`${summary.warnings}, above`)));
   lines.push(label("time", formatDuration(summary.elapsedMs)));
@@ -74,6 +81,20 @@ export function summaryLines(state: BuildState, style: Style, nowMs: number): st
 
 function label(name: string, text: string): string {
   return `  ${name.padEnd(11)} ${text}`;
+}
+
+function missText({ text, elapsedMs, cause }: NonNullable<BuildState["miss"]>, style: Style): string {
+  const step = `${clip(printable(text), 60)} ${style.dim(`(${formatDuration(elapsedMs)})`)}`;
+  return `most expensive miss: ${step}: ${printable(cause)} ${style.dim("(cambium explain)")}`;
+}
+
+/** Whether cache mounts went along is said either way. */
+function cacheText({ where, sentBytes, mounts }: BuildState["caches"][number], style: Style): string {
+  const sent = sentBytes === 0 ? "nothing new" : `${formatBytes(sentBytes)} sent`;
+  const held = (mounts ?? []).map(({ id, sizeBytes }) => `${printable(id)} ${formatBytes(sizeBytes)}`);
+  const without = mounts === null ? "without cache mounts" : "no cache mounts";
+  const told = held.length === 0 ? without : `${formatCount(held.length, "cache mount")}: ${held.join(", ")}`;
+  return `${printable(where)} ${style.dim(`(${sent}; ${told})`)}`;
 }
 
 function downloadText(summary: Summary): string {

@@ -1,14 +1,17 @@
 import { existsSync } from "node:fs";
+import { placeName } from "../cache/place.ts";
+import { openRemote } from "../cache/remote.ts";
 import { CambiumError } from "../errors.ts";
 import type { ImageSet } from "../image/image.ts";
 import { familiarReference, type Reference } from "../image/reference.ts";
 import { verified } from "../image/verified.ts";
-import type { Digest } from "../layer/digest.ts";
+import type { Descriptor, Digest } from "../layer/digest.ts";
 import type { Layer, LayerRecord } from "../layer/layer.ts";
 import { type BlobHome, fetchBlob } from "../registry/fetch-blob.ts";
 import { openRepository } from "../registry/repository.ts";
 import type { Store } from "../store/store.ts";
 import { isComposable, storedLayer } from "../store/stored-layer.ts";
+import { cachedPlaces, forgetCached } from "./cached-places.ts";
 import type { Workbench } from "./workbench.ts";
 
 /** A repository that has a blob. */
@@ -20,13 +23,6 @@ export type LayerBench = Pick<Workbench, "store" | "registries" | "emit" | "sign
 /** Remembers where a layer that was not made here can be had. */
 export function noteOrigin(store: Store, digest: Digest, { registry, repository }: Origin): void {
   store.records.put("origin", digest, { registry, repository });
-}
-
-/** Takes that back, unless it is known to be had elsewhere. */
-export function forgetOrigin(store: Store, digest: Digest, { registry, repository }: Origin): void {
-  const known = originOf(store, digest);
-  if (known?.registry !== registry || known.repository !== repository) return;
-  store.records.delete("origin", digest);
 }
 
 function originOf(store: Store, digest: Digest): Origin | undefined {
@@ -52,7 +48,17 @@ export function notePushed(store: Store, set: ImageSet, { registry, repository }
 
 /** Whether it is known where the layer can be had. */
 export function hasOrigin(store: Store, digest: Digest): boolean {
+  return hasHome(store, digest) || cachedPlaces(store, digest).length > 0;
+}
+
+/** Whether that is the image that it was seen in, and not only a cache. */
+export function hasHome(store: Store, digest: Digest): boolean {
   return originOf(store, digest) !== undefined || layoutOf(store, digest) !== undefined;
+}
+
+/** The registry of that image, if it is of one. */
+export function originRegistry(store: Store, digest: Digest): string | undefined {
+  return originOf(store, digest)?.registry;
 }
 
 /** The folder, if it is still one. */
@@ -90,6 +96,9 @@ export function lazyLayer(record: LayerRecord, bench: LayerBench): Layer {
 export async function fetchLayer({ descriptor }: LayerRecord, bench: LayerBench): Promise<void> {
   const { store, registries, emit, signal } = bench;
   if (store.blobs.has(descriptor.digest)) return;
+  const lost = await fetchCached(descriptor, bench);
+  if (store.blobs.has(descriptor.digest)) return;
+  if (lost !== undefined && originOf(store, descriptor.digest) === undefined) throw lost;
   const layout = layoutOf(store, descriptor.digest);
   const origin = originOf(store, descriptor.digest);
   const place = layout ?? (origin && familiarReference(origin));
@@ -117,12 +126,39 @@ export async function fetchLayer({ descriptor }: LayerRecord, bench: LayerBench)
   }
 }
 
+/**
+ * As `fetchLayer`, from where caches have it. A place that turns out not to, or to have other bytes, is not asked for it
+ * again. @returns why it is not had from there; undefined also where no place is known.
+ */
+async function fetchCached(descriptor: Descriptor, bench: LayerBench): Promise<CambiumError | undefined> {
+  const { store, registries, emit, signal } = bench;
+  let lost: CambiumError | undefined;
+  for (const place of cachedPlaces(store, descriptor.digest)) {
+    const name = placeName(place);
+    try {
+      const options = { name: `${name} ${descriptor.digest.slice(7, 19)}`, emit, signal };
+      await fetchBlob(store, openRemote(place, registries), descriptor, options);
+      return undefined;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof CambiumError) || /^(DISK_FULL|STORE_)/.test(error.code)) throw error;
+      forgetCached(store, descriptor.digest, place);
+      const message = `the cache ${name} does not have the layer ${descriptor.digest}: ${error.message}`;
+      lost = new CambiumError("LAYER_GONE", message, { hint: error.hint, cause: error });
+    }
+  }
+  return lost;
+}
+
 /** An image of the store whose layers from elsewhere are fetched when read, and mounted when pushed. */
 export function withLazyLayers(set: ImageSet, bench: LayerBench): ImageSet {
   for (const { layers } of set.images) {
     for (const { descriptor } of layers) {
       const pushed = bench.store.records.get("pushed", descriptor.digest) as Origin | undefined;
-      for (const home of [originOf(bench.store, descriptor.digest), pushed]) {
+      const cached = cachedPlaces(bench.store, descriptor.digest).flatMap((place) =>
+        place.kind === "registry" ? [place.reference] : [],
+      );
+      for (const home of [originOf(bench.store, descriptor.digest), pushed, ...cached]) {
         if (home !== undefined)
           bench.registries.blobHomes.note(home.registry, home.repository, descriptor.digest);
       }

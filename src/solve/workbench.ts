@@ -1,4 +1,5 @@
 import type { Emit, StepOutcome } from "../events.ts";
+import type { BuildTrace } from "../explain/build-trace.ts";
 import type { HttpClient } from "../fetch/client.ts";
 import type { Digest } from "../layer/digest.ts";
 import type { RegistryAccess } from "../registry/access.ts";
@@ -23,10 +24,14 @@ export type Workbench = {
   readonly isForgetful: boolean;
   /** Keys of layers that were described in this build, for the summary: all others were known before. */
   readonly describedLayers: Set<Digest>;
+  /** Homes of caches that failed in this build: they are asked no more, and nothing is sent there. */
+  readonly brokenPlaces: Set<string>;
   /** Absent: images are where their references say. */
   readonly imagePlaces?: ImagePlaces;
   /** Images of registries that were opened in this build, by reference and manifest digest: their listings are merged once. */
   readonly openBases: Map<string, Promise<BaseImage>>;
+  /** What is noted for `explain`; absent: nobody asks. */
+  readonly trace?: BuildTrace;
 };
 
 /** Runs one step of the build and tells its beginning and end; `work` says how it went. */

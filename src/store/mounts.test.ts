@@ -240,7 +240,10 @@ describe("facts", () => {
     const { name, folder } = mounts.list()[0]!;
     mounts.noteSize(name, 77);
     const { id, project } = use;
-    const facts = { name, folder, id, project, owner, target: "/cache", createdMs: 1000, sizeBytes: 77 };
+    const facts = {
+      ...{ name, folder, id, project, owner, target: "/cache", sharing: "shared" },
+      ...{ createdMs: 1000, sizeBytes: 77 },
+    };
     expect(mounts.list()).toEqual([{ ...facts, usedMs: 1000, isStale: false }]);
     nowMs = 5000;
     (await mounts.acquire({ ...use, target: "/other" }, make)).release();

@@ -1,11 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { canonicalJson } from "../canonical-json.ts";
 import { digestOf, hexOf } from "../layer/digest.ts";
 import { errnoOf, storeError } from "./io-error.ts";
 import { type HeldLock, tryLock, waitForLock } from "./lock.ts";
+import { decodeMountChain, decodeMountState, encodeMountState, type MountState } from "./mount-state.ts";
 import { pause } from "./pause.ts";
 import type { ExclusiveOptions, Store } from "./store.ts";
+import { writeAtomically } from "./temporary.ts";
 
 /**
  * What makes a cache mount the same one: its id, of one project or of all, and owner and mode of its root, since an
@@ -38,6 +40,14 @@ export type MountName = string;
 /** A mount that nobody removes, and that others use only as its sharing allows, until it is released. */
 export type HeldMount = { readonly name: MountName; readonly folder: string; release(): void };
 
+/** What a mount was measured to cost and to save: times in milliseconds. */
+export type MountCosts = {
+  /** Bringing its content here, the last time: bytes of layers, with their transfer. */
+  readonly restore?: { readonly bytes: number; readonly ms: number };
+  /** Steps that use it, by 16 hex digits of their text's digest: how long they ran with it empty, and with content. */
+  readonly steps: Readonly<Record<string, { readonly coldMs?: number; readonly warmMs?: number }>>;
+};
+
 /** What is known of a mount: the record `mount` of its name. Times are milliseconds since the epoch. */
 type MountFacts = MountIdentity & {
   /** Where a step saw it last. */
@@ -48,6 +58,9 @@ type MountFacts = MountIdentity & {
   readonly sizeBytes?: number;
   /** Used since it was measured. */
   readonly isStale: boolean;
+  /** Absent in records of before there were snapshots. */
+  readonly sharing?: MountSharing;
+  readonly costs?: MountCosts;
 };
 
 /** Without its identity where the store lost its records. */
@@ -58,11 +71,13 @@ export type StoredMount = Pick<MountFacts, "createdMs" | "usedMs" | "sizeBytes" 
     readonly folder: string;
   };
 
-type Make = (folder: string) => Promise<void>;
+type Make = (folder: string, name: MountName) => Promise<void>;
 
 const FOLDER = "mounts-v1";
 /** What a step sees, in a folder that is ours whoever owns it: so it can be renamed. */
 const ROOT = "root";
+/** Beside it; goes with it. */
+const STATE = "state";
 const RECORD = "mount";
 const NAME = /^[0-9a-f]{24}(?:-[1-9]\d{0,5})?$/;
 /** `isInUse` and `remove` hold a lock for a moment; who finds it held looks again after this. */
@@ -101,11 +116,7 @@ export class Mounts {
    * @throws the signal's reason when aborted while waiting; whatever `make` throws; CambiumError as `storeError`.
    */
   async acquire(use: MountUse, make: Make, options: ExclusiveOptions = {}): Promise<HeldMount> {
-    try {
-      mkdirSync(this.#path, { recursive: true });
-    } catch (error) {
-      throw storeError(error, this.#path);
-    }
+    this.#prepare();
     const name = mountName(use);
     if (use.sharing === "private") return this.#acquireOwn(name, use, make, options);
     let isTold = false;
@@ -123,17 +134,74 @@ export class Mounts {
     return this.#store.exclusive(`mount ${name}`, acquire, waiting);
   }
 
+  /**
+   * Makes a mount whatever is there, and holds it alone; `make` may leave it as it is. Undefined while someone uses it.
+   * @throws whatever `make` throws; CambiumError as `storeError`.
+   */
+  async replace(use: MountUse, make: Make): Promise<HeldMount | undefined> {
+    this.#prepare();
+    const name = mountName(use);
+    const lock = tryLock(this.#lock(name));
+    if (lock === undefined) return undefined;
+    try {
+      await make(this.#folder(name), name);
+      return this.#used(name, use, lock);
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
   /** Every mount, by name. */
   list(): StoredMount[] {
     const facts = new Map(
       this.#store.records.list(RECORD).map(({ key, value }) => [key, value as MountFacts]),
     );
-    return this.#names().flatMap((name): StoredMount[] => {
-      const folder = this.#folder(name);
-      const stat = statSync(folder, { throwIfNoEntry: false });
-      if (stat === undefined) return [];
-      const unknown = { createdMs: stat.birthtimeMs, usedMs: stat.mtimeMs, isStale: true };
-      return [{ ...(facts.get(name) ?? unknown), name, folder }];
+    return this.#names().flatMap((name) => this.#stored(name, facts.get(name)) ?? []);
+  }
+
+  /** What is known of one; undefined for what is not there. */
+  find(name: MountName): StoredMount | undefined {
+    return this.#stored(name, this.#store.records.get(RECORD, name) as MountFacts | undefined);
+  }
+
+  /** Whether it is missing or empty. Of a private one the first folder is meant. */
+  isCold(name: MountName): boolean {
+    return this.#isWanting(name, true);
+  }
+
+  /** Holds a mount so that nobody else uses it; undefined while someone does. */
+  hold(name: MountName): HeldMount | undefined {
+    const lock = tryLock(this.#lock(name));
+    return lock && { name, folder: this.#folder(name), release: () => lock.release() };
+  }
+
+  /** What a mount was like when it was snapshotted or restored last; undefined where that is not known. */
+  state(name: MountName): MountState | undefined {
+    const bytes = this.#stateBytes(name);
+    return bytes && decodeMountState(bytes);
+  }
+
+  /** Its layers then, without what it was like. */
+  chain(name: MountName): Omit<MountState, "paths"> | undefined {
+    const bytes = this.#stateBytes(name);
+    return bytes && decodeMountChain(bytes);
+  }
+
+  /** Only while it is held. */
+  noteState(name: MountName, state: MountState): void {
+    // A torn file is no state, and then the next snapshot is a whole one: so no sync.
+    writeAtomically(this.#state(name), encodeMountState(state), join(this.#store.root, "tmp"), false);
+  }
+
+  /** Only while it is held, and after its first use began. */
+  noteCosts(name: MountName, change: (before: MountCosts) => MountCosts): void {
+    const { records } = this.#store;
+    records.transaction(() => {
+      const facts = records.get(RECORD, name) as MountFacts | undefined;
+      if (facts !== undefined) {
+        records.put(RECORD, name, { ...facts, costs: change(facts.costs ?? { steps: {} }) });
+      }
     });
   }
 
@@ -166,6 +234,15 @@ export class Mounts {
       return true;
     } finally {
       lock.release();
+    }
+  }
+
+  #prepare(): void {
+    try {
+      // What is restored may hold setuid programs: nobody else may come to them through the host's file system.
+      mkdirSync(this.#path, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw storeError(error, this.#path);
     }
   }
 
@@ -223,7 +300,7 @@ export class Mounts {
   /** Under a lock that nobody shares. */
   async #made(name: MountName, use: MountUse, make: Make, lock: HeldLock): Promise<HeldMount> {
     try {
-      if (this.#isWanting(name, use.hasSeed)) await make(this.#folder(name));
+      if (this.#isWanting(name, use.hasSeed)) await make(this.#folder(name), name);
       return this.#used(name, use, lock);
     } catch (error) {
       lock.release();
@@ -235,11 +312,12 @@ export class Mounts {
     const { records } = this.#store;
     const usedMs = this.#now();
     const known = records.get(RECORD, name) as MountFacts | undefined;
-    const { id, project, owner, target } = use;
+    const { id, project, owner, target, sharing } = use;
     const facts: MountFacts = {
-      ...{ id, owner, target, usedMs, createdMs: known?.createdMs ?? usedMs, isStale: true },
+      ...{ id, owner, target, sharing, usedMs, createdMs: known?.createdMs ?? usedMs, isStale: true },
       ...(project !== undefined && { project }),
       ...(known?.sizeBytes !== undefined && { sizeBytes: known.sizeBytes }),
+      ...(known?.costs !== undefined && { costs: known.costs }),
     };
     records.put(RECORD, name, facts);
     return { name, folder: this.#folder(name), release: () => lock.release() };
@@ -250,6 +328,14 @@ export class Mounts {
     const folder = this.#folder(name);
     if (!existsSync(folder)) return true;
     return hasSeed && isEmpty(folder);
+  }
+
+  #stored(name: MountName, facts: MountFacts | undefined): StoredMount | undefined {
+    const folder = this.#folder(name);
+    const stat = statSync(folder, { throwIfNoEntry: false });
+    if (stat === undefined) return undefined;
+    const unknown = { createdMs: stat.birthtimeMs, usedMs: stat.mtimeMs, isStale: true };
+    return { ...(facts ?? unknown), name, folder };
   }
 
   #names(): string[] {
@@ -263,6 +349,19 @@ export class Mounts {
 
   #folder(name: MountName): string {
     return join(this.#path, name, ROOT);
+  }
+
+  #stateBytes(name: MountName): Buffer | undefined {
+    try {
+      return readFileSync(this.#state(name));
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return undefined;
+      throw storeError(error, this.#state(name));
+    }
+  }
+
+  #state(name: MountName): string {
+    return join(this.#path, name, STATE);
   }
 
   #lock(name: MountName): string {

@@ -39,11 +39,15 @@ const SCHEMA = `
 
 const SQL = {
   get: "SELECT key, value, created_ms, used_ms FROM record WHERE kind = ? AND key = ?",
+  has: "SELECT 1 FROM record WHERE kind = ? AND key = ?",
   touch: "UPDATE record SET used_ms = ? WHERE kind = ? AND key = ?",
   put:
     "INSERT INTO record (kind, key, value, created_ms, used_ms) VALUES (?, ?, ?, ?, ?) " +
     "ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value, used_ms = excluded.used_ms",
   delete: "DELETE FROM record WHERE kind = ? AND key = ?",
+  keepLast:
+    "DELETE FROM record WHERE kind = ?1 AND key <= " +
+    "(SELECT key FROM record WHERE kind = ?1 ORDER BY key DESC LIMIT 1 OFFSET ?2)",
   drop: "DELETE FROM record WHERE kind = ? AND key = ? AND used_ms <= ?",
   since: "SELECT kind, key, value, used_ms FROM record WHERE used_ms >= ?",
   list: "SELECT key, value, created_ms, used_ms FROM record WHERE kind = ? ORDER BY key",
@@ -86,6 +90,10 @@ export class Records {
     });
   }
 
+  has(kind: string, key: string): boolean {
+    return this.#guarded(() => this.#statement("has").get(kind, key) !== undefined);
+  }
+
   /** `value` is JSON data. Replaces what was there. @throws CambiumError `DISK_FULL`, `STORE_UNWRITABLE`. */
   put(kind: string, key: string, value: unknown): void {
     const text = JSON.stringify(value);
@@ -96,6 +104,11 @@ export class Records {
 
   delete(kind: string, key: string): void {
     this.#guarded(() => this.#statement("delete").run(kind, key));
+  }
+
+  /** Deletes all records of a kind but those with the last `count` keys. */
+  keepLast(kind: string, count: number): void {
+    this.#guarded(() => this.#statement("keepLast").run(kind, count));
   }
 
   /** All records of a kind, by key. */

@@ -129,6 +129,18 @@ describe("records", () => {
     expect(store.records.get("lock", "a")).toBe("other kind");
   });
 
+  test("of a kind only the last keys may be kept", () => {
+    for (const key of ["1", "2", "3", "4"]) store.records.put("layer", key, key);
+    store.records.put("lock", "0", "other kind");
+    store.records.keepLast("layer", 4);
+    expect(store.records.list("layer")).toHaveLength(4);
+    store.records.keepLast("layer", 2);
+    expect(store.records.list("layer").map(({ key }) => key)).toEqual(["3", "4"]);
+    expect(store.records.has("layer", "4")).toBe(true);
+    expect(store.records.has("layer", "1")).toBe(false);
+    expect(store.records.has("lock", "0")).toBe(true);
+  });
+
   test("two processes' stores see each other's records", () => {
     const other = openStore(root);
     store.records.put("layer", "a", 1);

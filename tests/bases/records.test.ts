@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BuildRecord } from "../../src/cache/build-record.ts";
+import { readRecord } from "../../src/cache/read-record.ts";
 import {
   RECORD_ARTIFACT_TYPE,
   type RecordArtifact,
   recordArtifact,
 } from "../../src/cache/record-artifact.ts";
-import { readRecord, uploadRecord } from "../../src/cache/registry-record.ts";
+import { uploadRecord } from "../../src/cache/write-record.ts";
 import { blobOf } from "../../src/image/manifest.ts";
 import { INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE } from "../../src/image/media-types.ts";
 import { parseReference } from "../../src/image/reference.ts";
@@ -18,6 +19,7 @@ import { startHostileProxy } from "../registry/proxy.ts";
 import { listingBlob, type PushedBlob } from "../support/listing-blob.ts";
 import { needs } from "../support/needs.ts";
 import { type BaseWorld, moduleWheel, startBaseWorld } from "../support/registry-bases.ts";
+import { remoteAt } from "../support/remotes.ts";
 
 const UNREADABLE = ["RECORD_UNREADABLE"];
 const NAMES = ["one", "two", "three"];
@@ -53,7 +55,8 @@ describe.runIf(needs("docker-registry"))("an unusable record is a warning, and t
     const project = world.project("good", unchanged);
     const { digest } = await warm.build(project, ...flags, "--push");
     expected = [digest, (await warm.build(world.project("good-changed", changed), ...flags)).digest];
-    const found = await readRecord(referenceOf("good:1"), access, (event) => {
+    const { remote, head } = remoteAt(`${world.registry.address}/good:1`, access);
+    const found = await readRecord(remote, head, (event) => {
       throw new Error(JSON.stringify(event));
     });
     good = found!.record;
@@ -110,7 +113,7 @@ describe.runIf(needs("docker-registry"))("an unusable record is a warning, and t
   };
 
   const damages: readonly Damage[] = [
-    { name: "a newer format", record: async (record) => [{ ...record, version: 2 }, []] },
+    { name: "a newer format", record: async (record) => [{ ...record, version: 3 }, []] },
     {
       name: "other layout versions",
       record: async (record) => [{ ...record, layoutVersions: { ...record.layoutVersions, base: 999 } }, []],

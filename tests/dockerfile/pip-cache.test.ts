@@ -6,7 +6,7 @@ import { tinySdist } from "../support/distributions.ts";
 import { needs } from "../support/needs.ts";
 import { digestIn } from "../support/project.ts";
 import { type PythonIndex, startPythonIndex } from "../support/python-index.ts";
-import { moduleWheel } from "../support/registry-bases.ts";
+import { type Machine, moduleWheel } from "../support/registry-bases.ts";
 import { type DebianWorld, startDebianWorld } from "./debian-world.ts";
 
 /** A build backend whose wheels say when they were built, so that a second one would be another. */
@@ -52,17 +52,17 @@ describe.runIf(needs("docker-registry", "runc", "root"))("pip install with a cac
     await debian?.[Symbol.asyncDispose]();
   });
 
-  test("after a comment in the requirements downloads nothing and builds no wheel again", async () => {
+  test("after a comment in the requirements downloads nothing and builds no wheel again, here and where the mount went", async () => {
     const { world, builder, base } = debian;
     const requirements = "plain==1.0\nbuilt==1.0\n";
     const folder = world.project("pip", { Dockerfile: dockerfile(base, index) });
     copyFileSync(wheelPath(pipWheel), join(folder, pipWheel.filename));
-    const build = async (name: string, text: string) => {
+    const build = async (name: string, text: string, machine = builder) => {
       writeFileSync(join(folder, "requirements.txt"), text);
       index.log.length = 0;
       const root = world.at(name);
       const flags = ["--progress", "plain", "--platform", "linux/amd64", "-o", `type=rootfs,dest=${root}`];
-      const ran = await builder.run(["build", folder, ...flags]);
+      const ran = await machine.run(["build", folder, ...flags]);
       digestIn(ran);
       const site = join(root, "opt/venv/lib/python3.13/site-packages");
       return {
@@ -85,5 +85,19 @@ describe.runIf(needs("docker-registry", "runc", "root"))("pip install with a cac
     expect(second.requests).toEqual([]);
     expect(second.built).toBe(first.built);
     expect(second.plain).toBe(first.plain);
+
+    const layout = world.at("pip-mount");
+    const mount = async (machine: Machine, ...args: string[]) => {
+      const ran = await machine.run(["mount", ...args], { cwd: folder });
+      expect(ran.exitCode, ran.stderr).toBe(0);
+    };
+    await mount(builder, "snapshot", "/root/.cache/pip", "-o", layout);
+    const fresh = world.machine("fresh");
+    await mount(fresh, "restore", "/root/.cache/pip", layout);
+    const elsewhere = await build("elsewhere", `# another comment\n${requirements}`, fresh);
+    expect(elsewhere.output).toContain("Successfully installed");
+    expect(elsewhere.output).not.toContain("Building wheel");
+    expect(elsewhere.requests).toEqual([]);
+    expect(elsewhere.built).toBe(first.built);
   });
 });

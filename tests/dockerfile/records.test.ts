@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readStagesRecord } from "../../src/cache/registry-record.ts";
-import { parseReference } from "../../src/image/reference.ts";
+import { readStagesRecord } from "../../src/cache/read-record.ts";
 import { createRegistryAccess } from "../../src/registry/access.ts";
 import { openStore } from "../../src/store/store.ts";
 import { needs } from "../support/needs.ts";
 import { type BaseWorld, type Built, builtBy, type Machine } from "../support/registry-bases.ts";
+import { remoteAt } from "../support/remotes.ts";
 import { type DebianWorld, startDebianWorld } from "./debian-world.ts";
 
 const SAID = "said-in-an-argument";
@@ -107,7 +107,8 @@ ${last}
     test("has no build argument in it, and no key as it is here", async () => {
       const access = createRegistryAccess({ env: {}, emit: () => undefined });
       try {
-        const found = await readStagesRecord(parseReference(tag, "test"), access, () => undefined);
+        const { remote, head } = remoteAt(tag, access);
+        const found = await readStagesRecord(remote, head, () => undefined);
         expect(found?.record.steps).toHaveLength(2);
         expect(found?.record.absent).toHaveLength(1);
         expect(JSON.stringify(found)).not.toContain(SAID);

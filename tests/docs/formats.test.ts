@@ -8,6 +8,7 @@ import { imageExamples } from "./examples/image.ts";
 import { keyExamples } from "./examples/keys.ts";
 import { layerExamples } from "./examples/layer.ts";
 import { lockExamples } from "./examples/lock.ts";
+import { mountSnapshotExamples } from "./examples/mount-snapshot.ts";
 import { pythonExamples } from "./examples/python.ts";
 import { recordExamples } from "./examples/record.ts";
 import { segmentExamples } from "./examples/segment.ts";
@@ -25,6 +26,7 @@ const PAGES: Readonly<Record<string, () => Example[] | Promise<Example[]>>> = {
   "store.md": storeExamples,
   "image.md": imageExamples,
   "record.md": recordExamples,
+  "mount-snapshot.md": mountSnapshotExamples,
 };
 
 /** A quoted example: its marker, then a fenced block. */

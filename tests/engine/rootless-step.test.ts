@@ -1,13 +1,12 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import { needs, toolOf } from "../support/needs.ts";
+import { asStranger, STRANGER, stranger, strangersHome } from "../support/stranger.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-/** An id that has no account and no ranges on any machine. */
-const STRANGER = 54321;
 const isReady = needs("root", "runc", "crun", "newuidmap", "setpriv", "unshare", "mount", "fuse-overlayfs");
 const builder = fileURLToPath(new URL("../support/step-in-process.ts", import.meta.url));
 const folders = fileURLToPath(new URL("../support/folder-in-process.ts", import.meta.url));
@@ -24,7 +23,7 @@ describe.runIf(isReady)("as a plain user", () => {
   });
 
   test("the same with another umask", () => {
-    using folder = home();
+    using folder = strangersHome();
     const careful = ["sh", "-c", 'umask 077 && exec "$0" "$@"'];
     expect(build([...careful, "env"], folder.at("root-store")).stdout).toBe(want);
     expect(build([...asStranger(folder), ...careful], folder.at("store")).stdout).toBe(want);
@@ -32,7 +31,7 @@ describe.runIf(isReady)("as a plain user", () => {
 
   for (const runtime of ["runc", "crun"]) {
     test(`${runtime} gives root's layer, ids and all`, () => {
-      using folder = home();
+      using folder = strangersHome();
       const ran = build([...withoutHybridCgroups(runtime), ...asStranger(folder)], folder.at("store"), {
         RUNTIME: runtime,
       });
@@ -43,7 +42,7 @@ describe.runIf(isReady)("as a plain user", () => {
   }
 
   test("so does fuse-overlayfs", () => {
-    using folder = home();
+    using folder = strangersHome();
     const ran = build(asStranger(folder), folder.at("store"), { OVERLAY: "fuse" });
     expect(ran.stderr).toBe("");
     expect(ran.stdout).toBe(want);
@@ -51,7 +50,7 @@ describe.runIf(isReady)("as a plain user", () => {
 
   for (const overlay of ["kernel", "fuse"]) {
     test(`mounts are as they are for root (${overlay})`, () => {
-      using folder = home();
+      using folder = strangersHome();
       mkdirSync(folder.at("lent"));
       writeFileSync(folder.at("lent", "file"), "lent\n");
       execFileSync("chown", ["-R", `${STRANGER}:${STRANGER}`, folder.at("lent")]);
@@ -74,7 +73,7 @@ describe.runIf(isReady)("as a plain user", () => {
       { wrapper: asStranger, overlay: "fuse" },
     ];
     for (const { wrapper, overlay } of ways) {
-      using folder = home();
+      using folder = strangersHome();
       const ran = build(wrapper(folder), folder.at("store"), { OVERLAY: overlay }, "", folders);
       expect(ran).toEqual({ stderr: "", stdout: seen });
       expect(readdirSync(join(folder.at("store"), "runs-v1"))).toEqual([]);
@@ -82,7 +81,7 @@ describe.runIf(isReady)("as a plain user", () => {
   });
 
   test("what is missing is said before anything happens", () => {
-    using folder = home();
+    using folder = strangersHome();
     const ran = build(stranger, folder.at("store"));
     expect(ran.stdout).toBe("");
     expect(ran.stderr).toMatch(/RUN needs what this machine lacks: ids for .*\/etc\/subuid/);
@@ -95,38 +94,11 @@ describe.runIf(isReady)("as a plain user", () => {
   });
 });
 
-const stranger = ["setpriv", `--reuid=${STRANGER}`, `--regid=${STRANGER}`, "--clear-groups"];
-
-/** In a mount namespace of its own, the machine's account files look as they do after `useradd`. */
-function asStranger(folder: { at(...parts: string[]): string }): string[] {
-  const lines = {
-    passwd: `stranger:x:${STRANGER}:${STRANGER}::${folder.at("store")}:/bin/sh\n`,
-    group: `stranger:x:${STRANGER}:\n`,
-    subuid: "stranger:100000:65536\n",
-    subgid: "stranger:100000:65536\n",
-  };
-  const binds = Object.entries(lines).map(([name, line]) => {
-    const path = folder.at(name);
-    writeFileSync(path, line);
-    return `{ [ ! -f /etc/${name} ] || cat /etc/${name} >> ${path}; } && touch /etc/${name} && mount --bind ${path} /etc/${name}`;
-  });
-  return ["unshare", "--mount", "sh", "-c", `${binds.join(" && ")} && exec "$0" "$@"`, ...stranger];
-}
-
 /** crun 1.8 runs nowhere where cgroup v1 and v2 are mixed: there it is shown v1 only, in a mount namespace. */
 function withoutHybridCgroups(runtime: string): string[] {
   const unified = "/sys/fs/cgroup/unified";
   if (runtime !== "crun" || !existsSync(unified)) return [];
   return ["unshare", "--mount", "sh", "-c", `umount ${unified} && exec "$0" "$@"`];
-}
-
-function home() {
-  const folder = temporaryFolder();
-  // mkdtemp's folders are for their owner alone.
-  chmodSync(folder.path, 0o755);
-  mkdirSync(folder.at("store"));
-  execFileSync("chown", [`${STRANGER}:${STRANGER}`, folder.at("store")]);
-  return folder;
 }
 
 function build(

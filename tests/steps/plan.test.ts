@@ -73,7 +73,14 @@ steps:
     expect(await statesOf(project)).toEqual(hits);
 
     writeFileSync(join(project, "b.txt"), "other\n");
-    expect((await statesOf(project)).at(-1)).toEqual(["image", "miss", "miss", "open", "open", "open"]);
+    expect((await statesOf(project)).at(-1)).toEqual([
+      "image",
+      "miss: b.txt changed",
+      "miss: b.txt changed (COPY b.txt /, step 1)",
+      "open",
+      "open",
+      "open",
+    ]);
     const { missed } = await steps.build(project);
     // The plan has read the file already. What the command leaves is new, and so is all that stands on it.
     expect(missed).toEqual([
@@ -86,7 +93,7 @@ steps:
     writeFileSync(join(project, "a.txt"), "other\n");
     expect(await statesOf(project)).toEqual([
       ["base", "hit"],
-      ["made", "miss", "miss", "open"],
+      ["made", "miss: a.txt changed", "miss: a.txt changed (COPY a.txt /, made, step 1)", "open"],
       ["added"],
       ["image", "hit", "hit", "open: stage made is not made yet", "open", "open"],
     ]);
@@ -101,7 +108,7 @@ steps:
     expect(unneededStages).toEqual(["made", "added", "unused"]);
     expect((await statesOf(project, ["--no-cache=made"])).slice(0, 2)).toEqual([
       ["base", "hit"],
-      ["made", "miss", "miss", "miss"],
+      ["made", "miss: --no-cache=made", "miss: --no-cache=made", "miss: --no-cache=made"],
     ]);
     const ran = await steps.run(["plan", project, "--no-cache=maed", "--progress", "plain"]);
     expect(errorIn(ran)).toMatch(/STAGE_UNKNOWN\]: --no-cache: no stage "maed"[\s\S]*Did you mean made\?/);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readStagesRecord } from "../../src/cache/read-record.ts";
 import { recordRow } from "../../src/cache/record-artifact.ts";
-import { readStagesRecord } from "../../src/cache/registry-record.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import { createRegistryAccess } from "../../src/registry/access.ts";
 import { referrersTag } from "../../src/registry/read-listings.ts";
@@ -10,6 +10,7 @@ import { copyOfBaseStore } from "../support/base-store.ts";
 import { noise } from "../support/given-registry.ts";
 import { needs } from "../support/needs.ts";
 import { type BaseWorld, type Built, builtBy, type Machine, moduleWheel } from "../support/registry-bases.ts";
+import { remoteAt } from "../support/remotes.ts";
 
 const SMALL = ["one", "two", "three", "four"];
 const WHEELS = [
@@ -74,7 +75,8 @@ cmd: [cat, /second]
     const access = createRegistryAccess({ env: {}, emit: () => undefined });
     try {
       const reference = parseReference(tag, "test");
-      const found = await readStagesRecord(reference, access, () => undefined);
+      const { remote, head } = remoteAt(tag, access);
+      const found = await readStagesRecord(remote, head, () => undefined);
       const repository = openRepository(reference, access);
       const index = await repository.manifest(referrersTag(found!.root));
       const { manifest } = recordRow(index!.bytes)!;

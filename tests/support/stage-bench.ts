@@ -46,7 +46,13 @@ export function stageBench(registries?: RegistryAccess): StageBench {
   const events: Parameters<Workbench["emit"]>[0][] = [];
   const bench: Workbench = {
     ...small,
-    ...{ pool, isForgetful: false, describedLayers: new Set<Digest>(), openBases: new Map() },
+    ...{
+      pool,
+      isForgetful: false,
+      describedLayers: new Set<Digest>(),
+      openBases: new Map(),
+      brokenPlaces: new Set<string>(),
+    },
     ...(registries !== undefined && { registries }),
     emit: (event) => events.push(event),
   };

@@ -36,6 +36,6 @@ export function imageKey(input: {
 }
 
 /** A file is what its digest says, wherever it lies on this machine. */
-function withoutPlaces(distribution: LockedDistribution): LockedDistribution {
+export function withoutPlaces(distribution: LockedDistribution): LockedDistribution {
   return { ...distribution, wheels: distribution.wheels.map(({ path: _, ...wheel }) => wheel) };
 }

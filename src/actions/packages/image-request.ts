@@ -13,6 +13,8 @@ export type ImageRequest = Omit<SnapshotRequest, keyof ChosenPackages> & {
   readonly created: string;
   /** What an earlier build left elsewhere. */
   readonly recorded?: RecordedBuild;
+  /** A known image counts only if each of its layers is to be had. */
+  readonly isWhole?: boolean;
   /** A layer that was described before needs no bytes, even if nobody has it. */
   readonly acceptsListed?: boolean;
   /** Settles the Python part and opens the base; asked only when the key is not known. */

@@ -1,3 +1,4 @@
+import type { StepFacts } from "../../explain/build-trace.ts";
 import type { ConfigDocument } from "../../image/documents.ts";
 import { configSchema } from "../../image/documents.ts";
 import type { Annotations } from "../../image/manifest.ts";
@@ -14,6 +15,7 @@ import { compositionIds } from "../../store/stored-layer.ts";
 import type { ImageResult, LayerResult } from "../results.ts";
 import type { LockedSet } from "../stages/prepare-stages.ts";
 import { imageKey } from "./image-key.ts";
+import { packagesDocument } from "./packages-document.ts";
 
 /** Packages as something that steps stand on. */
 export type PackageStack = StackBase & {
@@ -30,11 +32,23 @@ export type StackRequest = {
   readonly created: string;
   /** A layer of which only the listing is known will do. */
   readonly acceptsListed: boolean;
+  /** Told how it goes, for `explain`. */
+  readonly note?: (facts: StepFacts) => void;
 };
 
 /** Definition key of the packages of one stage: of an image that has nothing else. */
 export function stackKey({ definition, installed }: LockedSet, platform: Platform, created: string): Digest {
   return imageKey({ definition, lock: installed, platform, created, files: [] });
+}
+
+/** What `explain` compares packages of a stage by. */
+export function stackFacts(
+  key: Digest,
+  { definition, installed: lock }: LockedSet,
+  platform: Platform,
+  created: string,
+): Pick<StepFacts, "key" | "document"> {
+  return { key, document: () => packagesDocument({ definition, lock, platform, created, files: [] }) };
 }
 
 /**
@@ -43,7 +57,7 @@ export function stackKey({ definition, installed }: LockedSet, platform: Platfor
  */
 export async function packageStack(
   locked: LockedSet,
-  { platform, created, acceptsListed }: StackRequest,
+  { platform, created, acceptsListed, note }: StackRequest,
   bench: Workbench,
 ): Promise<PackageStack> {
   const { definition, lock, choose, locateDebs } = locked;
@@ -59,11 +73,16 @@ export async function packageStack(
   const hasBytecode = definition.python?.bytecode === true;
   const parts = { baseCount, hasBytecode };
   const known = bench.isForgetful ? undefined : knownStack(key, parts, acceptsListed, bench);
+  const facts = stackFacts(key, locked, platform, created);
+  note?.({ ...facts, outcome: known === undefined ? "stopped" : "hit" });
   if (known !== undefined) return known;
+  const startedMs = performance.now();
   const { composeImage } = await import("./compose-image.ts");
   const request = { definition, lock, platform, key, files: [], created, locateDebs, acceptsListed };
   const result = await composeImage({ ...request, choose: () => choose(platform) }, quiet);
   const stack = stackOf(result, parts, bench);
+  const cause = bench.isForgetful ? ({ cause: "no-cache" } as const) : {};
+  note?.({ ...facts, ...cause, outcome: "miss", tookMs: performance.now() - startedMs });
   if (stack === undefined) throw new TypeError("the store lost the packages that were just composed");
   return stack;
 }
@@ -90,7 +109,8 @@ function knownStack(
   const result = bench.store.records.get("image", key) as ImageResult | undefined;
   const stack = result && stackOf(result, parts, bench);
   if (stack === undefined) return undefined;
-  if (!acceptsListed && !stack.layers.every((layer) => isHad(bench.store, layer))) return undefined;
+  if (!acceptsListed && !stack.layers.every(({ descriptor }) => isHad(bench.store, descriptor.digest)))
+    return undefined;
   return { ...stack, results: stack.results.map((layer) => ({ ...layer, isReused: true })) };
 }
 

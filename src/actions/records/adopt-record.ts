@@ -1,23 +1,22 @@
+import { type Found, readSmallBlob, warnOfRecord } from "../../cache/read-record.ts";
 import type {
   RecordedBase,
   RecordedGenerated,
   RecordedLayer,
   RecordedListing,
 } from "../../cache/record-parts.ts";
-import { type Found, readSmallBlob } from "../../cache/registry-record.ts";
+import type { Remote } from "../../cache/remote.ts";
 import { canonicalJson } from "../../canonical-json.ts";
 import { type CambiumLock, readCambiumLock } from "../../ecosystems/cambium-lock.ts";
 import { BASE_FILES } from "../../ecosystems/read-base.ts";
 import { messageOf } from "../../errors.ts";
-import type { Emit } from "../../events.ts";
 import { createGate } from "../../fetch/gate.ts";
 import { manifestSchema } from "../../image/documents.ts";
 import type { Image } from "../../image/image.ts";
-import { formatReference, parseReference, type Reference } from "../../image/reference.ts";
+import { parseReference } from "../../image/reference.ts";
 import type { Descriptor, Digest } from "../../layer/digest.ts";
 import { LAYOUT_VERSIONS } from "../../layout-versions.ts";
-import type { RegistryAccess } from "../../registry/access.ts";
-import { openRepository } from "../../registry/repository.ts";
+import { noteCached } from "../../solve/cached-places.ts";
 import { noteOrigin } from "../../solve/lazy-layers.ts";
 import { step, type Workbench } from "../../solve/workbench.ts";
 import { decodeSegments } from "../../store/segment-codec.ts";
@@ -37,35 +36,32 @@ export type RecordParts = {
   readonly absent: ReadonlySet<Digest>;
 };
 
-/** Of the first of these images that has a usable one. */
-export async function firstRecord<Kind extends { readonly layoutVersions: object }>(
-  places: readonly Reference[],
-  read: (place: Reference, access: RegistryAccess, emit: Emit) => Promise<Found<Kind> | undefined>,
-  bench: Workbench,
-): Promise<Found<Kind> | undefined> {
-  for (const place of places) {
-    const found = await read(place, bench.registries, bench.emit);
-    if (found === undefined) continue;
+/** Records that can be used here: of the same layout versions. */
+export function usableRecords<Kind extends { readonly layoutVersions: object }>(
+  found: readonly Found<Kind>[],
+  bench: Pick<Workbench, "emit">,
+): Found<Kind>[] {
+  return found.filter(({ record, remote }) => {
     // Other layout versions give other bytes for the same input: nothing of such a record is true here.
-    if (canonicalJson(found.record.layoutVersions) === canonicalJson(LAYOUT_VERSIONS)) return found;
-    warnOfRecord(place, "it is of a Cambium whose layers are laid out otherwise", bench);
-  }
-  return undefined;
+    if (canonicalJson(record.layoutVersions) === canonicalJson(LAYOUT_VERSIONS)) return true;
+    warnOfRecord(remote, "it is of a Cambium whose layers are laid out otherwise", bench.emit);
+    return false;
+  });
 }
 
 /** The lock of a record; undefined, with a warning, for a text that is none. */
-export function readRecordedLock(text: string, place: Reference, bench: Workbench): CambiumLock | undefined {
+export function readRecordedLock(text: string, remote: Remote, { emit }: Workbench): CambiumLock | undefined {
   try {
     return readCambiumLock(text, "build record");
   } catch (error) {
-    warnOfRecord(place, messageOf(error), bench);
+    warnOfRecord(remote, messageOf(error), emit);
     return undefined;
   }
 }
 
 /** Whatever fails, a build can do without the record. */
 export async function adopting<T>(
-  place: Reference,
+  remote: Remote,
   bench: Workbench,
   work: () => Promise<T>,
 ): Promise<T | undefined> {
@@ -73,28 +69,25 @@ export async function adopting<T>(
     return await work();
   } catch (error) {
     bench.signal.throwIfAborted();
-    warnOfRecord(place, messageOf(error), bench);
+    warnOfRecord(remote, messageOf(error), bench.emit);
     return undefined;
   }
-}
-
-export function warnOfRecord(place: Reference, problem: string, { emit }: Pick<Workbench, "emit">): void {
-  const message = `the build record of ${formatReference(place)} is not used: ${problem}`;
-  emit({ type: "warning", code: "RECORD_UNREADABLE", message });
 }
 
 /** Takes over the documents of an image, and where its layers are. Undefined: it is not there any more. */
 export async function adoptImage(
   digest: Digest,
-  place: Reference,
-  { store, registries }: Workbench,
+  absent: ReadonlySet<Digest>,
+  remote: Remote,
+  { store }: Workbench,
 ): Promise<Image | undefined> {
-  const repository = openRepository(place, registries);
-  const manifest = await repository.manifest(digest);
+  const manifest = await remote.manifest(digest);
   if (manifest === undefined) return undefined;
   const { config, layers } = manifestSchema.parse(JSON.parse(Buffer.from(manifest.bytes).toString("utf8")));
-  if (!store.blobs.has(config.digest)) store.blobs.put(await readSmallBlob(repository, config));
-  for (const layer of layers) noteOrigin(store, layer.digest, place);
+  if (!store.blobs.has(config.digest)) store.blobs.put(await readSmallBlob(remote, config));
+  store.records.transaction(() => {
+    for (const layer of layers) if (!absent.has(layer.digest)) noteCached(store, layer.digest, remote.place);
+  });
   store.blobs.put(manifest.bytes);
   return loadImageSet(store, digest)?.images[0];
 }
@@ -103,18 +96,18 @@ export async function adoptImage(
  * Takes over what is known of layers, packages and bases, so that only what changed needs bytes.
  * @throws CambiumError as `Repository`; Error for a listing that is none.
  */
-export async function adoptParts(parts: RecordParts, place: Reference, bench: Workbench): Promise<void> {
+export async function adoptParts(parts: RecordParts, remote: Remote, bench: Workbench): Promise<void> {
   const { store } = bench;
   const { layers, generated, bases, absent } = parts;
   const isNothing = layers.length + bases.length + parts.listings.length === 0;
   if (isNothing) return;
-  await step(bench, `record of ${formatReference(place)}`, async () => {
-    const fetched = listingReader(place, bench);
+  await step(bench, `record of ${remote.name}`, async () => {
+    const fetched = listingReader(remote, bench);
     const work = layers.map(async ({ key, descriptor, diffId, listing }) => {
       const segments = decodeSegments(await fetched(listing));
       if (segments === undefined) throw new Error(`damaged listing ${listing.digest}`);
       for (const segment of segments) if (!store.segments.has(segment.id)) store.segments.put(segment);
-      if (!absent.has(descriptor.digest)) noteOrigin(store, descriptor.digest, place);
+      if (!absent.has(descriptor.digest)) noteCached(store, descriptor.digest, remote.place);
       rememberLayer(store, key, { descriptor, diffId });
     });
     const listings = [...parts.listings, ...bases.flatMap((base) => base.listings)];
@@ -153,15 +146,14 @@ export async function adoptListing(
 
 /** Reads listing blobs, each once, and keeps them, so that the next push need not make them again. */
 export function listingReader(
-  place: Reference,
-  { store, registries }: Workbench,
+  remote: Remote,
+  { store }: Workbench,
 ): (blob: Descriptor) => Promise<Uint8Array> {
-  const repository = openRepository(place, registries);
   const gate = createGate(CONCURRENCY);
   const seen = new Map<Digest, Promise<Uint8Array>>();
   const read = async (blob: Descriptor) => {
     if (!store.blobs.has(blob.digest)) {
-      const bytes = await readSmallBlob(repository, blob);
+      const bytes = await readSmallBlob(remote, blob);
       store.blobs.put(bytes);
       return bytes;
     }

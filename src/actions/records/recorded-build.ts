@@ -1,5 +1,8 @@
 import type { BuildRecord } from "../../cache/build-record.ts";
-import { type FoundRecord, readRecord } from "../../cache/registry-record.ts";
+import type { Found, FoundRecord } from "../../cache/read-record.ts";
+import { readRecord } from "../../cache/read-record.ts";
+import { openRemote } from "../../cache/remote.ts";
+import type { Sources } from "../../cache/sources.ts";
 import type { CambiumLock } from "../../ecosystems/cambium-lock.ts";
 import { CambiumError } from "../../errors.ts";
 import { formatReference, type Reference } from "../../image/reference.ts";
@@ -9,15 +12,16 @@ import {
   adoptImage,
   adopting,
   adoptParts,
-  firstRecord,
   type RecordParts,
   readRecordedLock,
+  usableRecords,
 } from "./adopt-record.ts";
+import { foundRecords } from "./found-records.ts";
 
-/** What an earlier build, perhaps on another machine, left in a registry. Read when first asked for, and once. */
+/** What earlier builds, perhaps on other machines, left elsewhere. Read when first asked for, and once. */
 export type RecordedBuild = {
   lock(): Promise<CambiumLock | undefined>;
-  /** Takes over the image of this key, if the record has it: its documents, not its layers. */
+  /** Takes over the image of this key, if a record has it: its documents, not its layers. */
   adoptImage(key: Digest): Promise<void>;
   /** Takes over what is known of layers, packages and base, so that only what changed needs bytes. */
   adoptListings(): Promise<void>;
@@ -26,9 +30,12 @@ export type RecordedBuild = {
 /** What an earlier build left beside one image, for who must have it. */
 export type OpenedRecord = RecordedBuild & { readonly record: BuildRecord };
 
-/** @throws CambiumError `RECORD_UNKNOWN` where there is none that can be used here. */
+/** @throws CambiumError `RECORD_UNKNOWN` where there is none that can be used here; as `Remote`. */
 export async function openRecord(reference: Reference, bench: Workbench): Promise<OpenedRecord> {
-  const found = await firstRecord([reference], readRecord, bench);
+  const remote = openRemote({ kind: "registry", reference }, bench.registries);
+  const head = reference.digest ?? reference.tag ?? "latest";
+  const record = await readRecord(remote, head, bench.emit);
+  const [found] = usableRecords(record === undefined ? [] : [record], bench);
   if (found === undefined) {
     throw new CambiumError(
       "RECORD_UNKNOWN",
@@ -38,45 +45,49 @@ export async function openRecord(reference: Reference, bench: Workbench): Promis
       },
     );
   }
-  return { ...recordedBuild([reference], bench, found), record: found.record };
+  return { ...recordsAsBuild(async () => [found], bench), record: found.record };
 }
 
-/** Of the first of these images that has a usable record. */
-export function recordedBuild(
-  references: readonly Reference[],
-  bench: Workbench,
-  known?: FoundRecord,
-): RecordedBuild {
-  let found: Promise<FoundRecord | undefined> | undefined = known && Promise.resolve(known);
+/** @param build as `Remote.heads` */
+export function recordedBuild(sources: Sources, build: string, bench: Workbench): RecordedBuild {
+  let found: Promise<FoundRecord[]> | undefined;
+  return recordsAsBuild(() => (found ??= foundRecords(sources, build, readRecord, bench)), bench);
+}
+
+function recordsAsBuild(find: () => Promise<Found<BuildRecord>[]>, bench: Workbench): RecordedBuild {
   let listings: Promise<void> | undefined;
-  const find = () => (found ??= firstRecord(references, readRecord, bench));
+  const adoptAll = async () => {
+    for (const { record, remote } of await find()) {
+      await adopting(remote, bench, () => adoptParts(partsOf(record), remote, bench));
+    }
+  };
   return {
     lock: async () => {
-      const it = await find();
-      return it && readRecordedLock(it.record.lock, it.repository, bench);
+      for (const { record, remote } of await find()) {
+        const lock = readRecordedLock(record.lock, remote, bench);
+        if (lock !== undefined) return lock;
+      }
+      return undefined;
     },
     adoptImage: async (key) => {
-      const it = await find();
-      const image = it?.record.images.find((one) => one.key === key);
-      if (it === undefined || image === undefined) return;
-      const adopted = await adopting(it.repository, bench, () =>
-        adoptImage(image.digest, it.repository, bench),
-      );
-      if (adopted !== undefined) bench.store.records.put("image", image.key, image.result);
+      for (const { record, remote } of await find()) {
+        const image = record.images.find((one) => one.key === key);
+        if (image === undefined) continue;
+        const absent = new Set(record.absent);
+        const adopted = await adopting(remote, bench, () => adoptImage(image.digest, absent, remote, bench));
+        if (adopted === undefined) continue;
+        bench.store.records.put("image", image.key, image.result);
+        return;
+      }
     },
-    adoptListings: () =>
-      (listings ??= find().then(async (it) => {
-        if (it === undefined) return;
-        const { record, repository } = it;
-        await adopting(repository, bench, () => adoptParts(partsOf(record), repository, bench));
-      })),
+    adoptListings: () => (listings ??= adoptAll()),
   };
 }
 
-function partsOf({ images, bases }: BuildRecord): RecordParts {
+function partsOf({ images, bases, absent }: BuildRecord): RecordParts {
   return {
     layers: images.flatMap(({ layers }) => layers),
     generated: images.flatMap(({ generated }) => generated),
-    ...{ bases, listings: [], absent: new Set() },
+    ...{ bases, listings: [], absent: new Set(absent) },
   };
 }

@@ -1,28 +1,39 @@
-import { readStagesRecord } from "../../cache/registry-record.ts";
-import { saltedKey } from "../../cache/stages-record.ts";
+import { type CacheEntry, entryTag, readEntry } from "../../cache/entry.ts";
+import { type Found, readStagesRecord } from "../../cache/read-record.ts";
+import type { RecordedResult } from "../../cache/record-parts.ts";
+import type { Remote } from "../../cache/remote.ts";
+import type { Sources } from "../../cache/sources.ts";
+import { type StagesRecord, saltedKey } from "../../cache/stages-record.ts";
 import type { CambiumLock } from "../../ecosystems/cambium-lock.ts";
+import { BASE_FILES } from "../../ecosystems/read-base.ts";
+import { CambiumError } from "../../errors.ts";
 import { configSchema } from "../../image/documents.ts";
 import { type Image, imageSize } from "../../image/image.ts";
-import type { Reference } from "../../image/reference.ts";
-import type { Digest } from "../../layer/digest.ts";
+import type { Descriptor, Digest } from "../../layer/digest.ts";
 import type { Platform } from "../../platform.ts";
-import { forgetOrigin, noteOrigin } from "../../solve/lazy-layers.ts";
-import type { KnownStep } from "../../solve/steps/step-memory.ts";
+import { noteCached } from "../../solve/cached-places.ts";
+import type { MountRemotes } from "../../solve/mounts/mount-snapshots.ts";
+import { contentOf, type KnownStep } from "../../solve/steps/step-memory.ts";
 import type { Workbench } from "../../solve/workbench.ts";
+import { noteExported } from "../caches/exported.ts";
+import { mountRemotes } from "../caches/mount-remotes.ts";
 import type { ImageResult } from "../results.ts";
 import {
   adoptImage,
   adopting,
   adoptListing,
   adoptParts,
-  firstRecord,
   listingReader,
   noteBases,
   readRecordedLock,
-  warnOfRecord,
+  usableRecords,
 } from "./adopt-record.ts";
+import { foundRecords } from "./found-records.ts";
 
-/** What an earlier build in stages, perhaps on another machine, left beside an image. */
+/** A step that was found elsewhere, and where. */
+export type FoundStep = { readonly result: KnownStep; readonly place: string };
+
+/** What earlier builds in stages, perhaps on other machines, left elsewhere. */
 export type RecordedStages = {
   /** Of all stages; undefined for a Dockerfile. */
   lock(): CambiumLock | undefined;
@@ -30,56 +41,155 @@ export type RecordedStages = {
   image(key: Digest, platform: Platform): Promise<ImageResult | undefined>;
   /** Takes over what is known of packages, and of the images that were built on. */
   adopt(): Promise<void>;
-  step(key: Digest): Promise<KnownStep | undefined>;
-  /** Takes back where its layers are: the repository does not have one of them, whatever the record says. */
-  disbelieve(problem: string): void;
+  /** Takes over the packages of this key, if they are known by themselves. @param stage its name */
+  packages(key: Digest, stage: string): Promise<void>;
+  step(key: Digest, stage: string): Promise<FoundStep | undefined>;
+  readonly mounts: MountRemotes;
 };
 
-/** Of the first of these images that has a usable record. */
+type FoundStages = Found<StagesRecord> & { readonly readListing: ReturnType<typeof listingReader> };
+
+/** Of all sources. @param build as `Remote.heads` */
 export async function recordedStages(
-  places: readonly Reference[],
+  sources: Sources,
+  build: string,
   bench: Workbench,
-): Promise<RecordedStages | undefined> {
-  const found = await firstRecord(places, readStagesRecord, bench);
-  if (found === undefined) return undefined;
-  const { record, repository: place, root } = found;
-  const { store } = bench;
-  const images = new Map(record.images.map((image) => [image.key, image]));
-  const steps = new Map(record.steps.map((step) => [step.key, step]));
-  const absent = new Set(record.absent);
-  const readListing = listingReader(place, bench);
-  const readLock = (text: string) => readRecordedLock(text, place, bench);
+): Promise<RecordedStages> {
+  const readers = new Map<Remote, ReturnType<typeof listingReader>>();
+  const readerOf = (remote: Remote) => {
+    const reader = readers.get(remote) ?? listingReader(remote, bench);
+    readers.set(remote, reader);
+    return reader;
+  };
+  const withReader = (found: Found<StagesRecord>): FoundStages => ({
+    ...found,
+    readListing: readerOf(found.remote),
+  });
+  const records = (await foundRecords(sources, build, readStagesRecord, bench)).map(withReader);
   // What they hand down decides keys.
-  noteBases(record.bases, store);
-  const lock = record.lock === undefined ? undefined : readLock(record.lock);
+  for (const { record } of records) noteBases(record.bases, bench.store);
+  const locks = records.map(({ record, remote }) =>
+    record.lock === undefined ? undefined : readRecordedLock(record.lock, remote, bench),
+  );
   let adopted: Promise<void> | undefined;
+  const adopt = async () => {
+    for (const { record, remote } of records) {
+      const parts = { ...record, absent: new Set(record.absent) };
+      await adopting(remote, bench, () => adoptParts(parts, remote, bench));
+    }
+  };
+  const entry = <Kind extends CacheEntry["kind"], T>(
+    kind: Kind,
+    key: Digest,
+    stage: string,
+    take: (entry: Extract<CacheEntry, { kind: Kind }>, remote: Remote) => Promise<T>,
+  ): Promise<T | undefined> =>
+    sources.first(stage, async (remote) => {
+      try {
+        const found = await readEntry(remote, kind, key);
+        if (found === undefined) return undefined;
+        const taken = await take(found, remote);
+        noteExported(bench.store, remote.place, entryTag(kind, key, remote));
+        return taken;
+      } catch (error) {
+        bench.signal.throwIfAborted();
+        if (!isOfEntry(error)) throw error;
+        const message = `what ${remote.name} has of ${kind} ${key.slice(7, 19)} is not used: ${error.message}`;
+        bench.emit({ type: "warning", code: "CACHE_ENTRY_INVALID", message });
+        return undefined;
+      }
+    });
   return {
-    lock: () => lock,
-    image: async (key, platform) => {
-      const known = images.get(saltedKey(root, key));
-      if (known === undefined) return undefined;
-      const image = await adopting(place, bench, () => adoptImage(known.digest, place, bench));
-      return image && imageResult(image, platform, known.result as ImageResult | undefined);
-    },
-    adopt: () => (adopted ??= adopting(place, bench, () => adoptParts({ ...record, absent }, place, bench))),
-    step: async (key) => {
-      const step = steps.get(saltedKey(root, key));
-      if (step === undefined) return undefined;
-      const { layer } = step;
-      if (layer === undefined) return {};
-      return adopting(place, bench, async () => {
-        const { descriptor, diffId, content, listing } = layer;
-        await adoptListing({ diffId, descriptor: listing }, readListing, store);
-        if (!absent.has(descriptor.digest)) noteOrigin(store, descriptor.digest, place);
-        return { layer: { descriptor, diffId }, content };
+    mounts: mountRemotes(sources, bench),
+    lock: () => locks.find((lock) => lock !== undefined),
+    image: async (key, platform) =>
+      (await recordedImage(key, platform, records, bench)) ??
+      (await imageByKey(key, platform, { sources, records, withReader }, bench)),
+    adopt: () => (adopted ??= adopt()),
+    packages: async (key, stage) => {
+      await entry("packages", key, stage, async (found, remote) => {
+        noteBases(found.bases, bench.store);
+        await adoptParts({ ...found, absent: new Set(found.absent) }, remote, bench);
+        return true;
       });
     },
-    disbelieve: (problem) => {
-      const layers = [...record.layers, ...record.steps.flatMap(({ layer }) => layer ?? [])];
-      for (const { descriptor } of layers) forgetOrigin(store, descriptor.digest, place);
-      warnOfRecord(place, problem, bench);
+    step: async (key, stage) => {
+      for (const { record, remote, root, readListing } of records) {
+        const found = record.steps.find((one) => one.key === saltedKey(root, key));
+        if (found === undefined) continue;
+        const absent = new Set(record.absent);
+        const result = await adopting(remote, bench, () =>
+          adoptStep(found, absent, readListing, remote, bench),
+        );
+        if (result !== undefined) return { result, place: remote.name };
+      }
+      return entry("step", key, stage, async (found, remote) => {
+        const result = await adoptStep(found.result, new Set(), readerOf(remote), remote, bench);
+        return { result, place: remote.name };
+      });
     },
   };
+}
+
+/** What an entry says is wrong, and not the place. */
+function isOfEntry(error: unknown): error is Error {
+  if (!(error instanceof CambiumError)) return error instanceof Error && !("errno" in error);
+  return /^(CACHE_ENTRY_INVALID|MANIFEST_|BLOB_UNKNOWN$|DIGEST_INVALID$|SIZE_INVALID$)/.test(error.code);
+}
+
+/** @throws Error for a listing that is damaged, or of other content. */
+async function adoptStep(
+  { layer }: RecordedResult,
+  absent: ReadonlySet<Digest>,
+  readListing: (blob: Descriptor) => Promise<Uint8Array>,
+  remote: Remote,
+  { store }: Workbench,
+): Promise<KnownStep> {
+  if (layer === undefined) return {};
+  const { descriptor, diffId, content, listing } = layer;
+  await adoptListing({ diffId, descriptor: listing }, readListing, store);
+  const known = store.listings.get(diffId, BASE_FILES.id);
+  if (known === undefined || contentOf(known) !== content)
+    throw new Error(`${listing.digest} is another layer's`);
+  if (!absent.has(descriptor.digest)) noteCached(store, descriptor.digest, remote.place);
+  return { layer: { descriptor, diffId }, content };
+}
+
+async function recordedImage(
+  key: Digest,
+  platform: Platform,
+  records: readonly FoundStages[],
+  bench: Workbench,
+): Promise<ImageResult | undefined> {
+  for (const { record, remote, root } of records) {
+    const known = record.images.find((image) => image.key === saltedKey(root, key));
+    if (known === undefined) continue;
+    const absent = new Set(record.absent);
+    const image = await adopting(remote, bench, () => adoptImage(known.digest, absent, remote, bench));
+    if (image !== undefined) return imageResult(image, platform, known.result as ImageResult | undefined);
+  }
+  return undefined;
+}
+
+/** An image that went out under another name since, as that of another branch does. */
+async function imageByKey(
+  key: Digest,
+  platform: Platform,
+  from: {
+    readonly sources: Sources;
+    readonly records: FoundStages[];
+    readonly withReader: (found: Found<StagesRecord>) => FoundStages;
+  },
+  bench: Workbench,
+): Promise<ImageResult | undefined> {
+  const found = await from.sources.first(undefined, (remote) =>
+    remote.place.kind === "folder"
+      ? Promise.resolve(undefined)
+      : readStagesRecord(remote, entryTag("image", key, remote), bench.emit),
+  );
+  const usable = usableRecords(found === undefined ? [] : [found], bench).map(from.withReader);
+  from.records.push(...usable);
+  return recordedImage(key, platform, usable, bench);
 }
 
 /** @param told what was told of it; what it does not say of a layer is as the image's history has it */

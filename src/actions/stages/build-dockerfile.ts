@@ -3,6 +3,7 @@ import { createEngine } from "../../engine/embedded/engine.ts";
 import type { Platform } from "../../platform.ts";
 import { pinnedGraph } from "../../solve/sources/pinned-sources.ts";
 import type { Workbench } from "../../solve/workbench.ts";
+import { type BuildNotes, buildNotes } from "../caches/build-notes.ts";
 import { keepMountsBelow } from "../mounts.ts";
 import type { RecordedStages } from "../records/recorded-stages.ts";
 import type { ImageResult } from "../results.ts";
@@ -12,6 +13,7 @@ import { pinsFor, readStages, stageSettings, tellMissing } from "./read-stages.t
 
 /**
  * The images of a Dockerfile, one per platform, in the store.
+ * @param notes gets what each came to, also where one fails
  * @throws CambiumError `DOCKERFILE_…`, `STEP_FAILED`, `ENGINE_MISSING`, and of whatever step fails.
  */
 export async function dockerfileImages(
@@ -20,6 +22,7 @@ export async function dockerfileImages(
   settings: BuildSettings,
   created: string,
   recorded: RecordedStages | undefined,
+  notes: BuildNotes[],
   bench: Workbench,
 ): Promise<ImageResult[]> {
   const { dockerfile, env } = settings;
@@ -35,7 +38,9 @@ export async function dockerfileImages(
       }
       const graph = pinnedGraph(open, pins);
       tellMissing(pins, bench);
-      const request = { graph, platform, created, settings: stages, recorded };
+      const its = buildNotes();
+      notes.push(its);
+      const request = { graph, platform, created, settings: stages, recorded, notes: its };
       images.push(await imageInStages(request, settings, engine, bench));
     }
     return images;

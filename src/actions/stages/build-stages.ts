@@ -9,6 +9,7 @@ import type { Platform } from "../../platform.ts";
 import { baseDocuments } from "../../solve/base-documents.ts";
 import { stageGraph } from "../../solve/steps/defined-graph.ts";
 import type { Workbench } from "../../solve/workbench.ts";
+import { type BuildNotes, buildNotes } from "../caches/build-notes.ts";
 import { keepMountsBelow } from "../mounts.ts";
 import { packageStack, stackKey } from "../packages/package-stack.ts";
 import type { Project } from "../project.ts";
@@ -29,6 +30,7 @@ import { stepSettings } from "./step-settings.ts";
 
 /**
  * The images of a project in stages, one per platform, in the store, with the lock of the stages that they needed.
+ * @param notes gets what each came to, also where one fails
  * @throws CambiumError `STAGE_UNKNOWN`, `STEP_FAILED`, `ENGINE_MISSING`, and of whatever package or step fails.
  */
 export async function stagedImages(
@@ -36,6 +38,7 @@ export async function stagedImages(
   settings: BuildSettings,
   created: string,
   recorded: RecordedStages | undefined,
+  notes: BuildNotes[],
   session: Session,
 ): Promise<{ readonly images: readonly ImageResult[]; readonly lock: CambiumLock }> {
   const { bench } = session;
@@ -53,7 +56,9 @@ export async function stagedImages(
       const open = stageGraph(stages, target, { platform, inherited, venv: `/${VENV}`, sources });
       const graph = { ...open, forgotten: forgottenIn(open, forgotten) };
       const packages = stagePackages(prepared, platform, created, bench);
-      const request = { graph, platform, created, settings: lent, recorded, packages };
+      const its = buildNotes();
+      notes.push(its);
+      const request = { graph, platform, created, settings: lent, recorded, notes: its, packages };
       images.push(await imageInStages(request, settings, engine, bench));
     }
     return { images, lock: lockOfStages(prepared) };
@@ -72,9 +77,10 @@ function stagePackages(
   const locked = (set: string) => sets.get(Number(set))!;
   return {
     keyOf: (set) => stackKey(locked(set), platform, created),
-    stackOf: (set, acceptsListed) => {
+    describe: (set) => ({ stage: stages.stages[Number(set)]!.name, base: locked(set).lock.base }),
+    stackOf: (set, acceptsListed, note) => {
       const its = stageBench(stages.stages[Number(set)]!, bench);
-      return packageStack(locked(set), { platform, created, acceptsListed }, its);
+      return packageStack(locked(set), { platform, created, acceptsListed, note }, its);
     },
   };
 }

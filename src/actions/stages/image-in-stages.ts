@@ -1,13 +1,15 @@
 import type { Engine } from "../../engine/embedded/engine.ts";
-import { CambiumError } from "../../errors.ts";
-import type { Stage, StageGraph } from "../../graph/stages.ts";
+import type { StepFacts } from "../../explain/build-trace.ts";
+import type { StageGraph } from "../../graph/stages.ts";
 import type { Digest } from "../../layer/digest.ts";
-import type { Platform } from "../../platform.ts";
+import { formatPlatform, type Platform } from "../../platform.ts";
+import { mountUses } from "../../solve/steps/cache-mounts.ts";
 import type { StageLayers } from "../../solve/steps/stage-layers.ts";
 import { type StageSettings, solveStages } from "../../solve/steps/stage-solver.ts";
-import type { KnownStep } from "../../solve/steps/step-memory.ts";
 import type { StepRecords } from "../../solve/steps/step-records.ts";
 import type { Workbench } from "../../solve/workbench.ts";
+import type { MountUse } from "../../store/mounts.ts";
+import type { BuildNotes, PackagesNote } from "../caches/build-notes.ts";
 import type { PackageStack } from "../packages/package-stack.ts";
 import type { RecordedStages } from "../records/recorded-stages.ts";
 import { imagesIn, layersToTell, rememberStages } from "../records/stages-memory.ts";
@@ -19,7 +21,13 @@ import { stagesKey } from "./stages-key.ts";
 /** Packages that stages stand on, by what the graph calls them. */
 export type StagePackages = {
   readonly keyOf: (set: string) => Digest;
-  readonly stackOf: (set: string, acceptsListed: boolean) => Promise<PackageStack>;
+  /** The name of its stage, and what it was locked on. */
+  readonly describe: (set: string) => Pick<PackagesNote, "stage" | "base">;
+  readonly stackOf: (
+    set: string,
+    acceptsListed: boolean,
+    note: (facts: StepFacts) => void,
+  ) => Promise<PackageStack>;
 };
 
 export type StagesRequest = {
@@ -30,6 +38,8 @@ export type StagesRequest = {
   readonly settings: Omit<StageSettings, "packages" | "records" | "acceptsListed">;
   /** What an earlier build left elsewhere. */
   readonly recorded: RecordedStages | undefined;
+  /** Gets what the build comes to, also where it fails later. */
+  readonly notes: BuildNotes;
   /** Absent for a Dockerfile. */
   readonly packages?: StagePackages;
 };
@@ -45,6 +55,7 @@ export async function imageInStages(
   bench: Workbench,
 ): Promise<ImageResult> {
   const { graph, platform, created, settings, packages } = request;
+  request.notes.mounts.push(...mountsIn(graph, settings.lent.project));
   const recorded = bench.isForgetful ? undefined : request.recorded;
   const isPublished = push || cacheTo.length > 0;
   const key =
@@ -54,17 +65,13 @@ export async function imageInStages(
   const isAsked = key !== undefined && noCache === false;
   const known = isAsked ? await recorded?.image(key, platform) : undefined;
   if (known !== undefined) {
+    bench.trace?.whole(formatPlatform(platform));
     tellImage(known, bench);
     return known;
   }
   await recorded?.adopt();
-  const solve = (from: RecordedStages | undefined) => solvedStages(request, from, engine, bench);
-  const { solved, steps, stages, stacks } = await solve(recorded).catch((error: unknown) => {
-    const isGone = error instanceof CambiumError && error.code === "LAYER_GONE";
-    if (!isGone || recorded === undefined) throw error;
-    recorded.disbelieve(error.message);
-    return solve(undefined);
-  });
+  bench.trace?.begin(graph, formatPlatform(platform));
+  const { solved, stacks } = await solvedStages(request, recorded, engine, bench);
   const base = [...stacks.values()].find((stack) => stack === solved.base);
   const image = keepImage(
     {
@@ -75,10 +82,11 @@ export async function imageInStages(
     bench,
   );
   if (isPublished && key !== undefined) {
+    const { notes } = request;
     rememberStages(bench.store, image.digest, {
       key,
-      steps: [...steps].map(([step, result]) => ({ key: step, result })),
-      layers: layersToTell(graph, solved, stages.values()),
+      steps: [...notes.steps].map(([step, { result }]) => ({ key: step, result })),
+      layers: layersToTell(graph, solved, notes.stages.values()),
       bases: imagesIn(graph),
       stacks: [...stacks.values()].map(({ digest }) => digest),
     });
@@ -86,33 +94,40 @@ export async function imageInStages(
   return image;
 }
 
-/** What a solved image leaves to tell. */
-type Solved = {
-  readonly solved: StageLayers;
-  readonly steps: ReadonlyMap<Digest, KnownStep>;
-  readonly stages: ReadonlyMap<Stage, StageLayers>;
-  readonly stacks: ReadonlyMap<string, PackageStack>;
-};
+function mountsIn({ stages }: StageGraph, project: string): MountUse[] {
+  const steps = stages.flatMap((stage) => stage.steps);
+  return steps.flatMap((one) => (one.op === "run" ? mountUses(one, project) : []));
+}
 
 async function solvedStages(
-  { graph, settings, packages }: StagesRequest,
+  { graph, settings, packages, notes }: StagesRequest,
   recorded: RecordedStages | undefined,
   engine: Engine,
   bench: Workbench,
-): Promise<Solved> {
-  const steps = new Map<Digest, KnownStep>();
-  const stages = new Map<Stage, StageLayers>();
+): Promise<{ readonly solved: StageLayers; readonly stacks: ReadonlyMap<string, PackageStack> }> {
   const stacks = new Map<string, PackageStack>();
   const records: StepRecords = {
-    find: async (step) => recorded?.step(step),
-    note: (step, result) => steps.set(step, result),
-    noteStage: (stage, layers) => stages.set(stage, layers),
+    find: async (step, { name }) => recorded?.step(step, name),
+    note: (step, { name }, result) => notes.steps.set(step, { stage: name, result }),
+    noteStage: (stage, layers) => notes.stages.set(stage, layers),
   };
   const stackOf = async (set: string, acceptsListed: boolean) => {
-    const stack = await packages!.stackOf(set, acceptsListed);
+    const key = packages!.keyOf(set);
+    const { stage, base } = packages!.describe(set);
+    if (bench.store.records.get("image", key) === undefined) await recorded?.packages(key, stage);
+    const on = graph.stages.filter((one) => one.base.kind === "packages" && one.base.set === set);
+    const note = (facts: StepFacts) => {
+      for (const one of on) bench.trace?.note(one, facts);
+    };
+    const stack = await packages!.stackOf(set, acceptsListed, note);
     stacks.set(set, stack);
+    notes.packages.set(key, { stage, stack, base });
     return stack;
   };
-  const its = { ...settings, records, ...(packages !== undefined && { packages: stackOf }) };
-  return { solved: await solveStages(graph, its, engine, bench), steps, stages, stacks };
+  const its = {
+    ...{ ...settings, records },
+    ...(recorded !== undefined && { mounts: recorded.mounts }),
+    ...(packages !== undefined && { packages: stackOf }),
+  };
+  return { solved: await solveStages(graph, its, engine, bench), stacks };
 }

@@ -1,7 +1,7 @@
 import { realpathSync } from "node:fs";
 import { gitPlace } from "../../context/git-remote.ts";
 import { formatReference, parseReference } from "../../image/reference.ts";
-import type { BuildSettings } from "../settings.ts";
+import type { BuildSettings, DockerfileSettings } from "../settings.ts";
 
 /** BuildKit's own build argument for the same purpose. */
 const NAMESPACE_ARG = "BUILDKIT_CACHE_MOUNT_NS";
@@ -16,7 +16,9 @@ export function mountProject({
   dockerfile,
   contextDir,
   tags,
-}: Pick<BuildSettings, "dockerfile" | "contextDir" | "tags">): string {
+}: Pick<BuildSettings, "contextDir" | "tags"> & {
+  readonly dockerfile: Pick<DockerfileSettings, "project" | "buildArgs">;
+}): string {
   const named = dockerfile.project ?? dockerfile.buildArgs.get(NAMESPACE_ARG);
   if (named !== undefined && named !== "") return named;
   const place = gitPlace(contextDir);

@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { machinePlatform, type Platform } from "../../platform.ts";
 import { pinnedGraph } from "../../solve/sources/pinned-sources.ts";
 import type { Workbench } from "../../solve/workbench.ts";
+import { plannedCauses } from "../explain/planned-causes.ts";
 import type { PlannedImage, PlanResult } from "../results.ts";
 import type { StagesSettings } from "../settings.ts";
 import { plannedStages } from "./planned-stages.ts";
@@ -28,6 +29,7 @@ async function planImage(
 ): Promise<PlannedImage> {
   const pins = await pinsFor(settings, bench);
   const { graph: open, unneeded } = await readStages(file, platform, settings, pins, bench);
-  const stages = await plannedStages(pinnedGraph(open, pins), stageSettings(file, settings), bench);
+  const causes = plannedCauses(settings, basename(file));
+  const stages = await plannedStages(pinnedGraph(open, pins), stageSettings(file, settings), causes, bench);
   return { platform, stages, unneededStages: unneeded, layers: [], downloadBytes: 0 };
 }

@@ -1,9 +1,13 @@
 import { createEngine } from "../../engine/embedded/engine.ts";
-import type { StageBase, StageGraph } from "../../graph/stages.ts";
+import type { Stage, StageBase, StageGraph, Step } from "../../graph/stages.ts";
 import { familiarReference, parseReference } from "../../image/reference.ts";
+import { formatPlatform } from "../../platform.ts";
 import { planStages, type StagePlanSettings } from "../../solve/steps/stage-planner.ts";
 import type { Workbench } from "../../solve/workbench.ts";
 import type { PlannedStage } from "../results.ts";
+
+/** Gives the causes of what the plan noted; asked where something is not known. */
+export type CausesOf = (bench: Workbench) => ((subject: Step | Stage) => string | undefined) | undefined;
 
 /**
  * The steps of each stage of a graph, as a build would find them. None runs.
@@ -12,17 +16,31 @@ import type { PlannedStage } from "../results.ts";
 export async function plannedStages(
   graph: StageGraph,
   settings: StagePlanSettings,
+  causesOf: CausesOf,
   bench: Workbench,
   packagesName: (set: string) => string = (set) => set,
 ): Promise<PlannedStage[]> {
   const engine = createEngine({ store: bench.store, searchPath: bench.env.PATH ?? "" });
   try {
+    const [first] = graph.stages;
+    bench.trace?.begin(graph, first === undefined ? "" : formatPlatform(first.platform));
     const plans = await planStages(graph, settings, engine, bench);
-    return graph.stages.map(({ name, base, steps }, index) => ({
-      name,
-      base: base.kind === "packages" ? packagesName(base.set) : baseName(base, graph),
-      steps: steps.map(({ line, text }, at) => ({ line, text, ...plans[index]![at]! })),
-    }));
+    const causes = causesOf(bench);
+    return graph.stages.map((stage, index): PlannedStage => {
+      const { name, base, steps } = stage;
+      const cause = causes?.(stage);
+      return {
+        name,
+        base: base.kind === "packages" ? packagesName(base.set) : baseName(base, graph),
+        ...(cause !== undefined && { cause }),
+        steps: steps.map((step, at) => {
+          const { line, text } = step;
+          const plan = plans[index]![at]!;
+          const why = plan.state === "miss" ? causes?.(step) : undefined;
+          return { line, text, ...plan, ...(why !== undefined && { cause: why }) };
+        }),
+      };
+    });
   } finally {
     engine.close();
   }

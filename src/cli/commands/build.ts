@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { BuildSettings, LoadSettings } from "../../actions/settings.ts";
 import { usageError } from "../../errors.ts";
 import type { Act } from "../action.ts";
+import { cacheFrom, cacheTo } from "../cache-flags.ts";
 import {
   addStageOptions,
   addStepOptions,
@@ -47,10 +48,16 @@ export function defineBuild(command: Command, act: Act): void {
   addLoadOption(command)
     .option("--push", "push to the registry that each --tag names")
     .addOption(
-      repeatable("--cache-from <image>", "image whose build record tells what is known already; repeatable"),
+      repeatable(
+        "--cache-from <place>",
+        "registry reference or ./folder to look for what others built; repeatable",
+      ),
     )
     .addOption(
-      repeatable("--cache-to <image>", "push image, record and layers of all stages there too; repeatable"),
+      repeatable(
+        "--cache-to <place>",
+        "registry reference or ./folder that gets what is built, of all stages, for others: PLACE[,mounts=all|none|ID,…]; repeatable",
+      ),
     );
   addStepOptions(addStageOptions(command));
   addUpgradeOption(command);
@@ -66,6 +73,8 @@ Examples:
   $ cambium build --platform linux/amd64,linux/arm64 -t registry.example/app:1 --push
   $ cambium build -f Dockerfile --build-arg VERSION=2 --target prod
   $ cambium build --no-cache=test                       a Dockerfile's stage anew, the others as they are
+  $ cambium build -t registry.example/app:1 --cache-from ./cache --cache-to ./cache
+  $ cambium build --cache-to registry.example/app:cache,mounts=none
   $ cambium build --locked                              only what cambium.lock says
 `,
     )
@@ -78,8 +87,8 @@ Examples:
             outputs: (options.output ?? []).map((text) => parseOutput(text, world.cwd)),
             push: options.push === true,
             ...(options.load === undefined ? {} : { load: options.load }),
-            cacheFrom: options.cacheFrom ?? [],
-            cacheTo: options.cacheTo ?? [],
+            cacheFrom: (options.cacheFrom ?? []).map((text) => cacheFrom(text, world.cwd)),
+            cacheTo: (options.cacheTo ?? []).map((text) => cacheTo(text, world.cwd)),
             dockerfile: dockerfileSettings(world, options),
           };
           assertOutputsApart(settings.outputs);

@@ -1,11 +1,31 @@
+import { resolve } from "node:path";
 import type { Command } from "commander";
-import type { MountResult } from "../../actions/results.ts";
+import type { MountRestoreResult, MountResult, MountSnapshotResult } from "../../actions/results.ts";
+import type { MountRestoreSettings } from "../../actions/settings.ts";
 import { usageError } from "../../errors.ts";
-import { formatBytes, formatCount } from "../../report/format.ts";
+import { formatAge, formatBytes, formatCount } from "../../report/format.ts";
 import type { Act } from "../action.ts";
-import { repeatable } from "../project-options.ts";
-import { printJson, printLines, withSession } from "../session.ts";
-import { parseAge, parseSize } from "../values.ts";
+import { addSessionOptions, repeatable } from "../project-options.ts";
+import { printJson, printLines, type SessionOptions, withSession } from "../session.ts";
+import { parseAge, parseCount, parseMode, parseSize } from "../values.ts";
+import type { World } from "../world.ts";
+
+type SnapshotOptions = SessionOptions & {
+  readonly tag?: readonly string[];
+  readonly output?: string;
+  readonly project?: string;
+  readonly json?: true;
+};
+
+type RestoreOptions = SessionOptions & {
+  readonly checksum?: string;
+  readonly ifEmpty?: true;
+  readonly project?: string;
+  readonly mode?: string;
+  readonly uid?: string;
+  readonly gid?: string;
+  readonly json?: true;
+};
 
 type PruneOptions = {
   readonly olderThan?: string;
@@ -19,6 +39,8 @@ const DEFAULT_AGE = "7d";
 
 export function defineMount(command: Command, act: Act): void {
   command.summary("look after cache mounts");
+  defineSnapshot(command, act);
+  defineRestore(command, act);
   command
     .command("ls")
     .summary("list cache mounts")
@@ -75,6 +97,117 @@ export function defineMount(command: Command, act: Act): void {
     );
 }
 
+function defineSnapshot(command: Command, act: Act): void {
+  const snapshot = command
+    .command("snapshot")
+    .summary("make a cache mount an image")
+    .description(
+      "Pushes a cache mount as an image, or writes it as an image layout: whole the first time, then what changed since\n" +
+        "as one more layer. Nobody may use the mount meanwhile.",
+    )
+    .argument("<id>", "its id, or its name in mount ls")
+    .addOption(repeatable("-t, --tag <name>", "image to push it as; repeatable"))
+    .option("-o, --output <folder>", "image layout to write it into")
+    .option("--project <name>", "whose mount (default: the project here; env: CAMBIUM_PROJECT)")
+    .option("--json", "print JSON");
+  addSessionOptions(snapshot)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ cambium mount snapshot /root/.cache/pip -t registry.example/app/pip-cache\n" +
+        "  $ cambium mount snapshot shared:ccache -o ccache-layout\n",
+    )
+    .action((id: string, options: SnapshotOptions) =>
+      act((world) =>
+        withSession(world, options, async (session) => {
+          const result = await world.library.snapshotMount({
+            ...session,
+            ...named(id, options, world),
+            tags: [...new Set(options.tag)],
+            ...(options.output !== undefined && { dest: resolve(world.cwd, options.output) }),
+          });
+          if (options.json === true) printJson(world, result);
+          else printLines(world, snapshotLines(result));
+          return 0;
+        }),
+      ),
+    );
+}
+
+function defineRestore(command: Command, act: Act): void {
+  const restore = command
+    .command("restore")
+    .summary("fill a cache mount")
+    .description(
+      "Fills a cache mount, in place of what it has: from an image, such as a snapshot; ./FOLDER or oci-layout://FOLDER;\n" +
+        "a git repository, as ADD has it; or the URL of a tar, plain or compressed, with its checksum.",
+    )
+    .argument("<id>", "its id, or its name in mount ls")
+    .argument("<source>", "where its content is")
+    .option("--checksum <digest>", "of the archive that a URL gives (sha256:…), or a repository's commit")
+    .option("--if-empty", "leave a mount alone that has content")
+    .option("--project <name>", "whose mount (default: the project here; env: CAMBIUM_PROJECT)")
+    .option("--mode <octal>", "of a new mount's root, as in --mount (default: 0755)")
+    .option("--uid <id>", "owner of a new mount's root")
+    .option("--gid <id>", "group of a new mount's root")
+    .option("--json", "print JSON");
+  addSessionOptions(restore)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ cambium mount restore /root/.cache/pip registry.example/app/pip-cache\n" +
+        "  $ cambium mount restore shared:ccache ./ccache-folder --if-empty\n" +
+        "  $ cambium mount restore /root/.m2 https://example.org/m2.tar.zst --checksum sha256:…\n",
+    )
+    .action((id: string, source: string, options: RestoreOptions) =>
+      act((world) =>
+        withSession(world, options, async (session) => {
+          const result = await world.library.restoreMount({
+            ...session,
+            ...named(id, options, world),
+            source,
+            ...(options.checksum !== undefined && { checksum: options.checksum }),
+            onlyIfEmpty: options.ifEmpty === true,
+            owner: ownerOption(options),
+          });
+          if (options.json === true) printJson(world, result);
+          else printLines(world, [restoreLine(result)]);
+          return 0;
+        }),
+      ),
+    );
+}
+
+function named(id: string, { project }: { readonly project?: string }, world: World) {
+  const whose = project ?? world.env.CAMBIUM_PROJECT;
+  return { id, contextDir: world.cwd, ...(whose !== undefined && whose !== "" && { project: whose }) };
+}
+
+function ownerOption({ mode, uid, gid }: RestoreOptions): MountRestoreSettings["owner"] {
+  return {
+    ...(mode !== undefined && { mode: parseMode(mode, "--mode") }),
+    ...(uid !== undefined && { uid: parseCount(uid, "--uid", 0) }),
+    ...(gid !== undefined && { gid: parseCount(gid, "--gid", 0) }),
+  };
+}
+
+function snapshotLines(result: MountSnapshotResult): string[] {
+  const { name, id, digest, layers, sizeBytes, packed, packedBytes, leftOut, outputs } = result;
+  const news = {
+    whole: `packed whole, ${formatBytes(packedBytes)}`,
+    changes: `packed what changed, ${formatBytes(packedBytes)}`,
+    nothing: "nothing changed",
+  }[packed];
+  const holds = `${formatCount(layers, "layer")}, ${formatBytes(sizeBytes)}`;
+  const what = "sockets, devices or names that no layer can hold";
+  const lost = leftOut === 0 ? [] : [`left out: ${formatCount(leftOut, "path")} (${what})`];
+  return [`${name}  ${id}  ${news}`, ...outputs.map(({ where }) => `${where}  ${digest}  ${holds}`), ...lost];
+}
+
+function restoreLine({ name, id, state, source, sizeBytes }: MountRestoreResult): string {
+  const size = formatBytes(sizeBytes);
+  if (state === "kept") return `${name}  ${id}  has content, ${size}; left as it is`;
+  return `${name}  ${id}  restored from ${source}, ${size}`;
+}
+
 function choiceOf({ olderThan, maxSize, id, all }: PruneOptions) {
   const isBare = olderThan === undefined && maxSize === undefined && id === undefined;
   if (all === true && !isBare) {
@@ -94,17 +227,25 @@ function choiceOf({ olderThan, maxSize, id, all }: PruneOptions) {
 
 function table(mounts: readonly MountResult[], now: number): string[] {
   return mounts.map((mount) => {
-    const { name, id, project, sizeBytes, usedMs, isInUse } = mount;
-    const used = isInUse ? "in use" : `used ${age(now - usedMs)} ago`;
+    const { name, id, project, sizeBytes, usedMs, isInUse, snapshot } = mount;
+    const used = isInUse ? "in use" : `used ${formatAge(now - usedMs)} ago`;
     const whose = id === undefined ? "records lost" : (project ?? "all projects");
     const facts = [
       formatBytes(sizeBytes).padStart(9),
       used.padEnd(14),
       `${id ?? "?"}${ownerOf(mount)}`,
       whose,
+      ...(snapshot === undefined ? [] : [snapshotText(snapshot, now)]),
     ];
     return `${name}  ${facts.join("  ")}`;
   });
+}
+
+function snapshotText(
+  { createdMs, layers, sizeBytes }: NonNullable<MountResult["snapshot"]>,
+  now: number,
+): string {
+  return `snapshot of ${formatAge(now - createdMs)} ago, ${formatCount(layers, "layer")}, ${formatBytes(sizeBytes)}`;
 }
 
 /** What differs from 0755 and root. */
@@ -114,12 +255,4 @@ function ownerOf({ owner }: MountResult): string {
   const who = uid === 0 && gid === 0 ? [] : [`${uid}:${gid}`];
   const rights = mode === 0o755 ? [] : [mode.toString(8).padStart(4, "0")];
   return [...who, ...rights].map((part) => ` ${part}`).join("");
-}
-
-/** As exact as `--older-than` takes it. */
-function age(ms: number): string {
-  const minutes = Math.max(0, Math.floor(ms / 60_000));
-  if (minutes < 120) return `${minutes}m`;
-  const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours}h` : `${Math.floor(hours / 24)}d`;
 }

@@ -10,9 +10,8 @@ import { type TarMember, writeTar } from "../../layer/write-tar.ts";
 import type { Store } from "../../store/store.ts";
 import type { EngineHost } from "./check.ts";
 import { insideId } from "./id-mappings.ts";
-import { launch } from "./launch.ts";
 import { type Compress, MemberFile } from "./member-file.ts";
-import { diskFullOr } from "./tar-errors.ts";
+import { readFolder } from "./read-folder.ts";
 import { lstatInside, MAX_MEMBERS } from "./trees.ts";
 import { type UpperForm, upperMembers } from "./upper-members.ts";
 import { whiteoutsLast } from "./whiteouts-last.ts";
@@ -60,7 +59,7 @@ export async function capture(
   const lowers = [...folder.trees].reverse().map((name) => join(folder.treesPath, name));
   const temporary = store.blobs.temporary();
   const file = await MemberFile.create(temporary, options.compress, options.parallel);
-  const source = await readFolder(host, folder.upper, signal);
+  const source = await readFolder(host, folder.upper, { signal, failure: unreadable });
   const builder = new ListingBuilder(where);
   const contents = new Map<string, Uint8Array>();
   const tar = new Hasher();
@@ -177,57 +176,8 @@ function formOf(host: EngineHost, lowers: readonly string[], latestSec: number |
   };
 }
 
-type Source = {
-  readonly bytes: AsyncIterable<Uint8Array>;
-  /** @throws CambiumError `STEP_CAPTURE`, `DISK_FULL`. */
-  end(): Promise<void>;
-  /** Whether something cannot be in a tar, as sockets. */
-  hasSkipped(): boolean;
-};
-
-/** GNU tar's account of a folder: sorted, so that the same files are the same bytes. */
-async function readFolder(
-  host: EngineHost,
-  folder: string,
-  signal: AbortSignal | undefined,
-): Promise<Source> {
-  const times = "--pax-option=delete=atime,delete=ctime";
-  const xattrs = ["--xattrs", "--xattrs-include=*"];
-  const argv = [
-    host.programs.tar,
-    "--create",
-    "--file=-",
-    "--format=posix",
-    times,
-    "--sort=name",
-    "--numeric-owner",
-  ];
-  const launched = await launch(host, [...argv, ...xattrs, `--directory=${folder}`, "."]);
-  const stop = () => launched.child.kill("SIGKILL");
-  signal?.addEventListener("abort", stop);
-  launched.stdin.end();
-  let text = "";
-  launched.stderr.on("data", (chunk: Uint8Array) => {
-    if (text.length < 10_000) text += Buffer.from(chunk).toString("utf8");
+function unreadable(code: number, detail: string): CambiumError {
+  return new CambiumError("STEP_CAPTURE", `tar could not read what the step changed (${code}): ${detail}`, {
+    hint: "Check the disk, and run the build again.",
   });
-  return {
-    bytes: launched.stdout,
-    hasSkipped: () => text.includes("socket ignored"),
-    async end() {
-      launched.stdout.destroy();
-      const code = await launched.exitCode;
-      signal?.removeEventListener("abort", stop);
-      signal?.throwIfAborted();
-      if (code === 0) return;
-      throw diskFullOr(text, (detail) => {
-        return new CambiumError(
-          "STEP_CAPTURE",
-          `tar could not read what the step changed (${code}): ${detail}`,
-          {
-            hint: "Check the disk, and run the build again.",
-          },
-        );
-      });
-    },
-  };
 }

@@ -94,8 +94,10 @@ function findParts({ searchPath, runtime: wanted }: CheckSettings): Found {
     if (path !== undefined && !isOf(maker, path))
       lack(`${name} of ${maker} instead of ${path}`, NEEDED[name as "tar"]);
   }
-  const fuse = findProgram("fuse-overlayfs", searchPath);
-  if (fuse !== undefined) programs["fuse-overlayfs"] = fuse;
+  for (const name of ["fuse-overlayfs", "find"]) {
+    const path = findProgram(name, searchPath);
+    if (path !== undefined) programs[name] = path;
+  }
   const account = hostAccount(searchPath);
   // Any other account stands for all: the whole range is mapped.
   const { mappings, isExact } = idMappings(account, { uid: 1, gid: 1, additionalGids: [], home: "/" });

@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import type { Layer } from "../../layer/layer.ts";
+import type { FoundPath } from "../../store/found-paths.ts";
 import type { RemoveTrees } from "../../store/prune.ts";
 import type { Store } from "../../store/store.ts";
 import { type Captured, type CaptureOptions, capture } from "./capture.ts";
 import { type CheckSettings, checkEngine, type EngineHost } from "./check.ts";
 import { discardHostFolder, type FolderContent, makeHostFolder, sizesOnDisk } from "./host-folders.ts";
+import { type FolderTar, type FolderTarOptions, listFolder, readFolder } from "./read-folder.ts";
 import { createRunFolder, type RunFolder, sweepRunFolders } from "./run-folders.ts";
 import { type OnLine, runStep, type StepEnd, type StepRequest } from "./run-step.ts";
 import { type TreeName, Trees } from "./trees.ts";
@@ -45,6 +47,10 @@ export interface Engine {
   makeFolder(path: string, content: FolderContent, signal?: AbortSignal): Promise<void>;
   /** Takes such a folder away, whole or not at all. */
   discardFolder(path: string): Promise<void>;
+  /** Every path of such a folder. @throws CambiumError as `listFolder`. */
+  listFolder(path: string, signal?: AbortSignal): Promise<FoundPath[]>;
+  /** Paths of such a folder as a tar. @throws CambiumError as `readFolder`. */
+  readFolder(path: string, options: FolderTarOptions): Promise<FolderTar>;
   /** What such folders take on disk, in bytes, by path. */
   sizesOnDisk(paths: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** From then on a prune may take the trees. */
@@ -85,6 +91,8 @@ export function createEngine(settings: EngineSettings): Engine {
     makeFolder: async (path, content, signal) =>
       makeHostFolder(await host(), store, trees.path, path, content, signal),
     discardFolder: async (path) => discardHostFolder(await host(), store, trees.path, path),
+    listFolder: async (path, signal) => listFolder(await host(), path, signal),
+    readFolder: async (path, options) => readFolder(await host(), path, options),
     sizesOnDisk: async (paths) => (paths.length === 0 ? new Map() : sizesOnDisk(await host(), paths)),
     close: () => trees.close(),
   };

@@ -21,6 +21,10 @@ export type FolderContent = {
   readonly owner?: Owner;
   /** A directory in a stack of trees (bottom up); its real path, free of links, without a leading slash. */
   readonly seed?: { readonly trees: readonly string[]; readonly path: string };
+  /** Instead of a seed: what is in it. */
+  readonly members?: AsyncIterable<TarMember>;
+  /** Of its root, in seconds since the epoch with nine digits behind the point; absent: now. */
+  readonly mtime?: string;
 };
 
 /**
@@ -55,11 +59,12 @@ export async function makeHostFolder(
   const made = join(folder.path, "u", basename(path));
   try {
     for (const name of [join(folder.path, "m"), made]) mkdirSync(name, { recursive: true });
-    const { owner, seed } = content;
+    const { owner, seed, members } = content;
     if (seed !== undefined && seed.trees.length > 0) {
       await copySeed(host, treesPath, folder, made, { seed, owner }, signal);
     } else {
-      await extract(host, made, writeTar([rootMember(owner ?? USUAL)]), "a cache mount", signal);
+      const all = withRoot(rootMember(owner ?? USUAL, content.mtime), members);
+      await extract(host, made, writeTar(all), "a cache mount", signal);
     }
     const home = dirname(path);
     if (existsSync(home)) renameSync(home, join(folder.path, "w"));
@@ -108,10 +113,16 @@ async function copySeed(
   });
 }
 
-function rootMember(owner: Owner): TarMember {
+async function* withRoot(root: TarMember, members: AsyncIterable<TarMember> | undefined) {
+  yield root;
+  if (members !== undefined) yield* members;
+}
+
+function rootMember(owner: Owner, mtime?: string): TarMember {
   return {
     entry: { type: "directory", path: ".", ...owner },
-    mtimeSec: Math.floor(Date.now() / 1000),
+    mtimeSec: mtime === undefined ? Math.floor(Date.now() / 1000) : Number(mtime),
+    ...(mtime !== undefined && { mtimeText: mtime }),
   };
 }
 

@@ -9,7 +9,7 @@ import type { IdMapping, IdMappings } from "./runtime-spec.ts";
 /** Where the parts of the host's system are that the engine works with: absolute paths. */
 export type Programs = Readonly<
   Record<"du" | "mount" | "rm" | "setpriv" | "sh" | "tar" | "unshare", string> &
-    Partial<Record<"newgidmap" | "newuidmap" | "fuse-overlayfs", string>>
+    Partial<Record<"find" | "newgidmap" | "newuidmap" | "fuse-overlayfs", string>>
 >;
 
 export type LaunchSettings = {

@@ -59,6 +59,8 @@ export interface ImageBuilder {
   gitignore(isHonoured?: boolean): ImageBuilder;
   /** A PEM file, relative to the project, with all certificates that commands are to trust; in no layer. */
   ca(file: string): ImageBuilder;
+  /** Places that caches travel through, as `--cache-from` and `--cache-to` take them; of a stage, for that alone. */
+  cache(places: NonNullable<Spec["cache"]>): ImageBuilder;
   /** What the build takes. @throws CambiumError `SPEC_INVALID` for what only shows in the whole. */
   toDefinition(): LoadedSpec["definition"];
   /** As `toDefinition`, with what is said beside the image: platforms, tags. */
@@ -164,6 +166,7 @@ function builderOf(told: Told): ImageBuilder {
     tags: (...tags) => next({ tags: [...listOf(spec.tags), ...tags] }, ".tags(…)"),
     debianMirror: (url) => next({ debianMirror: url }, ".debianMirror(…)"),
     ca: (file) => next({ ca: file }, ".ca(…)"),
+    cache: (places) => next({ cache: places }, ".cache(…)"),
     gitignore: (isHonoured = true) => next({ gitignore: isHonoured }, ".gitignore(…)"),
     toLoadedSpec: () => toLoadedSpec(wholeSpec(told), whereCalled),
     toDefinition: () => toLoadedSpec(wholeSpec(told), whereCalled).definition,

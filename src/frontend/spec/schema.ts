@@ -207,8 +207,29 @@ const imageWords = {
     .meta({ description: "The signal that ends the program.", examples: ["SIGINT"] }),
 };
 
+const cache = z
+  .strictObject({
+    from: strings.optional().meta({
+      description:
+        "Where results of other machines are looked for: a registry reference, `./folder`, or what `--cache-from` takes.",
+    }),
+    to: strings.optional().meta({
+      description:
+        "Where results go for other machines: as `from`, with `,mounts=all|none|ID,…` for the cache mounts (default: all).",
+    }),
+  })
+  .meta({
+    description:
+      "Places that caches travel through, besides those of `--cache-from` and `--cache-to`; of a stage, for its own commands and packages alone.",
+    examples: [
+      { from: "registry.example/app:cache", to: "registry.example/app:cache,mounts=none" },
+      { from: ["./cache"], to: ["./cache"] },
+    ],
+  });
+
 const stageWords = {
   ...imageWords,
+  cache: cache.optional(),
   stage: baseStage.optional(),
   diff: diff.optional(),
   run: run.optional(),

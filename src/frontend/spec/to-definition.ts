@@ -1,3 +1,4 @@
+import { type CacheFromSpec, type CacheToSpec, parseCacheFrom, parseCacheTo } from "../../cache-spec.ts";
 import { usageError } from "../../errors.ts";
 import type {
   Base,
@@ -25,6 +26,9 @@ export type SpecSettings = {
   readonly debianMirror?: string;
   /** PEM file that steps are lent, as written. */
   readonly ca?: string;
+  /** Places of caches, of the build and of its stages; folders as written. */
+  readonly cacheFrom?: readonly CacheFromSpec[];
+  readonly cacheTo?: readonly CacheToSpec[];
   /** False when nothing was said of the base, so that the project's Python may decide it. */
   readonly isBaseSet: boolean;
   /** Whether .gitignore files count besides .dockerignore. */
@@ -40,9 +44,26 @@ export function toSettings(spec: Spec): SpecSettings {
     ...(spec.tags !== undefined && { tags: listOf(spec.tags) }),
     ...(spec.debianMirror !== undefined && { debianMirror: spec.debianMirror }),
     ...(spec.ca !== undefined && { ca: spec.ca }),
+    ...cachesOf(spec),
     isBaseSet: spec.debian !== undefined || spec.from !== undefined,
     gitignore: spec.gitignore ?? false,
   };
+}
+
+/** @throws CambiumError `CACHE_SYNTAX`. */
+function cachesOf(spec: Spec): Pick<SpecSettings, "cacheFrom" | "cacheTo"> {
+  const stages = Object.entries(spec.stages ?? {});
+  const sections: readonly { readonly cache: Spec["cache"]; readonly own: { stages?: string[] } }[] = [
+    { cache: spec.cache, own: {} },
+    ...stages.map(([name, { cache }]) => ({ cache, own: { stages: [name] } })),
+  ];
+  const cacheFrom = sections.flatMap(({ cache, own }) =>
+    listOf(cache?.from ?? []).map((text) => ({ ...parseCacheFrom(text, "cache: from"), ...own })),
+  );
+  const cacheTo = sections.flatMap(({ cache, own }) =>
+    listOf(cache?.to ?? []).map((text) => ({ ...parseCacheTo(text, "cache: to"), ...own })),
+  );
+  return { ...(cacheFrom.length > 0 && { cacheFrom }), ...(cacheTo.length > 0 && { cacheTo }) };
 }
 
 /** `before` are file ops that come ahead of the spec's copies, such as an editable install. */

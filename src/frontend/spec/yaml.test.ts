@@ -269,3 +269,24 @@ describe("mistakes are shown where they are", () => {
     expect(shown).toContain(part);
   });
 });
+
+test("places of caches, of the whole and of one stage", () => {
+  const { settings } = parseSpecYaml(
+    `
+debian: bookworm
+cache: { from: [./cache, registry.example/app:cache] }
+copy: { from: /app, stage: build }
+stages:
+  build: { debian: bookworm, run: make, cache: { to: "./made,mounts=none" } }
+`,
+    "cambium.yaml",
+  );
+  const folder = (path: string) => ({ place: { kind: "folder", path } });
+  expect(settings).toMatchObject({
+    cacheFrom: [folder("./cache"), { place: { kind: "registry", reference: "registry.example/app:cache" } }],
+    cacheTo: [{ ...folder("./made"), mounts: "none", mode: "max", stages: ["build"] }],
+  });
+  expect(errorOf("debian: bookworm\ncache: { from: type=s3 }")).toMatch(
+    /^error\[CACHE_SYNTAX\]: cache: from: /,
+  );
+});

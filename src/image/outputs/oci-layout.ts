@@ -35,12 +35,22 @@ const CONCURRENCY = 2;
 export async function writeOciLayout(
   set: ImageSet,
   dest: string,
-  options: { readonly tags: readonly Reference[]; readonly signal?: AbortSignal },
+  options: {
+    readonly tags: readonly Reference[];
+    readonly signal?: AbortSignal;
+    /** Documents alone: layers stay where they are, for who knows that place. */
+    readonly isReference?: boolean;
+  },
   emit: Emit,
 ): Promise<LayoutResult> {
   const root = rootOf(set).descriptor;
   const before = await prepareFolder(dest);
-  const queue = [...blobsOf(set)];
+  const layers = new Set(
+    set.images.flatMap((image) => image.layers.map(({ descriptor }) => descriptor.digest)),
+  );
+  const queue = blobsOf(set).filter(
+    ({ descriptor }) => options.isReference !== true || !layers.has(descriptor.digest),
+  );
   let writtenBytes = 0;
   let writtenBlobs = 0;
   const work = async () => {

@@ -1,8 +1,8 @@
 import type { Emit } from "../../events.ts";
 import { comparePaths } from "../../layer/entry.ts";
+import { headerEntry, timeOf } from "../../layer/header-entry.ts";
 import type { Layer } from "../../layer/layer.ts";
-import type { TarEntry } from "../../layer/read-tar.ts";
-import { type HeaderEntry, paddingOf } from "../../layer/tar-header.ts";
+import { paddingOf } from "../../layer/tar-header.ts";
 import { OPAQUE_MARKER, WHITEOUT_PREFIX } from "../../layer/whiteout.ts";
 import { type TarMember, tarMemberHeader } from "../../layer/write-tar.ts";
 import type { Image } from "../image.ts";
@@ -30,7 +30,7 @@ export async function* rootfsTar(layers: readonly Layer[]): AsyncGenerator<Uint8
     for await (const entry of layerEntries(layer)) {
       const owner = owners.get(entry.path);
       if (owner?.layer !== index || owner.directory !== undefined) continue;
-      const kept = toEntry(entry);
+      const kept = headerEntry(entry);
       yield tarMemberHeader({ entry: kept, ...timeOf(entry) });
       if (kept.type !== "file") continue;
       yield* entry.content();
@@ -64,7 +64,7 @@ async function survivingEntries(layers: readonly Layer[]): Promise<Map<string, O
         owners.delete(hidden);
         removeBelow(hidden, index);
       } else {
-        const kept = entry.type === "directory" ? toEntry(entry) : undefined;
+        const kept = entry.type === "directory" ? headerEntry(entry) : undefined;
         const directory = kept && { entry: kept, ...timeOf(entry) };
         if (owners.get(entry.path)?.directory && !directory) removeBelow(entry.path, index);
         owners.set(entry.path, { layer: index, directory });
@@ -72,25 +72,4 @@ async function survivingEntries(layers: readonly Layer[]): Promise<Map<string, O
     }
   }
   return owners;
-}
-
-function timeOf({ mtimeSec, mtimeText }: TarEntry): Omit<Timed, "entry"> {
-  return { mtimeSec, ...(mtimeText !== undefined && { mtimeText }) };
-}
-
-function toEntry(entry: TarEntry): HeaderEntry {
-  const { path, mode, uid, gid, type, target = "", device = { major: 0, minor: 0 }, xattrs } = entry;
-  const common = { path, mode, uid, gid, ...(xattrs !== undefined && { xattrs }) };
-  switch (type) {
-    case "file":
-      return { ...common, type, size: entry.size };
-    case "directory":
-    case "fifo":
-      return { ...common, type };
-    case "symlink":
-    case "hardlink":
-      return { ...common, type, target };
-    default:
-      return { ...common, type, device };
-  }
 }

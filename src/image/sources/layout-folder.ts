@@ -72,15 +72,15 @@ function mediaTypeOf(bytes: Buffer): string {
   }
 }
 
-/** A pipe in a file's place would be waited for. */
-async function readSmallFile(path: string): Promise<Buffer> {
+/** A document of a layout. A pipe in a file's place would be waited for. @throws Error for one that is too large. */
+export async function readSmallFile(path: string): Promise<Buffer> {
   const found = await stat(path);
   if (!found.isFile()) throw new Error("not a file");
   if (found.size > MAX_DOCUMENT_BYTES) throw new Error(`${found.size} bytes are too many`);
   return readFile(path);
 }
 
-function blobPath(folder: string, digest: Digest): string {
+export function blobPath(folder: string, digest: Digest): string {
   return join(folder, "blobs/sha256", hexOf(digest));
 }
 

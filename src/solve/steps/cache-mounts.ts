@@ -9,8 +9,20 @@ import {
   whereOf,
 } from "../../graph/stages.ts";
 import type { ImageTree } from "../../image/image-tree.ts";
-import { type HeldMount, type MountOwner, Mounts, type MountUse, mountName } from "../../store/mounts.ts";
+import {
+  type HeldMount,
+  type MountCosts,
+  type MountName,
+  type MountOwner,
+  Mounts,
+  type MountUse,
+  mountName,
+} from "../../store/mounts.ts";
 import type { Store } from "../../store/store.ts";
+import type { LayerBench } from "../lazy-layers.ts";
+import { withStep } from "../mounts/mount-costs.ts";
+import type { FetchedSnapshot, MountSnapshots } from "../mounts/mount-snapshots.ts";
+import { restoreMount } from "../mounts/restore-mount.ts";
 import type { Workbench } from "../workbench.ts";
 import { defaultSharing, isProjectFolder } from "./mount-sharing.ts";
 
@@ -23,7 +35,19 @@ const USUAL: MountOwner = { mode: 0o755, uid: 0, gid: 0 };
 export type Seed = NonNullable<FolderContent["seed"]>;
 
 /** The folders of a step's cache mounts, for as long as it runs. */
-export type HeldMounts = { readonly folders: ReadonlyMap<CacheMount, string>; release(): void };
+export type HeldMounts = {
+  readonly folders: ReadonlyMap<CacheMount, string>;
+  /** The step went well, and took this long: what the mounts are worth. */
+  noteRun(ms: number): void;
+  release(): void;
+};
+
+/** What mounts without content begin with: a snapshot from elsewhere, else their seed. */
+export type MountContents = {
+  readonly snapshots?: MountSnapshots;
+  readonly fetched: ReadonlyMap<CacheMount, FetchedSnapshot>;
+  readonly seeds: ReadonlyMap<CacheMount, Seed>;
+};
 
 type StepCache = {
   readonly mount: CacheMount;
@@ -31,6 +55,11 @@ type StepCache = {
   /** What the mount would begin with if it were made now; absent where it is there. */
   readonly from?: FileSource;
 };
+
+/** Which mounts a step has, whether it runs or not. */
+export function mountUses(step: RunStep, project: string): MountUse[] {
+  return step.mounts.flatMap((mount) => (mount.type === "cache" ? [mountUse(mount, step.env, project)] : []));
+}
 
 /** The cache mounts of a step, as the store knows them. */
 export function cacheMountsOf(step: RunStep, project: string, store: Store): StepCache[] {
@@ -59,17 +88,19 @@ export function seedOf(mount: CacheMount, tree: ImageTree, trees: readonly strin
 /**
  * Waits until the step may have its cache mounts, and makes those that are new. One id is one mount, also when the step
  * has it at several places.
- * @param seeds of mounts that were not there when it was asked. One that was and is gone since begins empty, as any
- *   cache may; its next use finds it empty and fills it.
+ * @param contents of mounts that had none when it was asked. One that had and is gone since begins empty, as any cache
+ *   may; its next use finds it empty and fills it. A snapshot that cannot be used is a warning.
  * @throws CambiumError `MOUNT_SEED`, `DISK_FULL`, `ENGINE_…`, as `storeError`; the signal's reason.
  */
 export async function holdCacheMounts(
   step: RunStep & StepPlace,
-  seeds: ReadonlyMap<CacheMount, Seed>,
+  contents: MountContents,
   project: string,
   engine: Engine,
-  { store, emit, signal }: Pick<Workbench, "store" | "emit" | "signal">,
+  bench: Pick<Workbench, "store" | "registries" | "emit" | "signal">,
 ): Promise<HeldMounts> {
+  const { store, emit, signal } = bench;
+  const { seeds, fetched, snapshots } = contents;
   const mounts = new Mounts(store);
   const caches = new Map<string, StepCache[]>();
   for (const cache of cacheMountsOf(step, project, store)) {
@@ -79,23 +110,44 @@ export async function holdCacheMounts(
   }
   const held: HeldMount[] = [];
   const folders = new Map<CacheMount, string>();
+  const cold = new Set<MountName>();
   const release = () => {
     for (const one of held) one.release();
+  };
+  const noteRun = (ms: number) => {
+    for (const { name } of held) {
+      mounts.noteCosts(name, (costs) => withStep(costs, step.text, cold.has(name), ms));
+    }
   };
   try {
     // In one order in all builds, so that no two wait for each other.
     for (const [, same] of [...caches].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const { use, mount } = strictest(same);
       const seeded = same.find((cache) => seeds.has(cache.mount));
-      const make = (folder: string) =>
-        engine.makeFolder(folder, contentOf(seeded?.mount ?? mount, seeds), signal);
+      const found = same.map((cache) => fetched.get(cache.mount)).find((one) => one !== undefined);
+      let costs: MountCosts | undefined;
+      const make = async (folder: string, name: MountName) => {
+        try {
+          if (found !== undefined) {
+            costs = await restored(found, name, folder, engine, bench);
+            return;
+          }
+        } catch (error) {
+          snapshots?.reject(use, error);
+        }
+        await engine.makeFolder(folder, contentOf(seeded?.mount ?? mount, seeds), signal);
+      };
       const told = tellLater(
         emit,
         `${whereOf(step)}: waits for the cache mount ${use.id}, which another step uses`,
       );
       try {
         const waiting = { signal, onWait: told.start };
-        held.push(await mounts.acquire({ ...use, hasSeed: seeded !== undefined }, make, waiting));
+        const hasSeed = seeded !== undefined || found !== undefined;
+        const one = await mounts.acquire({ ...use, hasSeed }, make, waiting);
+        held.push(one);
+        if (mounts.isCold(one.name)) cold.add(one.name);
+        if (costs !== undefined) mounts.noteCosts(one.name, () => costs!);
       } finally {
         told.stop();
       }
@@ -105,7 +157,20 @@ export async function holdCacheMounts(
     release();
     throw error;
   }
-  return { folders, release };
+  return { folders, noteRun, release };
+}
+
+/** @returns what the mount costs and saves, as far as its snapshot says, with what it cost now. */
+async function restored(
+  { snapshot, ms: fetchMs }: FetchedSnapshot,
+  name: MountName,
+  folder: string,
+  engine: Engine,
+  bench: LayerBench,
+): Promise<MountCosts> {
+  const { bytes, ms } = await restoreMount(name, folder, snapshot, engine, bench);
+  bench.emit({ type: "notice", message: `restored the cache mount ${snapshot.id}` });
+  return { ...snapshot.costs, restore: { bytes, ms: fetchMs + ms } };
 }
 
 /** Says it only when it lasts: steps of one build that begin at once wait for a few milliseconds. */

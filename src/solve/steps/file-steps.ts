@@ -1,4 +1,5 @@
 import { canonicalJson } from "../../canonical-json.ts";
+import type { FileKeyDocument } from "../../explain/documents.ts";
 import { isCommit } from "../../graph/defined-stages.ts";
 import type {
   CopySourceOp,
@@ -19,7 +20,7 @@ import { plannedStageLayer } from "./laid-layer.ts";
 import { isRootPath, type MountedTree } from "./run-mounts.ts";
 import type { StageFiles } from "./stage-files.ts";
 import { contentsOf, layerFrom, recordsOf, type StageLayer, type StageLayers } from "./stage-layers.ts";
-import { type KnownStep, knownStep, rememberStep } from "./step-memory.ts";
+import { type KnownStep, knownStep, lostOrForgotten, madeSince, rememberStep } from "./step-memory.ts";
 import { workdirStep } from "./workdir-step.ts";
 
 const NOTHING: StageLayers = { base: undefined, steps: [] };
@@ -69,7 +70,9 @@ export class FileSteps {
   ): Promise<{ readonly layer: StageLayer | undefined } | undefined> {
     const identities = one.op === "copy" ? await this.#identities(one) : [];
     if (identities === undefined) return undefined;
-    const known = this.#known(this.#keyOf(one, at, identities).key);
+    const { key } = this.#keyOf(one, at, identities);
+    const known = this.#known(key);
+    if (known !== undefined) this.#noteHit(one, key, known);
     return known && { layer: layerFrom(one, known, true) };
   }
 
@@ -98,7 +101,7 @@ export class FileSteps {
           }
         : await this.#files.stack(from, stage.platform);
     const records = recordsOf(at);
-    return { records, tree: (await this.#files.layers(records, "mount")).tree };
+    return { records, tree: (await this.#files.layers(records, "mount")).tree, contents: contentsOf(at) };
   }
 
   /** Undefined: what it takes must be asked for each time. */
@@ -121,20 +124,35 @@ export class FileSteps {
     identities: readonly string[] | undefined,
     work: () => Promise<StageLayer | undefined>,
   ): Promise<StageLayer | undefined> {
-    if (identities === undefined) return work();
-    const { store } = this.#bench;
-    const { key, document } = this.#keyOf(one, at, identities);
-    const known = this.#known(key);
-    if (known !== undefined) return layerFrom(one, known, true);
+    const { store, trace, isForgetful } = this.#bench;
+    const { key, document } = this.#keyOf(one, at, identities ?? []);
+    const known = identities && this.#known(key);
+    if (known !== undefined) {
+      this.#noteHit(one, key, known);
+      return layerFrom(one, known, true);
+    }
+    const cause = lostOrForgotten(store, key, isForgetful);
+    trace?.note(one, { outcome: "stopped", key, document, ...cause });
+    const startedMs = performance.now();
     const layer = await work();
+    const made = madeSince(startedMs);
+    // The same files as ever are known, whatever was looked at to find that out.
+    const isReused = layer?.isReused !== false;
+    const found = identities === undefined ? this.#keyOf(one, at, [layer?.content ?? ""]) : { key, document };
+    trace?.note(one, { outcome: isReused ? "hit" : "miss", ...found, ...cause, tookMs: made.tookMs });
+    if (identities === undefined) return layer;
     const result = layer === undefined ? {} : { layer: layer.record, content: layer.content };
-    rememberStep(store, key, document, result);
+    rememberStep(store, key, document, { ...result, ...(!isReused && { made }) });
     return layer;
+  }
+
+  #noteHit(one: (CopyStep | WorkdirStep) & StepPlace, key: Digest, { made }: KnownStep): void {
+    this.#bench.trace?.note(one, { outcome: "hit", key, ...(made !== undefined && { made }) });
   }
 
   #keyOf(one: (CopyStep | WorkdirStep) & StepPlace, at: StageLayers, identities: readonly string[]) {
     const { line: _, text: __, where: ___, ...step } = one;
-    const document = {
+    const document: FileKeyDocument = {
       ...{ version: 1, layoutVersions: LAYOUT_VERSIONS, step, sources: identities },
       ...{ below: contentsOf(at), mtimeSec: this.#mtimeSec },
     };

@@ -1,6 +1,8 @@
 import { canonicalJson } from "../../canonical-json.ts";
 import { BASE_FILES } from "../../ecosystems/read-base.ts";
 import { CambiumError } from "../../errors.ts";
+import type { StepFacts } from "../../explain/build-trace.ts";
+import type { MergeStepDocument } from "../../explain/documents.ts";
 import type { MergeStep, Stage, StepPlace } from "../../graph/stages.ts";
 import { isLaidAlike } from "../../image/laid-alike.ts";
 import { type Landed, landChanges } from "../../image/land-changes.ts";
@@ -20,7 +22,7 @@ import { mergeWarnings } from "./merge-warnings.ts";
 import { type MergedTables, mergedTables } from "./merged-tables.ts";
 import type { StageFiles } from "./stage-files.ts";
 import { contentsOf, layersOf, recordsOf, type StageLayer, type StageLayers } from "./stage-layers.ts";
-import { type KnownMerge, knownMerge, rememberMerge } from "./step-memory.ts";
+import { type KnownMerge, knownMerge, madeSince, rememberMerge } from "./step-memory.ts";
 
 /** A stage to lay over another. */
 export type MergedStage = { readonly name: string; readonly layers: StageLayers };
@@ -45,12 +47,17 @@ export function mergeStep(
     let here = labelled(at, stage);
     const added: StageLayer[] = [];
     let isKnown = true;
+    const startedMs = performance.now();
+    const facts = mergeFacts(at, merged, mtimeSec, bench);
+    bench.trace?.note(one, { outcome: "stopped", ...facts });
     for (const other of merged) {
       const laid = await laidStage(one, here, other, stage, { files, mtimeSec, bench });
       isKnown &&= laid.isKnown;
       added.push(...laid.layers);
       here = under(laid.layers, here, other);
     }
+    const { tookMs } = madeSince(startedMs);
+    bench.trace?.note(one, { outcome: isKnown ? "hit" : "miss", ...facts, tookMs });
     return { value: added, outcome: isKnown ? "hit" : "done" };
   });
 }
@@ -63,6 +70,8 @@ export function knownMergeStep(
   mtimeSec: number,
   bench: Workbench,
 ): readonly StageLayer[] | undefined {
+  const facts = mergeFacts(at, merged, mtimeSec, bench);
+  bench.trace?.note(one, { outcome: "miss", ...facts });
   if (bench.isForgetful) return undefined;
   let here = labelled(at, stage);
   const added: StageLayer[] = [];
@@ -73,7 +82,23 @@ export function knownMergeStep(
     added.push(...layers);
     here = under(layers, here, other);
   }
+  bench.trace?.note(one, { outcome: "hit", ...facts });
   return added;
+}
+
+/** All that one step lays, as one document. */
+function mergeFacts(
+  at: StageLayers,
+  merged: readonly MergedStage[],
+  mtimeSec: number,
+  { isForgetful }: Workbench,
+): Pick<StepFacts, "key" | "document" | "cause"> {
+  const document: MergeStepDocument = {
+    ...{ op: "merge", layoutVersions: LAYOUT_VERSIONS, mtimeSec, below: contentsOf(at) },
+    merged: merged.map(({ name, layers }) => ({ name, contents: contentsOf(layers) })),
+  };
+  const key = digestOf(canonicalJson(document));
+  return { key, document, ...(isForgetful && { cause: "no-cache" }) };
 }
 
 function labelled(at: StageLayers, { name }: Stage): Labelled {

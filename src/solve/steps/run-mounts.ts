@@ -11,6 +11,7 @@ import {
   type StepPlace,
   whereOf,
 } from "../../graph/stages.ts";
+import type { ContentIds } from "../../graph/step-key.ts";
 import type { ImageTree } from "../../image/image-tree.ts";
 import { digestOf } from "../../layer/digest.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
@@ -36,7 +37,11 @@ export type Lent = {
 };
 
 /** A file tree that a mount shows, as layers. */
-export type MountedTree = { readonly records: readonly LayerRecord[]; readonly tree: ImageTree };
+export type MountedTree = {
+  readonly records: readonly LayerRecord[];
+  readonly tree: ImageTree;
+  readonly contents: ContentIds;
+};
 
 /** `source=` as people write the whole of something. */
 export function isRootPath(path: string): boolean {

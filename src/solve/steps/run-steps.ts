@@ -2,6 +2,7 @@ import { BASE_FILES } from "../../ecosystems/read-base.ts";
 import type { Engine, FinishedStep } from "../../engine/embedded/engine.ts";
 import type { StepRequest } from "../../engine/embedded/run-step.ts";
 import { CambiumError, messageOf } from "../../errors.ts";
+import type { LoggedOutcome, Made } from "../../explain/logged-build.ts";
 import {
   type CacheMount,
   type RunStep,
@@ -10,13 +11,21 @@ import {
   type StepPlace,
   whereOf,
 } from "../../graph/stages.ts";
-import { keyOf, runKeyDocument } from "../../graph/step-key.ts";
+import { keyOf, type RunKeyDocument, runKeyDocument } from "../../graph/step-key.ts";
 import { type Digest, digestOf } from "../../layer/digest.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
 import { deflateEach } from "../deflate-each.ts";
 import { lazyLayer } from "../lazy-layers.ts";
+import { type FetchedSnapshot, type MountRemotes, MountSnapshots } from "../mounts/mount-snapshots.ts";
 import { step, type Workbench } from "../workbench.ts";
-import { cacheMountsOf, type HeldMounts, holdCacheMounts, type Seed, seedOf } from "./cache-mounts.ts";
+import {
+  cacheMountsOf,
+  type HeldMounts,
+  holdCacheMounts,
+  type MountContents,
+  type Seed,
+  seedOf,
+} from "./cache-mounts.ts";
 import type { FileSteps } from "./file-steps.ts";
 import { boundContent, type Lent, type MountedTree, runMounts } from "./run-mounts.ts";
 import type { StageFiles } from "./stage-files.ts";
@@ -34,6 +43,8 @@ import {
   equalLayer,
   type KnownStep,
   knownStep,
+  lostOrForgotten,
+  madeSince,
   rememberCaptured,
   rememberStep,
 } from "./step-memory.ts";
@@ -50,6 +61,8 @@ export type RunSettings = {
   readonly shell?: { isTaken: boolean };
   /** Of other machines. */
   readonly records?: StepRecords;
+  /** Where content of cache mounts can be had that this machine lacks. */
+  readonly mounts?: MountRemotes;
   /** A step of which only the listing of its layer is known counts as done, as long as nothing reads the layer. */
   readonly acceptsListed?: boolean;
 };
@@ -66,6 +79,7 @@ export class RunSteps {
   readonly #proxies: StageGraph["proxies"];
   readonly #engine: Engine;
   readonly #bench: Workbench;
+  readonly #snapshots: MountSnapshots | undefined;
 
   constructor(
     files: StageFiles,
@@ -80,6 +94,7 @@ export class RunSteps {
     this.#proxies = settings.proxies;
     this.#engine = engine;
     this.#bench = bench;
+    this.#snapshots = settings.mounts && new MountSnapshots(settings.mounts, bench);
   }
 
   /** Undefined when the step changed nothing. @throws CambiumError `STEP_FAILED`, `STEP_INSECURE`, and as `runStep`. */
@@ -90,22 +105,29 @@ export class RunSteps {
     const { store, signal } = this.#bench;
     const { records, acceptsListed } = this.#settings;
     const name = stepName(stage, one);
-    const before = this.#known(key) ?? (await this.#recorded(key, document));
+    const here = this.#known(key);
+    const found = here === undefined ? await this.#recorded(key, stage, document) : undefined;
+    const before = here ?? found?.known;
+    const note = this.#noteFor(one, key, document, before);
     // Said before the step begins: nothing has failed, what is below is done again.
     if (before === undefined && acceptsListed === true) assertHad(store, recordsOf(at));
     return step(this.#bench, name, async () => {
       if (before !== undefined) {
-        records?.note(key, before);
-        return { value: layerFrom(one, before, true), outcome: "hit" };
+        records?.note(key, stage, before);
+        const from = found === undefined ? {} : { detail: `from ${found.place}` };
+        return { value: layerFrom(one, before, true), outcome: "hit", ...from };
       }
-      const seeds = await this.#seeds(one, stage);
+      const contents = await this.#mountContents(one, stage);
       // Two builds of the same step wait for one another: the second finds what the first made.
       return store.exclusive(
         `step ${key}`,
         async () => {
           const meanwhile = this.#known(key);
-          const result = meanwhile ?? (await this.#execute(one, at, bound, seeds, name));
-          records?.note(key, result);
+          const startedMs = performance.now();
+          const result =
+            meanwhile ?? (await this.#made(startedMs, this.#execute(one, at, bound, contents, name)));
+          note(meanwhile === undefined ? "miss" : "hit", result.made);
+          records?.note(key, stage, result);
           if (meanwhile !== undefined) return { value: layerFrom(one, meanwhile, true), outcome: "hit" };
           rememberStep(store, key, document, result);
           return { value: layerFrom(one, result, false), outcome: "done" };
@@ -115,14 +137,40 @@ export class RunSteps {
     });
   }
 
+  /** Notes how the step goes: at first as what it is should it end here. */
+  #noteFor(one: Run, key: Digest, document: RunKeyDocument, before: KnownStep | undefined) {
+    const { trace, store, isForgetful } = this.#bench;
+    const missed = before ? {} : { document, ...lostOrForgotten(store, key, isForgetful) };
+    const note = (outcome: LoggedOutcome, made: Made | undefined) => {
+      const { tookMs } = made ?? {};
+      trace?.note(one, {
+        ...{ outcome, key, ...missed },
+        ...(outcome === "miss" && tookMs !== undefined && { tookMs }),
+        ...(outcome === "hit" && made !== undefined && { made }),
+      });
+    };
+    note(before === undefined ? "stopped" : "hit", before?.made);
+    return note;
+  }
+
+  async #made(startedMs: number, work: Promise<KnownStep>): Promise<KnownStep> {
+    return { ...(await work), made: madeSince(startedMs) };
+  }
+
   /** What another machine says that the step comes to. */
-  async #recorded(key: Digest, document: unknown): Promise<KnownStep | undefined> {
+  async #recorded(
+    key: Digest,
+    stage: Stage,
+    document: unknown,
+  ): Promise<{ readonly known: KnownStep; readonly place: string } | undefined> {
     const { store, isForgetful } = this.#bench;
-    const found = isForgetful ? undefined : await this.#settings.records?.find(key);
+    const found = isForgetful ? undefined : await this.#settings.records?.find(key, stage);
     if (found === undefined) return undefined;
-    rememberStep(store, key, document, found);
-    if (found.layer !== undefined) rememberCaptured(store, found.content!, found.layer);
-    return this.#known(key);
+    const { result, place } = found;
+    rememberStep(store, key, document, result);
+    if (result.layer !== undefined) rememberCaptured(store, result.content!, result.layer);
+    const known = this.#known(key);
+    return known && { known, place };
   }
 
   /** What the step came to before, if it is known. */
@@ -132,7 +180,10 @@ export class RunSteps {
     stage: Stage,
   ): Promise<{ readonly layer: StageLayer | undefined } | undefined> {
     const bound = await this.#bound(one, stage);
-    const known = this.#known(keyOf(this.#keyDocument(one, at, stage, bound)));
+    const document = this.#keyDocument(one, at, stage, bound);
+    const key = keyOf(document);
+    const known = this.#known(key);
+    this.#noteFor(one, key, document, known)(known === undefined ? "miss" : "hit", known?.made);
     return known && { layer: layerFrom(one, known, true) };
   }
 
@@ -156,7 +207,7 @@ export class RunSteps {
     one: Run,
     at: StageLayers,
     bound: ReadonlyMap<string, Bound>,
-    seeds: ReadonlyMap<CacheMount, Seed>,
+    contents: MountContents,
     name: string,
   ): Promise<KnownStep> {
     const { allowsInsecure, lent } = this.#settings;
@@ -169,7 +220,7 @@ export class RunSteps {
     const trees = await this.#foldersOf(recordsOf(at));
     const shown = new Map<string, MountedTree>();
     for (const [target, { mounted }] of bound) shown.set(target, await mounted());
-    const held = await holdCacheMounts(one, seeds, lent.project, this.#engine, this.#bench);
+    const held = await holdCacheMounts(one, contents, lent.project, this.#engine, this.#bench);
     try {
       return await this.#executeWith(one, trees, shown, held, name);
     } finally {
@@ -181,7 +232,7 @@ export class RunSteps {
     one: Run,
     trees: readonly string[],
     shown: ReadonlyMap<string, MountedTree>,
-    { folders }: HeldMounts,
+    { folders, noteRun }: HeldMounts,
     name: string,
   ): Promise<KnownStep> {
     const { emit, signal } = this.#bench;
@@ -199,6 +250,7 @@ export class RunSteps {
       aptSources: lent.aptSources,
       ...(lent.caBundle !== undefined && { caBundle: lent.caBundle }),
     };
+    const began = performance.now();
     const finished = await this.#engine.runStep(
       request,
       (line, stream) => emit({ type: "step-output", id: name, line, stream }),
@@ -213,6 +265,7 @@ export class RunSteps {
         }
         throw failure;
       }
+      noteRun(performance.now() - began);
       return await this.#captured(finished);
     } finally {
       await finished.remove();
@@ -277,16 +330,25 @@ export class RunSteps {
     return trees.filter((tree, i) => trees.lastIndexOf(tree) === i);
   }
 
-  /** What cache mounts begin with, where it may be asked for: before any lock is held that its stage might wait for. */
-  async #seeds(one: Run, stage: Stage): Promise<Map<CacheMount, Seed>> {
+  /**
+   * What cache mounts without content begin with: before any lock is held, since it may take its time, and a seed's stage
+   * might wait for that lock. A seed is not asked for where there is a snapshot.
+   */
+  async #mountContents(one: Run, stage: Stage): Promise<MountContents> {
+    const snapshots = this.#snapshots;
+    const fetched = new Map<CacheMount, FetchedSnapshot>();
     const seeds = new Map<CacheMount, Seed>();
-    for (const { mount, from } of cacheMountsOf(one, this.#settings.lent.project, this.#bench.store)) {
-      if (from === undefined) continue;
-      const mounted = await this.#fileSteps.mounted(from, mount.source ?? "", stage);
-      const trees = await this.#foldersOf(mounted.records);
-      seeds.set(mount, seedOf(mount, mounted.tree, trees, whereOf(one)));
+    for (const { mount, use, from } of cacheMountsOf(one, this.#settings.lent.project, this.#bench.store)) {
+      const found = await snapshots?.fetch(use);
+      if (found !== undefined) {
+        fetched.set(mount, found);
+      } else if (from !== undefined) {
+        const mounted = await this.#fileSteps.mounted(from, mount.source ?? "", stage);
+        const trees = await this.#foldersOf(mounted.records);
+        seeds.set(mount, seedOf(mount, mounted.tree, trees, whereOf(one)));
+      }
     }
-    return seeds;
+    return { fetched, seeds, ...(snapshots !== undefined && { snapshots }) };
   }
 
   /** What bind mounts show, by target; of files that were mounted before, the digest is known without their tree. */
@@ -301,7 +363,9 @@ export class RunSteps {
       const key = identity && digestOf(JSON.stringify([identity, source]));
       let content = key === undefined ? undefined : (store.records.get("bound", key) as string | undefined);
       if (content === undefined) {
-        content = boundContent((await mounted()).tree, source, whereOf(one));
+        const { tree, contents } = await mounted();
+        content = boundContent(tree, source, whereOf(one));
+        store.records.put("bound-from", content, { source, contents });
         if (key !== undefined) store.records.put("bound", key, content);
       }
       bound.set(target, { content, mounted });

@@ -19,9 +19,10 @@ import { knownDiff } from "./diff-stage.ts";
 import { dropBytecode } from "./drop-bytecode.ts";
 import { FileSteps, pinnedIdentity } from "./file-steps.ts";
 import { knownMergeStep } from "./merge-step.ts";
+import { noteBase } from "./note-base.ts";
 import { RunSteps } from "./run-steps.ts";
 import { StageFiles } from "./stage-files.ts";
-import { recordsOf, type StackBase, type StageLayer, type StageLayers } from "./stage-layers.ts";
+import { contentsOf, recordsOf, type StackBase, type StageLayer, type StageLayers } from "./stage-layers.ts";
 import type { StageSettings } from "./stage-solver.ts";
 import { StepErrors } from "./step-errors.ts";
 
@@ -106,14 +107,27 @@ class StagePlanner {
     const stage = this.#graph.stages[index]!;
     const isForgetful = this.#bench.isForgetful || this.#graph.forgotten?.includes(index) === true;
     const doers = this.#doers({ ...this.#bench, isForgetful });
+    const startedMs = performance.now();
     let place = await this.#base(stage, doers);
+    if (place.isKnown) {
+      const upper = stage.base.kind === "diff" ? this.#known(stage.base.upper) : undefined;
+      noteBase(stage, place.at, upper, startedMs, this.#mtimeSec, doers.bench);
+    }
     const plans: StepPlan[] = [];
     for (const step of stage.steps) {
       const planned = await this.#step(step, place, stage, doers).catch((error: unknown) => {
         throw this.#errors.at(step, error);
       });
       plans.push(planned.plan);
-      place = await this.#after(place, planned.place);
+      if (isForgetful && planned.plan.state === "miss") {
+        this.#bench.trace?.note(step, { outcome: "miss", key: "", cause: "no-cache" });
+      }
+      const before = place;
+      place = await this.#after(before, planned.place);
+      if (before.isKnown && place.isKnown) {
+        const added = { base: undefined, steps: place.at.steps.slice(before.at.steps.length) };
+        this.#bench.trace?.came(step, contentsOf(added));
+      }
     }
     this.#stages.push(place);
     return plans;

@@ -7,6 +7,7 @@ import { diffStage } from "./diff-stage.ts";
 import { dropBytecode } from "./drop-bytecode.ts";
 import { FileSteps } from "./file-steps.ts";
 import { type MergedStage, mergeStep } from "./merge-step.ts";
+import { noteBase } from "./note-base.ts";
 import { type RunSettings, RunSteps } from "./run-steps.ts";
 import { type ContextFolders, StageFiles } from "./stage-files.ts";
 import { recordsOf, type StackBase, type StageLayer, type StageLayers, stepName } from "./stage-layers.ts";
@@ -129,7 +130,10 @@ class StageSolver {
     const doers = this.#graph.forgotten?.includes(index) === true ? this.#forgetful : this.#doers;
     // What steps will need begins at once; a failure is met where it is waited for.
     for (const other of neededBy(stage)) this.#stage(other).catch(() => undefined);
+    const startedMs = performance.now();
     let at = await this.#base(stage, doers);
+    const upper = stage.base.kind === "diff" ? await this.#stage(stage.base.upper) : undefined;
+    noteBase(stage, at, upper, startedMs, this.#mtimeSec, doers.bench);
     const add = (layer: StageLayers["steps"][number]) => {
       at = { ...at, steps: [...at.steps, layer] };
     };
@@ -138,11 +142,17 @@ class StageSolver {
       for (const { beforeStep, text } of emptyHistory) if (beforeStep === place) add({ text });
       this.#bench.signal.throwIfAborted();
       const layers = await this.#step(one, at, stage, doers).catch((error: unknown) => {
+        if (!this.#bench.signal.aborted) this.#bench.trace?.failed(one);
         throw this.#errors.at(one, error);
       });
       const dropped = await dropBytecode(at, layers, this.#files, this.#mtimeSec, doers.bench);
       for (const layer of layers.length === 0 ? [{ text: one.text }] : layers) add(layer);
       if (dropped !== undefined) add(dropped);
+      const added = dropped === undefined ? layers : [...layers, dropped];
+      this.#bench.trace?.came(
+        one,
+        added.map(({ content }) => content),
+      );
     }
     for (const { beforeStep, text } of emptyHistory) if (beforeStep >= stage.steps.length) add({ text });
     this.#settings.records?.noteStage(stage, at);

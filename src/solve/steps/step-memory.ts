@@ -1,5 +1,6 @@
 import { canonicalJson } from "../../canonical-json.ts";
 import { BASE_FILES } from "../../ecosystems/read-base.ts";
+import type { Made } from "../../explain/logged-build.ts";
 import { type Digest, digestOf } from "../../layer/digest.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
 import type { LayerListing } from "../../layer/listing.ts";
@@ -9,7 +10,12 @@ import { hasOrigin } from "../lazy-layers.ts";
 import type { MergeWarning } from "./merge-warnings.ts";
 
 /** What a step came to; without a layer where it changed nothing. */
-export type KnownStep = { readonly layer?: LayerRecord; readonly content?: string };
+export type KnownStep = {
+  readonly layer?: LayerRecord;
+  readonly content?: string;
+  /** Absent where it was made before this was kept. */
+  readonly made?: Made;
+};
 
 /**
  * What a step of this key came to before, if its layer is still to be had.
@@ -17,10 +23,26 @@ export type KnownStep = { readonly layer?: LayerRecord; readonly content?: strin
  */
 export function knownStep(store: Store, key: Digest, acceptsListed = false): KnownStep | undefined {
   const known = store.records.get("step", key) as KnownStep | undefined;
-  if (known?.layer === undefined || isHad(store, known.layer)) return known;
+  if (known?.layer === undefined || isHad(store, known.layer.descriptor.digest)) return known;
   return acceptsListed && store.listings.get(known.layer.diffId, BASE_FILES.id) !== undefined
     ? known
     : undefined;
+}
+
+/** Why a step of this key, which is not known, misses, where the key does not say it. */
+export function lostOrForgotten(
+  store: Store,
+  key: Digest,
+  isForgetful: boolean,
+): { readonly cause?: "no-cache" | "lost" } {
+  if (isForgetful) return { cause: "no-cache" };
+  const isLost = ["step", "merge"].some((kind) => store.records.get(kind, key) !== undefined);
+  return isLost ? { cause: "lost" } : {};
+}
+
+/** What took `work` so long, for who hits it later. */
+export function madeSince(startedMs: number): Required<Pick<Made, "atMs" | "tookMs">> {
+  return { atMs: Date.now(), tookMs: Math.round(performance.now() - startedMs) };
 }
 
 /** @param document that the key is the digest of, for `explain` */
@@ -45,7 +67,7 @@ export type KnownMerge = {
 /** As `knownStep`. */
 export function knownMerge(store: Store, key: Digest): KnownMerge | undefined {
   const known = store.records.get("merge", key) as KnownMerge | undefined;
-  return known?.layers.every(({ layer }) => isHad(store, layer)) ? known : undefined;
+  return known?.layers.every(({ layer }) => isHad(store, layer.descriptor.digest)) ? known : undefined;
 }
 
 export function rememberMerge(store: Store, key: Digest, document: unknown, merge: KnownMerge): void {
@@ -66,7 +88,7 @@ export function contentOf({ entries, whiteouts, opaques }: LayerListing): string
 /** The earlier layer of the same content, if it is still to be had. */
 export function equalLayer(store: Store, content: string): LayerRecord | undefined {
   const known = store.records.get("captured", content) as LayerRecord | undefined;
-  return known !== undefined && isHad(store, known) ? known : undefined;
+  return known !== undefined && isHad(store, known.descriptor.digest) ? known : undefined;
 }
 
 export function rememberCaptured(store: Store, content: string, layer: LayerRecord): void {
@@ -75,11 +97,11 @@ export function rememberCaptured(store: Store, content: string, layer: LayerReco
 
 /** @throws CambiumError `LAYER_UNKNOWN` for the first layer that is not to be had. */
 export function assertHad(store: Store, layers: readonly LayerRecord[]): void {
-  const lost = layers.find((layer) => !isHad(store, layer));
+  const lost = layers.find((layer) => !isHad(store, layer.descriptor.digest));
   if (lost !== undefined) throw layerUnknown(lost.descriptor.digest, "only its listing is known");
 }
 
 /** Whether the bytes of a layer are here, can be composed, or are known to be elsewhere. */
-export function isHad(store: Store, { descriptor: { digest } }: LayerRecord): boolean {
+export function isHad(store: Store, digest: Digest): boolean {
   return store.blobs.has(digest) || hasOrigin(store, digest) || isComposable(store, digest);
 }

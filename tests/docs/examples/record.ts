@@ -37,7 +37,8 @@ export async function recordExamples(): Promise<Example[]> {
   const { definition, created, key } = definitionKeyExample();
   const base = digestOf("manifest of the base");
   const record: BuildRecord = {
-    version: 1,
+    version: 2,
+    absent: [],
     layoutVersions: LAYOUT_VERSIONS,
     definition,
     lock: writeCambiumLock(exampleLock(), { urls: true }),
