@@ -28,9 +28,13 @@ const HOLDERS = new Set([
 /** What has a life of its own: cache mounts, the store's own sum; and, unless asked for, names that people gave. */
 const FOREVER = new Set(["mount", "store-size"]);
 const TAG = "tag";
-/** Choices of versions and images, which a build is not to make anew because its layers went: small, so age alone decides. */
+/**
+ * Choices of versions and images, which a build is not to make anew because its layers went, and what says why a step was
+ * done anew: small, so age alone decides.
+ */
 const CHOICES = new Set([
   ...["lock", "project-lock", "lock-file", "sources", "dockerfile-base", "stages-built", "last-builds"],
+  ...["build-log", "build-elsewhere", "step-key", "bound-from"],
 ]);
 const CHOICE_MS = 90 * 86_400_000;
 /** No manifest, index or config that we read is larger. */
