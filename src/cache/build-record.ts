@@ -31,6 +31,8 @@ export type BuildRecord = {
   readonly bases: readonly RecordedBase[];
   /** Layers of the images that the place of the record does not have. */
   readonly absent: readonly Digest[];
+  /** What explains misses elsewhere, as `PortableBuild`; checked by who uses it. */
+  readonly told?: unknown;
 };
 
 /** One image by its definition key. */
@@ -73,6 +75,7 @@ const schema = z.object({
   ),
   bases: z.array(recordedBase),
   absent: z.array(digest),
+  told: z.unknown().optional(),
 });
 
 /** As `encodeDocument` writes it. */

@@ -39,6 +39,8 @@ export type StagesRecord = {
   readonly listings: readonly RecordedListing[];
   /** Layers above that the repository does not have: of other stages than the image's. */
   readonly absent: readonly Digest[];
+  /** What explains misses elsewhere, as `PortableBuild`; checked by who uses it. */
+  readonly told?: unknown;
 };
 
 export type RecordedStages = {
@@ -68,6 +70,7 @@ const schema = z.object({
   bases: z.array(recordedBase),
   listings: z.array(recordedListing),
   absent: z.array(digest),
+  told: z.unknown().optional(),
 });
 
 /**

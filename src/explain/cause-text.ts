@@ -9,7 +9,7 @@ export function causeText({ kind, differences }: Cause, stage?: string): string 
     case "new":
       return "never built before";
     case "lost":
-      return "it was built before, and its result is gone (pruned, or the registry lost it)";
+      return "it was built before, and its layer is gone: pruned, or not in the registry";
     case "failed":
       return "it did not finish in the build before";
     case "forgotten":

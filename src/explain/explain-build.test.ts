@@ -67,7 +67,7 @@ test("a package below a step is followed to its version, on this machine or anot
   const [before, now] = [build("1.0"), build("2.0")];
   expect(textOf(now, [before])).toBe("numpy 1.0 → 2.0 (packages of 0)");
   expect(textOf(now, [before], 1)).toBe("numpy 1.0 → 2.0 (packages of 0)");
-  const told = portableWitness(JSON.parse(JSON.stringify(portableBuild(before, "salt"))), "ci");
+  const told = portableWitness(JSON.parse(JSON.stringify(portableBuild(before, "salt"))), "ci", 1);
   expect(textOf(now, [told], 1)).toBe("numpy 1.0 → 2.0 (packages of 0)");
   expect(causeOf(now, [told], 1)?.comparedWith).toMatchObject({ where: "ci" });
 });

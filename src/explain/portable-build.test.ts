@@ -86,7 +86,7 @@ test("whatever another machine tells, a build is explained", () => {
   fc.assert(
     fc.property(fc.array(fc.nat(50), { maxLength: 9 }), fc.jsonValue(), (path, by) => {
       const read = readPortableBuild(damaged(JSON.parse(JSON.stringify(portable())), path, by));
-      const earlier = read === undefined ? [] : [portableWitness(read, "elsewhere")];
+      const earlier = read === undefined ? [] : [portableWitness(read, "elsewhere", 1)];
       const explainer = new BuildExplainer(now, earlier);
       for (const place of now.build.images.flatMap(allSteps)) expect(explainer.cause(place)).toBeDefined();
     }),

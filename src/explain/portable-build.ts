@@ -6,7 +6,8 @@ import type { LoggedBuild, LoggedStage, LoggedStep } from "./logged-build.ts";
 
 /**
  * A build as another machine may compare its own with: plain data without a value that could be a build argument's, and
- * without the name of a file. Each of these is a salted hash: who has the same value sees that it is the same.
+ * without the name of a file. Each of these is a salted hash: who has the same value sees that it is the same. Free of
+ * times and of how each step went, so that the same build says the same.
  */
 export type PortableBuild = {
   readonly version: 1;
@@ -19,7 +20,7 @@ export type PortableBuild = {
 };
 
 /** A larger tree is told as one thing. */
-const MAX_PATHS = 5_000;
+const MAX_PATHS = 2_000;
 
 /** Fields whose values are words of the format, and no one's own. */
 const PLAIN_FIELDS: ReadonlySet<string> = new Set(["op", "kind", "type", "platform", "network", "security"]);
@@ -59,10 +60,11 @@ export function portableBuild(witness: Witness, salt: string): PortableBuild {
     if (listing === undefined || listing.length > MAX_PATHS) return;
     listings[salted(content)] = listing.map((entry) => saltedPath(entry, salted));
   };
-  for (const { key, op, contents } of steps) {
+  for (const step of steps) {
+    const { key, op, contents } = step;
     const document = key === undefined ? undefined : witness.document(key);
-    if (key === undefined || document === undefined) continue;
-    documents[salted(key)] = saltedDocument(document, salt);
+    if (document === undefined) continue;
+    documents[salted(toldKey(step))] = saltedDocument(withoutStamps(document), salt);
     if (op === "copy" || op === "base") for (const content of contents) tell(content);
     if ("op" in document && document.op === "packages") for (const file of document.files) tell(file);
     if (!("op" in document) || document.op !== "run") continue;
@@ -77,11 +79,23 @@ export function portableBuild(witness: Witness, salt: string): PortableBuild {
   return { version: 1, salt, build: saltedBuild(build, salted), documents, listings, bounds };
 }
 
-/** @param where what it was told by, for people */
-export function portableWitness(portable: PortableBuild, where: string): Witness {
+/** The key of a copy has stamps of files in it, which are the machine's. */
+function toldKey({ op, key = "", text, contents }: LoggedStep): string {
+  return op === "copy" || op === "workdir" ? [text, ...contents].join(" ") : key;
+}
+
+function withoutStamps(document: KeyDocument): KeyDocument {
+  return "step" in document ? { ...document, sources: [] } : document;
+}
+
+/**
+ * @param where what it was told by, for people
+ * @param toldMs when, since the epoch
+ */
+export function portableWitness(portable: PortableBuild, where: string, toldMs: number): Witness {
   const { salt, build, documents, listings, bounds } = portable;
   return {
-    build: { ...build, where },
+    build: { ...build, where, startedMs: toldMs },
     document: (key) => documents[key],
     listing: (content) => listings[content],
     bound: (content) => bounds[content],
@@ -95,9 +109,13 @@ function saltedPath(entry: ListedPath, salted: (text: string) => string): Listed
 }
 
 function saltedBuild(build: LoggedBuild, salted: (text: string) => string): LoggedBuild {
-  const { folder: _, target, noCache: __, project, images, ...facts } = build;
+  const { target, project, images, source } = build;
+  const keys = images.flatMap(({ stages }) => stages.flatMap(({ steps }) => steps.map(toldKey)));
   return {
-    ...facts,
+    version: 1,
+    id: salted(keys.join(" ")).slice(1),
+    source,
+    ...({ startedMs: 0, tookMs: 0, outcome: "built" } as const),
     project: salted(project),
     ...(target !== undefined && { target: salted(target) }),
     images: images.map(({ platform, stages }) => ({
@@ -113,10 +131,10 @@ function saltedStage({ name, on, steps }: LoggedStage, salted: (text: string) =>
     name: /^\d+$/.test(name) ? name : salted(name),
     ...(on !== undefined && { on }),
     steps: steps.map((step): LoggedStep => {
-      const { line, text, op, outcome, key, contents, tookMs } = step;
+      const { line, text, op, key, contents } = step;
       return {
-        ...{ line, text: salted(text), op, outcome, tookMs },
-        ...(key !== undefined && { key: salted(key) }),
+        ...({ line, text: salted(text), op, outcome: "hit", tookMs: 0 } as const),
+        ...(key !== undefined && { key: salted(toldKey(step)) }),
         contents: contents.map(salted),
       };
     }),

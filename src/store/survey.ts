@@ -31,12 +31,12 @@ const TAG = "tag";
 /** How an image was made, with all stages that are not in it. */
 const STAGES = "stages-record";
 /**
- * Choices of versions and images, which a build is not to make anew because its layers went, and what is told of earlier
- * builds: small, so age alone decides.
+ * Choices of versions and images, which a build is not to make anew because its layers went, and what says why a step was
+ * done anew: small, so age alone decides.
  */
 const CHOICES = new Set([
   ...["lock", "project-lock", "lock-file", "sources", "dockerfile-base", "stages-built", "last-builds"],
-  ...["build-log", "build-elsewhere"],
+  ...["build-log", "build-elsewhere", "step-key", "bound-from"],
 ]);
 const CHOICE_MS = 90 * 86_400_000;
 /** No manifest, index or config that we read is larger. */

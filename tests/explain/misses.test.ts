@@ -85,7 +85,7 @@ function causeElsewhere(root: string, id: string, { step: wanted }: MissCase): s
     const salt = digestOf(id);
     const told = JSON.stringify(portableBuild(storeWitness(builds[at - 1]!, store), salt));
     const read = readPortableBuild(JSON.parse(told));
-    const explainer = new BuildExplainer(storeWitness(builds[at]!, store), [portableWitness(read!, "ci")]);
+    const explainer = new BuildExplainer(storeWitness(builds[at]!, store), [portableWitness(read!, "ci", 1)]);
     const steps = builds[at]!.images.flatMap(allSteps);
     const place = steps.findLast(({ step }) => step.text.startsWith(wanted) && step.outcome !== "hit")!;
     return causeText(explainer.cause(place)!);

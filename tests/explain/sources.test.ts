@@ -134,7 +134,7 @@ steps:
       rmSync(join(machine.store, part), { recursive: true, force: true });
     await build(folder);
     expect(toldOf(await explain(folder), "RUN echo gone")).toBe(
-      "miss: it was built before, and its result is gone (pruned, or the registry lost it)",
+      "miss: it was built before, and its layer is gone: pruned, or not in the registry",
     );
   });
 });

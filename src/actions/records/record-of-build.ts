@@ -19,6 +19,7 @@ import { lazyLayer } from "../../solve/lazy-layers.ts";
 import type { Workbench } from "../../solve/workbench.ts";
 import type { Store } from "../../store/store.ts";
 import { loadImageSet } from "../../store/stored-image.ts";
+import { buildToTell } from "../explain/elsewhere.ts";
 import { imageRecord } from "../packages/image-record.ts";
 import type { ImageResult } from "../results.ts";
 import {
@@ -67,13 +68,15 @@ export function recordOfBuild(
 ): { readonly artifact: RecordArtifact; readonly blobs: ReadonlyMap<Digest, BlobSource> } | undefined {
   const blobs = new Map<Digest, BlobSource>();
   const means: Means = { ...bench, blobs };
+  const build = buildToTell(bench, root.digest);
+  const told = build === undefined ? {} : { told: build };
   const descriptors = () => [...blobs.values()].map(({ descriptor }) => descriptor);
   if (built.definition === undefined) {
     const record = stagesRecord(built, root.digest, place, bench, means);
-    return record && { artifact: stagesArtifact(record, descriptors(), root), blobs };
+    return record && { artifact: stagesArtifact({ ...record, ...told }, descriptors(), root), blobs };
   }
   const record = buildRecord(built, place, means);
-  return record && { artifact: recordArtifact(record, descriptors(), root), blobs };
+  return record && { artifact: recordArtifact({ ...record, ...told }, descriptors(), root), blobs };
 }
 
 /** What of a build stands in a record for itself: who told it once need not again. */
