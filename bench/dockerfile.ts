@@ -1,12 +1,12 @@
-import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { startBuildKit, type TestBuildKit } from "../tests/support/buildkit.ts";
 import { startDockerRegistry } from "../tests/support/docker-registry.ts";
 import { startPythonIndex } from "../tests/support/python-index.ts";
 import { copyStore, emptyFolder, workFolder } from "./folders.ts";
 import { type Arm, type Measurement, measureCommands } from "./harness.ts";
+import { writeFiles, writePipProject } from "./pip-project.ts";
 import { build, openSite, type Site } from "./project.ts";
-import { pipFolder } from "./python.ts";
 import { type Bench, type BenchResult, shareFigure, timeFigure } from "./result.ts";
 import { requirementsS, setS, wheelsOf } from "./wheel-sets.ts";
 
@@ -57,7 +57,7 @@ async function withPlace(name: string, bench: (place: Place) => Promise<BenchRes
   });
 }
 
-async function pushBase(site: Site, folder: string, reference: string): Promise<void> {
+export async function pushBase(site: Site, folder: string, reference: string): Promise<void> {
   const store = join(folder, "store");
   await copyStore(site.preparedStore, store);
   const project = emptyFolder(join(folder, "project"));
@@ -93,14 +93,6 @@ function arms(
       },
     },
   ];
-}
-
-function writeFiles(folder: string, files: Readonly<Record<string, string>>): string {
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), text);
-  }
-  return folder;
 }
 
 /** As people write it. Without a package to install: what is timed changes nothing anyway. */
@@ -213,22 +205,10 @@ async function pipLine(place: Place): Promise<BenchResult> {
     bytes: readFileSync(path),
   }));
   await using index = await startPythonIndex(wheels, { isCacheable: true });
-  const site = "/opt/venv/lib/python3.11/site-packages";
-  const folder = writeFiles(join(place.work, "project"), {
-    Dockerfile: `FROM ${place.base}
-RUN python3 -m venv --without-pip /opt/venv
-COPY tools/pip ${site}
-COPY tools/run-pip /opt/venv/bin/pip
-ENV PATH="/opt/venv/bin:$PATH" PIP_INDEX_URL=${index.url} PIP_TRUSTED_HOST=127.0.0.1 PIP_DISABLE_PIP_VERSION_CHECK=1
-WORKDIR /app
-COPY requirements.txt .
-RUN --mount=type=cache,target=/root/.cache/pip pip install -r requirements.txt
-`,
-    "tools/run-pip":
-      "#!/opt/venv/bin/python\nimport sys\nfrom pip._internal.cli.main import main\nsys.exit(main())\n",
+  const folder = await writePipProject(join(place.work, "project"), {
+    base: place.base,
+    indexUrl: index.url,
   });
-  chmodSync(join(folder, "tools/run-pip"), 0o755);
-  cpSync(await pipFolder(), join(folder, "tools/pip"), { recursive: true });
   const write = (round: number) =>
     writeFileSync(join(folder, "requirements.txt"), `# round ${round}\n${requirementsS.join("\n")}\n`);
   const tag = (who: string) => `${place.registry}/${who}:1`;

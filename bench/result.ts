@@ -65,6 +65,20 @@ export function shareFigure(claim: string, own: Measurement, peer: Measurement, 
   };
 }
 
+/** How much later than a peer we are done: ahead, or by so much at most. */
+export function marginFigure(claim: string, own: Measurement, peer: Measurement, atMostMs: number): Figure {
+  const margins = own.timesMs.map((ms, round) => ms - (peer.timesMs[round] ?? peer.medianMs));
+  const margin = own.medianMs - peer.medianMs;
+  const signed = (ms: number) => `${ms < 0 ? "−" : "+"}${seconds(Math.abs(ms))}`;
+  return {
+    claim: `${claim}: ${seconds(own.medianMs)} against ${seconds(peer.medianMs)}`,
+    measured: signed(margin),
+    spread: `${signed(Math.min(...margins))} to ${signed(Math.max(...margins))}`,
+    bound: `≤ ${signed(atMostMs)}`,
+    isMet: margin <= atMostMs,
+  };
+}
+
 /** The most of all rounds counts: a bound on memory holds always or not at all. */
 export function memoryFigure(claim: string, bytes: readonly number[], below: number): Figure {
   const most = Math.max(...bytes);

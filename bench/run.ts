@@ -9,6 +9,7 @@ import { runProcess } from "../scripts/process.ts";
 import { findCommand } from "../scripts/tools.ts";
 import { messageOf } from "../src/errors.ts";
 import { bench as addOne } from "./add-one.ts";
+import { benches as caches } from "./caches.ts";
 import { bench as cold } from "./cold.ts";
 import { benches as dockerfile } from "./dockerfile.ts";
 import { machineLine } from "./harness.ts";
@@ -22,7 +23,17 @@ import { storeResult, writeReport } from "./report.ts";
 import type { Bench } from "./result.ts";
 import { bench as transcode } from "./transcode.ts";
 
-const benches: readonly Bench[] = [transcode, cold, noOp, addOne, memory, heavy, ...dockerfile, ...registry];
+const benches: readonly Bench[] = [
+  transcode,
+  cold,
+  noOp,
+  addOne,
+  memory,
+  heavy,
+  ...dockerfile,
+  ...caches,
+  ...registry,
+];
 const tools = ["uv", "runc", "docker-registry", "skopeo", "umoci"];
 const order = benches.map(({ name }) => name);
 
