@@ -27,7 +27,7 @@ export async function diskUsage(settings: DiskUsageSettings): Promise<DiskUsage>
   const tagged = new Set<Stored>();
   const used = new Set<Stored>();
   const sinceMs = amongRunning(join(store.root, "leases-v1"), (since) => since);
-  for (const { item, neededMs } of rankedByNeed(all, taggedDigests(store).map(hexOf))) {
+  for (const { item, neededMs } of rankedByNeed(all, { named: taggedDigests(store).map(hexOf), whole: [] })) {
     if (neededMs === Number.POSITIVE_INFINITY) tagged.add(item);
     else if (sinceMs !== undefined && neededMs >= sinceMs) used.add(item);
   }

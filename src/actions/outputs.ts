@@ -118,7 +118,7 @@ async function pushTo(
 ): Promise<OutputResult[]> {
   const { pushImage } = await import("../registry/push.ts");
   const { publishRecord } = await import("./records/publish-record.ts");
-  const { openRemote } = await import("../cache/remote.ts");
+  const { openRemote } = await import("../cache/open-remote.ts");
   const results: OutputResult[] = [];
   for (const reference of tags) {
     const push = pushImage(set, reference, bench.registries);
@@ -126,7 +126,7 @@ async function pushTo(
       () => true,
       () => false,
     );
-    const remote = openRemote({ kind: "registry", reference }, bench.registries, true);
+    const remote = openRemote({ kind: "registry", reference }, bench.registries, "push");
     await publishRecord(built, rootOf(set).descriptor, remote, PUSHED, bench, isPushed);
     const { digest, sentBytes } = await push;
     if (sentBytes > 0) notePushed(bench.store, set, reference);

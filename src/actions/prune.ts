@@ -24,7 +24,10 @@ export async function prune(settings: PruneSettings): Promise<PruneResult> {
     const limits = {
       beforeMs: surveyedMs - keepUsedWithinMs,
       ...(maxBytes !== undefined && { maxBytes }),
-      roots: [...(takesTagged ? [] : taggedDigests(store)), ...lastDigests(store, keepLast)].map(hexOf),
+      roots: {
+        named: takesTagged ? [] : taggedDigests(store).map(hexOf),
+        whole: lastDigests(store, keepLast).map(hexOf),
+      },
     };
     const trees = engine.trees();
     const all = survey(store, { trees, now: surveyedMs, withTags: takesTagged });

@@ -186,6 +186,14 @@ export type ValidationReport = {
 /** What there is of a kind of content in the store. */
 export type StoredKind = { readonly name: string; readonly count: number; readonly sizeBytes: number };
 
+export type RemotePruneResult = {
+  readonly where: string;
+  readonly isDryRun: boolean;
+  /** Tags by what they are for. */
+  readonly removed: Readonly<Record<string, number>>;
+  readonly keptTags: number;
+};
+
 export type PruneResult = {
   /** Kinds of which something went. */
   readonly removed: readonly StoredKind[];

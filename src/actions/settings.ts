@@ -1,4 +1,4 @@
-import type { CacheFromSpec, CacheToSpec } from "../cache-spec.ts";
+import type { CacheFromSpec, CachePlaceSpec, CacheToSpec } from "../cache-spec.ts";
 import { type EngineKind, engineKinds } from "../engine/load/engine.ts";
 import type { Emit } from "../events.ts";
 import type { Witness } from "../explain/evidence.ts";
@@ -205,6 +205,15 @@ export type PruneSettings = SessionSettings & {
   /** Tagged images too, names and all, by when they were used. */
   readonly takesTagged: boolean;
   /** Only say what would go. */
+  readonly isDryRun: boolean;
+};
+
+export type RemotePruneSettings = SessionSettings & {
+  readonly place: CachePlaceSpec;
+  /** What the last so many builds told stays. */
+  readonly keepLast?: number;
+  /** What was told within this time stays; in days. */
+  readonly keepUsedWithinMs?: number;
   readonly isDryRun: boolean;
 };
 

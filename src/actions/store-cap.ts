@@ -53,7 +53,7 @@ async function held(
         // What was used at this very moment too.
         beforeMs: surveyedMs + 1,
         maxBytes: Math.floor(ROOM * maxBytes),
-        roots: taggedDigests(store).map(hexOf),
+        roots: { named: taggedDigests(store).map(hexOf), whole: [] },
       };
       const removed = await removedFrom(store, { all, surveyedMs, limits }, engine, settings);
       const left = bytes - sumOf(removed);

@@ -78,6 +78,32 @@ export async function openFolderExport(
   };
 }
 
+/**
+ * Removes from a folder what the builds that wrote last do not need.
+ * @returns how many rows of each kind went, and how many stay.
+ * @throws CambiumError as `openFolderExport`, `CACHE_DAMAGED`.
+ */
+export async function pruneFolder(
+  path: string,
+  keepLast: number,
+  isDryRun: boolean,
+  signal: AbortSignal,
+): Promise<{ readonly removed: Readonly<Record<string, number>>; readonly keptTags: number }> {
+  const lock = await waitForLock(join(path, LOCK), { signal });
+  try {
+    const before = await readRows(path);
+    const rows = keptRows(before, keepLast);
+    const count = before.length - rows.length;
+    if (!isDryRun && count > 0) {
+      await writeIfNew(join(path, "index.json"), layoutIndex(rows));
+      await removeUnneeded(path, await neededBlobs(path, rows));
+    }
+    return { removed: count === 0 ? {} : { tags: count }, keptTags: rows.length };
+  } finally {
+    lock.release();
+  }
+}
+
 async function commit(
   path: string,
   owner: string,
@@ -104,9 +130,13 @@ export function mergedRows(
     if (tag !== undefined && put.has(tag)) return false;
     return row.annotations?.[OWNER] !== owner || (tag !== undefined && keeps(tag));
   });
-  const rows = [...put.values(), ...others];
-  const owners = [...new Set([owner, ...rows.flatMap((row) => row.annotations?.[OWNER] ?? [])])];
-  const kept = new Set(owners.slice(0, MAX_OWNERS));
+  return keptRows([...put.values(), ...others], MAX_OWNERS);
+}
+
+/** Those of the builds that wrote last, and those of nobody's. */
+function keptRows(rows: readonly FolderRow[], maxOwners: number): FolderRow[] {
+  const owners = [...new Set(rows.flatMap((row) => row.annotations?.[OWNER] ?? []))];
+  const kept = new Set(owners.slice(0, maxOwners));
   return rows.filter(({ annotations }) => {
     const its = annotations?.[OWNER];
     return its === undefined || kept.has(its);

@@ -64,7 +64,7 @@ const schema = z.object({
   images: z.array(
     z.object({ platform: z.string(), key: digest, digest, result: imageResult.exactOptional() }),
   ),
-  steps: z.array(recordedResult.extend({ key: digest })),
+  steps: z.array(z.object({ key: digest, ...recordedResult.shape })),
   layers: z.array(recordedLayer),
   generated: z.array(recordedGenerated),
   bases: z.array(recordedBase),

@@ -11,6 +11,7 @@ import type {
   MountSnapshotResult,
   PlanResult,
   PruneResult,
+  RemotePruneResult,
   ValidationReport,
 } from "../actions/results.ts";
 import type {
@@ -27,6 +28,7 @@ import type {
   PlanSettings,
   PruneSettings,
   RebaseSettings,
+  RemotePruneSettings,
   RunSettings,
   ValidateSettings,
 } from "../actions/settings.ts";
@@ -46,6 +48,7 @@ export type Library = {
   readonly prune: (settings: PruneSettings) => Promise<PruneResult>;
   readonly diskUsage: (settings: DiskUsageSettings) => Promise<DiskUsage>;
   readonly listMounts: (settings: MountListSettings) => Promise<MountList>;
+  readonly pruneRemote: (settings: RemotePruneSettings) => Promise<RemotePruneResult>;
   readonly pruneMounts: (settings: MountPruneSettings) => Promise<MountPruneResult>;
   readonly snapshotMount: (settings: MountSnapshotSettings) => Promise<MountSnapshotResult>;
   readonly restoreMount: (settings: MountRestoreSettings) => Promise<MountRestoreResult>;
@@ -65,6 +68,7 @@ export const library: Library = {
   prune: async (settings) => (await import("../actions/prune.ts")).prune(settings),
   diskUsage: async (settings) => (await import("../actions/disk-usage.ts")).diskUsage(settings),
   listMounts: async (settings) => (await import("../actions/mounts.ts")).listMounts(settings),
+  pruneRemote: async (settings) => (await import("../actions/caches/prune-remote.ts")).pruneRemote(settings),
   pruneMounts: async (settings) => (await import("../actions/mounts.ts")).pruneMounts(settings),
   snapshotMount: async (settings) =>
     (await import("../actions/mounts/snapshot.ts")).snapshotMountTo(settings),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { BuildResult } from "../actions/results.ts";
+import type { BuildResult, MountSnapshotResult } from "../actions/results.ts";
 import type { BuildSettings, ProjectSettings, RunSettings } from "../actions/settings.ts";
 import { CambiumError, environmentError } from "../errors.ts";
 import { parseDiffId, parseDigest } from "../layer/digest.ts";
@@ -49,6 +49,7 @@ async function cambium(
     inspect: unasked,
     validate: unasked,
     prune: unasked,
+    pruneRemote: unasked,
     diskUsage: unasked,
     listMounts: unasked,
     pruneMounts: unasked,
@@ -678,6 +679,64 @@ test("mount prune takes its conditions together, a week without any, and --all a
   const both = await cambium(["mount", "prune", "--all", "--max-size", "1"], { library });
   expect(both).toMatchObject({ exitCode: 2, calls: [] });
   expect(both.stderr).toContain("error[MOUNT_PRUNE_ALL]");
+});
+
+test("mount ls tells of the last snapshot", async () => {
+  const snapshot = { createdMs: -2 * 3_600_000, layers: 3, sizeBytes: 2_000_000 };
+  const library = { listMounts: async () => ({ mounts: [{ ...mount, snapshot }], totalBytes: 1500 }) };
+  expect((await cambium(["mount", "ls"], { library })).stdout).toContain(
+    "git host.example/team/app  snapshot of 2h ago, 3 layers, 2.0 MB\n",
+  );
+});
+
+const travelled = { name: mount.name, id: "/c", project: "p", sizeBytes: 3_000_000 };
+
+test("mount snapshot says what it packed and what the image holds, or the same as JSON", async () => {
+  const result: MountSnapshotResult = {
+    ...travelled,
+    ...{ digest, layers: 2, packed: "changes", packedBytes: 1_000_000, leftOut: 2 },
+    outputs: [{ type: "registry", where: "registry.example/app/c:latest", digest }],
+  };
+  const library = { snapshotMount: async () => result };
+  const argv = ["mount", "snapshot", "/c", "-t", "registry.example/app/c", "-o", "layout"];
+  const ran = await cambium(argv, { library, env: { CAMBIUM_PROJECT: "p" } });
+  expect(ran.stdout).toBe(
+    `${mount.name}  /c  packed what changed, 1.0 MB
+registry.example/app/c:latest  ${digest}  2 layers, 3.0 MB
+left out: 2 paths (sockets, devices or names that no layer can hold)
+`,
+  );
+  expect(ran.calls[0]!.settings).toMatchObject({
+    ...{
+      id: "/c",
+      project: "p",
+      tags: ["registry.example/app/c"],
+      dest: "/home/ada/project/layout",
+      contextDir: "/home/ada/project",
+    },
+  });
+  const whole = { snapshotMount: async () => ({ ...result, packed: "whole" as const, leftOut: 0 }) };
+  expect((await cambium(argv, { library: whole })).stdout).toContain("packed whole, 1.0 MB");
+  const json = await cambium([...argv, "--json"], { library });
+  expect(JSON.parse(json.stdout)).toEqual(result);
+});
+
+test("mount restore says what it did, and takes owner and mode of a new mount", async () => {
+  const result = { ...travelled, state: "restored", source: "./folder" } as const;
+  const library = { restoreMount: async () => result };
+  const argv = ["mount", "restore", "/c", "./folder", "--project", "q"];
+  const ran = await cambium([...argv, "--uid", "7", "--mode", "0750", "--if-empty"], { library });
+  expect(ran.stdout).toBe(`${mount.name}  /c  restored from ./folder, 3.0 MB\n`);
+  expect(ran.calls[0]!.settings).toMatchObject({
+    ...{ id: "/c", project: "q", source: "./folder", onlyIfEmpty: true, owner: { uid: 7, mode: 0o750 } },
+  });
+  const kept = { restoreMount: async () => ({ ...result, state: "kept" }) as const };
+  expect((await cambium(argv, { library: kept })).stdout).toBe(
+    `${mount.name}  /c  has content, 3.0 MB; left as it is\n`,
+  );
+  const wrong = await cambium([...argv, "--mode", "rwx"], { library });
+  expect(wrong).toMatchObject({ exitCode: 2, calls: [] });
+  expect(wrong.stderr).toContain("error[MODE_SYNTAX]");
 });
 
 test("cache du prints a line per kind, with what of it could go, or the same as JSON", async () => {

@@ -67,7 +67,7 @@ export function differenceText(difference: Difference): string {
         ? `what is below it ${difference.now ?? "changed"}`
         : `${stepLabel(difference.because)} ${came(change)}`;
     case "layout version":
-      return `this version makes other bytes (${name}${values(difference)})`;
+      return `this Cambium makes other bytes (${name}${values(difference)})`;
     default:
       return `${field}${name === undefined ? "" : ` ${name}`} ${came(change)}${values(difference)}`;
   }

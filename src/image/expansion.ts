@@ -5,6 +5,11 @@ import { Hasher } from "../layer/digest.ts";
 const FREE_BYTES = 2 ** 30;
 const MAX_RATIO = 200;
 
+/** Whether so much of so little is refused; `freeBytes` come out before the ratio counts. */
+export function isBomb(inBytes: number, outBytes: number, freeBytes: number = FREE_BYTES): boolean {
+  return outBytes > freeBytes && outBytes > MAX_RATIO * inBytes;
+}
+
 /** Watches what goes into a layer's decompressor and what comes out, and hashes the latter. */
 export class Expansion {
   readonly #where: string;
@@ -30,7 +35,7 @@ export class Expansion {
   async *outgoing(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const chunk of source) {
       this.#outBytes += chunk.byteLength;
-      if (this.#outBytes > this.#freeBytes && this.#outBytes > MAX_RATIO * this.#inBytes) {
+      if (isBomb(this.#inBytes, this.#outBytes, this.#freeBytes)) {
         const problem = `${this.#inBytes} bytes became ${this.#outBytes}`;
         throw new CambiumError(
           "LAYER_BOMB",

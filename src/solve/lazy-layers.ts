@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
+import { openRemote } from "../cache/open-remote.ts";
 import { placeName } from "../cache/place.ts";
-import { openRemote } from "../cache/remote.ts";
 import { CambiumError } from "../errors.ts";
 import type { ImageSet } from "../image/image.ts";
 import { familiarReference, type Reference } from "../image/reference.ts";

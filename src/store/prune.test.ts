@@ -15,6 +15,7 @@ import { asidePath } from "./temporary.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
+const NONE = { named: [], whole: [] };
 
 let root: string;
 /** A day ago by its records' clock: what it puts is old. */
@@ -48,7 +49,7 @@ function age(path: string, hours = 24): void {
 function found(limits: Partial<Limits> = {}) {
   const surveyedMs = Date.now();
   const all = survey(store, { trees: [], now: surveyedMs });
-  return { all, surveyedMs, limits: { beforeMs: surveyedMs - HOUR_MS, roots: [], ...limits } };
+  return { all, surveyedMs, limits: { beforeMs: surveyedMs - HOUR_MS, roots: NONE, ...limits } };
 }
 
 /** What went, by its name. */
@@ -79,7 +80,7 @@ test("what nobody keeps, leases or used lately goes", async () => {
   store.blobs.put(Buffer.from("fresh"));
   const lease = store.lease();
   lease.protect([leased!]);
-  expect(await pruned({ roots: [hexOf(kept!)] })).toEqual([gone]);
+  expect(await pruned({ roots: { named: [hexOf(kept!)], whole: [] } })).toEqual([gone]);
   lease.release();
   expect(await pruned()).toEqual([kept!, leased!].sort());
 });

@@ -12,7 +12,7 @@ import { isAside, ownerOfTemporary } from "./temporary.ts";
 
 const DAY_MS = 86_400_000;
 /** Deletions between two looks at who runs: short enough that a build waits milliseconds to begin, not seconds. */
-const BATCH = 64;
+const BATCH = 256;
 
 /** Takes unpacked layers away that were not used since: by diff id, in milliseconds since the epoch. Answers which went. */
 export type RemoveTrees = (usedMs: ReadonlyMap<DiffId, number>) => Promise<ReadonlySet<DiffId>>;

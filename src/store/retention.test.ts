@@ -14,7 +14,9 @@ function holding(
 }
 
 const chosen = (items: readonly Named[], limits: Partial<Parameters<typeof chooseToRemove>[1]>) =>
-  chooseToRemove(items, { beforeMs: 100, roots: [], ...limits }).map(({ item }) => item.id);
+  chooseToRemove(items, { beforeMs: 100, roots: { named: [], whole: [] }, ...limits }).map(
+    ({ item }) => item.id,
+  );
 
 test("what was needed last stays, by way of what needs it", () => {
   const items = [holding("wheel", 1), holding("image", 150, ["segment"]), holding("segment", 2, ["wheel"])];
@@ -36,8 +38,25 @@ test("the least recently needed goes first, no further than the size, and what n
 
 test("a root stays with all that it needs, and names in a circle end", () => {
   const items = [holding("a", 1, ["b"]), holding("b", 1, ["a", "c"]), holding("c", 1), holding("d", 1)];
-  expect(chosen(items, { roots: ["a", "unknown"] })).toEqual(["d"]);
+  expect(chosen(items, { roots: { named: ["a", "unknown"], whole: [] } })).toEqual(["d"]);
   expect(chosen(items, {}).sort()).toEqual(["a", "b", "c", "d"]);
+});
+
+test("a name keeps what an image is, and --keep-last what makes the next build of it fast", () => {
+  const items = [
+    holding("image", 1, ["layer"], { names: ["image"] }),
+    holding("stages", 1, ["step"], { names: ["image"], isAid: true }),
+    holding("step", 1),
+    holding("layer", 1),
+    holding("tree", 1, [], { names: ["layer"], isAid: true }),
+  ];
+  expect(chosen(items, { roots: { named: ["image"], whole: [] } }).sort()).toEqual([
+    "stages",
+    "step",
+    "tree",
+  ]);
+  for (const named of [[], ["image"]])
+    expect(chosen(items, { roots: { named, whole: ["image"] } })).toEqual([]);
 });
 
 test("what stays for a time of its own stays whatever the size, and then goes", () => {
@@ -56,7 +75,7 @@ test("wherever one stops, nothing that is left needs what went", () => {
       fc.array(fc.integer({ min: 0, max: 9 }).map(String)),
       (raw, roots) => {
         const items = raw.map(({ usedMs, mentions }, at) => holding(String(at), usedMs, mentions));
-        const ranked = rankedByNeed(items, roots);
+        const ranked = rankedByNeed(items, { named: [], whole: roots });
         expect(ranked.map(({ item: it }) => it.id).sort()).toEqual(items.map(({ id }) => id).sort());
         const gone = new Set<string>();
         for (const { item: it, neededMs } of ranked) {

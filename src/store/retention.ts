@@ -8,6 +8,8 @@ export type Holding = {
   readonly sizeBytes: number;
   /** When it was written or looked up last, in milliseconds since the epoch. */
   readonly usedMs: number;
+  /** It only makes a later build faster: a name alone does not keep it. */
+  readonly isAid?: boolean;
   /** Whatever its size saves, it stays while it was used since then. Absent: it goes like any other. */
   readonly staysSinceMs?: number;
 };
@@ -17,9 +19,11 @@ export type Limits = {
   readonly beforeMs: number;
   /** Stop once all together take no more. Absent: go on until no candidate is left. */
   readonly maxBytes?: number;
-  /** Names of what stays, with all that it needs. */
-  readonly roots: Iterable<string>;
+  readonly roots: Roots;
 };
+
+/** Names of what stays, with all that it needs: `named` without aids, `whole` with them. */
+export type Roots = { readonly named: Iterable<string>; readonly whole: Iterable<string> };
 
 /** A holding with the time at which it, or something that needs it, was used last. */
 export type Ranked<Item extends Holding> = { readonly item: Item; readonly neededMs: number };
@@ -47,47 +51,46 @@ export function chooseToRemove<Item extends Holding>(
 /** All holdings, the least recently needed first; what a root needs is needed for ever. Pure. */
 export function rankedByNeed<Item extends Holding>(
   items: readonly Item[],
-  roots: Iterable<string>,
+  { named, whole }: Roots,
 ): Ranked<Item>[] {
-  const follow = followerOf(items);
-  const times = new Map<Item, number>();
-  const reach = (names: Iterable<string>, neededMs: number) => {
-    for (const item of follow(names, times)) times.set(item, neededMs);
+  const graph = graphOf(items);
+  const times = new Array<number | undefined>(items.length).fill(undefined);
+  const reach = (places: readonly number[], neededMs: number, takesAids = true) => {
+    const open = [...places];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      if (times[next] !== undefined || (!takesAids && items[next]!.isAid === true)) continue;
+      times[next] = neededMs;
+      for (const place of graph.needs(next)) open.push(place);
+    }
   };
   // What was used last goes first, so the first to reach something is what was used last of all that need it.
-  reach(roots, Number.POSITIVE_INFINITY);
-  for (const item of [...items].sort((a, b) => b.usedMs - a.usedMs)) {
-    if (times.has(item)) continue;
-    times.set(item, item.usedMs);
-    reach(item.mentions, item.usedMs);
-  }
-  return needersFirst(items)
-    .map((item) => ({ item, neededMs: times.get(item)! }))
+  // What is kept whole comes before what is only named, which would end at the same things.
+  for (const name of whole) reach(graph.named(name), Number.POSITIVE_INFINITY);
+  for (const name of named) reach(graph.named(name), Number.POSITIVE_INFINITY, false);
+  const byUse = items.map((_, place) => place).sort((a, b) => items[b]!.usedMs - items[a]!.usedMs);
+  for (const place of byUse) reach([place], items[place]!.usedMs);
+  return needersFirst(items.length, graph.needs)
+    .map((place) => ({ item: items[place]!, neededMs: times[place]! }))
     .sort((a, b) => compare(a.neededMs, b.neededMs));
 }
 
 /** What needs something before that; in a circle, any order. A reversed postorder. */
-function needersFirst<Item extends Holding>(items: readonly Item[]): Item[] {
-  const byName = namedIn(items);
-  const seen = new Set<Item>();
-  const done: Item[] = [];
-  const needs = function* (item: Item) {
-    for (const name of item.mentions) yield* byName.get(name) ?? [];
-  };
-  for (const first of items) {
-    if (seen.has(first)) continue;
-    seen.add(first);
+function needersFirst(count: number, needs: (place: number) => readonly number[]): number[] {
+  const isSeen = new Uint8Array(count);
+  const done: number[] = [];
+  for (let first = 0; first < count; first++) {
+    if (isSeen[first] === 1) continue;
+    isSeen[first] = 1;
     // Not by recursion: a chain may be long.
-    const open = [{ item: first, left: needs(first) }];
-    while (open.length > 0) {
-      const { item, left } = open.at(-1)!;
-      const { value: next } = left.next();
+    const open = [{ place: first, at: 0 }];
+    for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+      const next = needs(top.place)[top.at++];
       if (next === undefined) {
-        done.push(item);
+        done.push(top.place);
         open.pop();
-      } else if (!seen.has(next)) {
-        seen.add(next);
-        open.push({ item: next, left: needs(next) });
+      } else if (isSeen[next] !== 1) {
+        isSeen[next] = 1;
+        open.push({ place: next, at: 0 });
       }
     }
   }
@@ -99,33 +102,47 @@ function needersFirst<Item extends Holding>(items: readonly Item[]): Item[] {
  * who notes each item as it comes.
  */
 export function followerOf<Item extends Holding>(items: readonly Item[]) {
-  const byName = namedIn(items);
+  const graph = graphOf(items);
   return function* follow(
     names: Iterable<string>,
     seen: { has(item: Item): boolean },
   ): Generator<Item, void> {
-    const open = [...names];
-    for (let at = 0; at < open.length; at++) {
-      for (const item of byName.get(open[at]!) ?? []) {
-        if (seen.has(item)) continue;
-        yield item;
-        for (const name of item.mentions) open.push(name);
-      }
+    const open = [...names].flatMap((name) => graph.named(name));
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const item = items[next]!;
+      if (seen.has(item)) continue;
+      yield item;
+      for (const place of graph.needs(next)) open.push(place);
     }
   };
 }
 
-function namedIn<Item extends Holding>(items: readonly Item[]): Map<string, Item[]> {
-  const byName = new Map<string, Item[]>();
-  for (const item of items) {
-    for (const name of item.names) {
+type Graph = {
+  /** Places of what a name stands for. */
+  readonly named: (name: string) => readonly number[];
+  /** Places of what the item at a place needs. */
+  readonly needs: (place: number) => readonly number[];
+};
+
+/** By place: a store has some 100,000 things, and most names stand for none or one. */
+function graphOf(items: readonly Holding[]): Graph {
+  const byName = new Map<string, number[]>();
+  items.forEach(({ names }, place) => {
+    for (const name of names) {
       const named = byName.get(name);
-      if (named === undefined) byName.set(name, [item]);
-      else named.push(item);
+      if (named === undefined) byName.set(name, [place]);
+      else named.push(place);
     }
-  }
-  return byName;
+  });
+  const named = (name: string): readonly number[] => byName.get(name) ?? NOTHING;
+  const known = new Array<readonly number[] | undefined>(items.length);
+  return {
+    named,
+    needs: (place) => (known[place] ??= items[place]!.mentions.flatMap((name) => named(name))),
+  };
 }
+
+const NOTHING: readonly number[] = [];
 
 /** Not a difference: two infinities have none. */
 function compare(a: number, b: number): number {

@@ -28,6 +28,8 @@ const HOLDERS = new Set([
 /** What has a life of its own: cache mounts, the store's own sum; and, unless asked for, names that people gave. */
 const FOREVER = new Set(["mount", "store-size"]);
 const TAG = "tag";
+/** How an image was made, with all stages that are not in it. */
+const STAGES = "stages-record";
 /**
  * Choices of versions and images, which a build is not to make anew because its layers went, and what says why a step was
  * done anew: small, so age alone decides.
@@ -64,11 +66,11 @@ export function survey(
   }
   for (const { id, sizeBytes, usedMs } of store.listings.stats()) {
     const diffId = `sha256:${id}` as DiffId;
-    found.push({ kind: "listing", diffId, names: [id], mentions: [], sizeBytes, usedMs });
+    found.push({ kind: "listing", diffId, names: [id], mentions: [], sizeBytes, usedMs, isAid: true });
   }
   for (const { diffId, sizeBytes, usedMs } of trees) {
     const names = usedMs === 0 ? [] : [hexOf(diffId)];
-    found.push({ kind: "tree", diffId, names, mentions: [], sizeBytes, usedMs });
+    found.push({ kind: "tree", diffId, names, mentions: [], sizeBytes, usedMs, isAid: true });
   }
   for (const { digest, sizeBytes, usedMs } of store.blobs.list()) {
     const name = hexOf(digest);
@@ -97,6 +99,7 @@ function heldRecord({ kind, key, text, usedMs }: RecordRow, now: number): Stored
     sizeBytes: kind.length + key.length + text.length,
     usedMs,
     ...(CHOICES.has(kind) && { staysSinceMs: now - CHOICE_MS }),
+    ...(kind === STAGES && { isAid: true }),
   };
 }
 

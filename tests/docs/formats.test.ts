@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { cacheExamples } from "./examples/cache.ts";
 import { debianExamples } from "./examples/debian.ts";
 import type { Example } from "./examples/example.ts";
 import { generatedEntries } from "./examples/generated-files.ts";
@@ -26,6 +27,7 @@ const PAGES: Readonly<Record<string, () => Example[] | Promise<Example[]>>> = {
   "store.md": storeExamples,
   "image.md": imageExamples,
   "record.md": recordExamples,
+  "cache.md": cacheExamples,
   "mount-snapshot.md": mountSnapshotExamples,
 };
 

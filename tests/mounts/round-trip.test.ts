@@ -1,6 +1,11 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { zstdDecompressSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { hexOf } from "../../src/layer/digest.ts";
 import { mountName } from "../../src/store/mounts.ts";
+import { cambium } from "../support/command.ts";
 import { needs } from "../support/needs.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { EVERYTHING, exactTree, type MountPlace, mountPlace, snapshotIn, USE } from "./mount-place.ts";
@@ -42,6 +47,29 @@ describe.runIf(needs("runc", "root"))("a cache mount that travels", () => {
     // What was restored is known: a snapshot of it packs nothing.
     expect(again.packed).toBeUndefined();
     expect(again.snapshot.layers).toEqual(snapshot.layers);
+  });
+
+  test("is a valid image, and GNU tar unpacks its layer to the same", async () => {
+    await here.write(EVERYTHING);
+    const { snapshot } = await published();
+    await here.write("rm -r 'with space'; ln hard another; echo x > d/x");
+    await here.publish((await here.snapshot(NAME)).snapshot, folder.at("second"));
+    for (const place of [layout, folder.at("second")]) {
+      const ran = await cambium(["validate", place], { store: folder.at("here") });
+      expect(ran.stdout, ran.stderr).toMatch(/^valid/);
+    }
+    const [layer] = snapshot.layers;
+    const unpacked = folder.at("unpacked");
+    mkdirSync(unpacked);
+    const blob = join(layout, "blobs/sha256", hexOf(layer!.descriptor.digest));
+    const keeps = ["--xattrs", "--xattrs-include=*", "--same-owner", "--preserve-permissions"];
+    const input = zstdDecompressSync(readFileSync(blob));
+    execFileSync("tar", ["-x", ...keeps, "--delay-directory-restore", "-C", unpacked], {
+      ...{ input, stdio: ["pipe", "ignore", "ignore"] },
+    });
+    using there = mountPlace(folder.at("there"));
+    // The root itself is in no layer.
+    expect(exactTree(unpacked).slice(1)).toEqual(exactTree(await there.restore(layout)).slice(1));
   });
 
   test("goes on as deltas: what is new, what is other, what is gone", async () => {
@@ -191,6 +219,13 @@ describe.runIf(needs("runc", "root"))("a cache mount that travels", () => {
       const again = await published();
       expect([again.packed?.kind, again.snapshot.layers.length]).toEqual(["whole", 1]);
     }
+  });
+
+  test("what is nearly all holes is refused here, since nobody would unpack it", async () => {
+    await here.write("truncate -s 1100M hollow");
+    await expect(here.snapshot(NAME)).rejects.toMatchObject({ code: "MOUNT_SPARSE" });
+    expect(here.mounts.isInUse(NAME)).toBe(false);
+    expect(readdirSync(join(here.store.root, "tmp"))).toEqual([]);
   });
 
   test("says whose it is, and not on which machine", async () => {

@@ -1,4 +1,5 @@
-import { openRemote, type Remote } from "../../src/cache/remote.ts";
+import { openRemote } from "../../src/cache/open-remote.ts";
+import type { Remote } from "../../src/cache/remote.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import type { RegistryAccess } from "../../src/registry/access.ts";
 

@@ -1,7 +1,9 @@
 import { type CacheEntry, entryArtifact, entryTag } from "../../cache/entry.ts";
 import { openFolderExport } from "../../cache/folder-export.ts";
+import { openRemote } from "../../cache/open-remote.ts";
 import { type CacheExport, homeOf, placeName } from "../../cache/place.ts";
-import { openRemote, type Remote } from "../../cache/remote.ts";
+import type { Remote } from "../../cache/remote.ts";
+import { dayOf, usedTag } from "../../cache/remote-choice.ts";
 import { messageOf } from "../../errors.ts";
 import { createGate } from "../../fetch/gate.ts";
 import { type BlobSource, type ImageSet, rootOf } from "../../image/image.ts";
@@ -108,7 +110,7 @@ async function exportTo(place: CacheExport, what: Export, bench: Workbench): Pro
       folder.release();
     }
   }
-  const target = new Target(openRemote(place.place, bench.registries, true), place, bench);
+  const target = new Target(openRemote(place.place, bench.registries, "push"), place, bench);
   await target.bring(what);
   return target.exported;
 }
@@ -224,9 +226,12 @@ class Target {
       const key = stagesMemory(store, digest)?.key;
       if (key === undefined) continue;
       const tag = entryTag("image", key, this.#remote);
-      if (isExported(store, this.#remote.place, tag)) continue;
-      await this.#remote.putManifest(rootOf(set), tag);
-      noteExported(store, this.#remote.place, tag);
+      // The second says on which days it was told, for who prunes the place.
+      for (const one of [tag, usedTag(dayOf(Date.now()), tag)]) {
+        if (isExported(store, this.#remote.place, one)) continue;
+        await this.#remote.putManifest(rootOf(set), one);
+        noteExported(store, this.#remote.place, one);
+      }
     }
   }
 

@@ -1,6 +1,6 @@
 import { relative, resolve } from "node:path";
+import { openRemote } from "../../cache/open-remote.ts";
 import { type CacheExport, type CacheImport, parsePlace } from "../../cache/place.ts";
-import { openRemote } from "../../cache/remote.ts";
 import { type Source, Sources } from "../../cache/sources.ts";
 import { canonicalJson } from "../../canonical-json.ts";
 import type { Reference } from "../../image/reference.ts";

@@ -1,7 +1,7 @@
 import type { BuildRecord } from "../../cache/build-record.ts";
+import { openRemote } from "../../cache/open-remote.ts";
 import type { Found, FoundRecord } from "../../cache/read-record.ts";
 import { readRecord } from "../../cache/read-record.ts";
-import { openRemote } from "../../cache/remote.ts";
 import type { Sources } from "../../cache/sources.ts";
 import type { CambiumLock } from "../../ecosystems/cambium-lock.ts";
 import { CambiumError } from "../../errors.ts";

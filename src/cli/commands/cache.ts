@@ -1,7 +1,9 @@
 import type { Command } from "commander";
-import type { KindUsage } from "../../actions/results.ts";
-import { formatBytes } from "../../report/format.ts";
+import type { KindUsage, RemotePruneResult } from "../../actions/results.ts";
+import { usageError } from "../../errors.ts";
+import { formatBytes, formatCount } from "../../report/format.ts";
 import type { Act } from "../action.ts";
+import { cacheFrom } from "../cache-flags.ts";
 import { printJson, printLines, withSession } from "../session.ts";
 import { parseAge, parseCount, parseSize } from "../values.ts";
 
@@ -11,6 +13,7 @@ type PruneOptions = {
   readonly keepLast?: string;
   readonly tagged?: true;
   readonly dryRun?: true;
+  readonly remote?: string;
   readonly json?: true;
 };
 
@@ -53,16 +56,30 @@ export function defineCache(command: Command, act: Act): void {
     .option("--max-size <size>", "stop once the store is this small, as in 20GB")
     .option("--keep-last <n>", "keep all that the last n images of each project need")
     .option("--tagged", "take tagged images too, names and all, when they were not used for as long")
+    .option(
+      "--remote <place>",
+      "remove from a registry's repository, or a ./folder, what no image there needs",
+    )
     .option("--dry-run", "only say what would go")
     .option("--json", "print JSON")
     .addHelpText(
       "after",
       "\nExamples:\n  $ cambium cache prune\n  $ cambium cache prune --unused-for 7d --max-size 20GB\n" +
-        "  $ cambium cache prune --unused-for 0m --keep-last 3 --dry-run\n  $ cambium cache prune --tagged --unused-for 4w\n",
+        "  $ cambium cache prune --unused-for 0m --keep-last 3 --dry-run\n  $ cambium cache prune --tagged --unused-for 4w\n" +
+        "  $ cambium cache prune --remote registry.example/app --keep-last 20\n",
     )
     .action((options: PruneOptions) =>
       act((world) =>
         withSession(world, { progress: "plain" }, async (session) => {
+          if (options.remote !== undefined) {
+            const pruned = await world.library.pruneRemote({
+              ...session,
+              ...remoteChoice(options, world.cwd),
+            });
+            if (options.json === true) printJson(world, pruned);
+            else printLines(world, remoteLines(pruned));
+            return 0;
+          }
           const { unusedFor, maxSize, keepLast, tagged, dryRun } = options;
           const result = await world.library.prune({
             ...session,
@@ -82,6 +99,32 @@ export function defineCache(command: Command, act: Act): void {
         }),
       ),
     );
+}
+
+function remoteChoice(
+  { remote = "", unusedFor, maxSize, keepLast, tagged, dryRun }: PruneOptions,
+  cwd: string,
+) {
+  if (maxSize !== undefined || tagged === true) {
+    throw usageError(
+      "CACHE_PRUNE_REMOTE",
+      `--remote does not go with ${tagged === true ? "--tagged" : "--max-size"}`,
+      "Say --keep-last or --unused-for.",
+    );
+  }
+  return {
+    place: cacheFrom(remote, cwd).place,
+    ...(unusedFor !== undefined && { keepUsedWithinMs: parseAge(unusedFor, "--unused-for") }),
+    ...(keepLast !== undefined && { keepLast: parseCount(keepLast, "--keep-last", 0) }),
+    isDryRun: dryRun === true,
+  };
+}
+
+function remoteLines({ where, isDryRun, removed, keptTags }: RemotePruneResult): string[] {
+  const count = Object.values(removed).reduce((sum, one) => sum + one, 0);
+  const kinds = Object.entries(removed).map(([kind, of]) => `  ${kind.padEnd(14)} ${String(of).padStart(6)}`);
+  const verb = isDryRun ? "would remove" : "removed";
+  return [where, ...kinds, `${verb} ${formatCount(count, "tag")}; ${keptTags} kept`];
 }
 
 const COLUMNS = ["size", "tagged", "in use", "free"] as const;

@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import type { Engine } from "../../engine/embedded/engine.ts";
 import type { FolderTar } from "../../engine/embedded/read-folder.ts";
 import { CambiumError } from "../../errors.ts";
+import { isBomb } from "../../image/expansion.ts";
 import { Hasher } from "../../layer/digest.ts";
 import { headerEntry, timeOf } from "../../layer/header-entry.ts";
 import { ZSTD_LAYER_MEDIA_TYPE } from "../../layer/layer.ts";
@@ -26,7 +27,7 @@ const OVERLAY_ATTRIBUTE = /^(?:trusted|user)\.overlay\./;
 /**
  * Packs what changed in a folder as a layer, into the store's blobs; nobody may write there meanwhile, and each path is
  * held to what was found of it. Memory: one chunk and the list.
- * @throws CambiumError `MOUNT_CHANGED`, `MOUNT_UNREADABLE`, `DISK_FULL`, `STORE_…`.
+ * @throws CambiumError `MOUNT_CHANGED`, `MOUNT_UNREADABLE`, `MOUNT_SPARSE`, `DISK_FULL`, `STORE_…`.
  */
 export async function packLayer(
   folder: string,
@@ -51,6 +52,7 @@ export async function packLayer(
   };
   try {
     const { digest, size } = await compressTo(temporary, tar());
+    if (isBomb(size, tarBytes)) throw hollow(where, tarBytes);
     lease.protect([digest]);
     store.blobs.adopt(temporary, digest);
     const descriptor = { mediaType: ZSTD_LAYER_MEDIA_TYPE, digest, size };
@@ -139,6 +141,13 @@ function statedEntry(entry: TarEntry): HeaderEntry {
   const { xattrs, ...rest } = headerEntry(entry);
   const kept = Object.entries(xattrs ?? {}).filter(([name]) => !OVERLAY_ATTRIBUTE.test(name));
   return kept.length === 0 ? rest : { ...rest, xattrs: Object.fromEntries(kept) };
+}
+
+/** Nobody would unpack it. */
+function hollow(where: string, tarBytes: number): CambiumError {
+  return new CambiumError("MOUNT_SPARSE", `${where}: ${tarBytes} bytes are nearly all zeros`, {
+    hint: "A layer cannot hold the holes of sparse files; remove them, or leave the mount out.",
+  });
 }
 
 function changed(where: string, path: string): CambiumError {

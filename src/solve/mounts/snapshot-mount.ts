@@ -68,6 +68,8 @@ async function snapshotHeld(
   const now = await engine.listFolder(folder, bench.signal);
   await afterTick(now, bench.signal);
   const state = mounts.state(name);
+  // Whether they are here is asked after that.
+  bench.lease.protect(state?.chain.map(({ descriptor }) => descriptor.digest) ?? []);
   const isUsable = state?.chain.every((layer) => isReachable(layer)) === true;
   const before: MountState | undefined = isUsable ? state : undefined;
   const touched = touchedFiles(before?.paths ?? [], now);

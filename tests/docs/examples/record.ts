@@ -38,7 +38,6 @@ export async function recordExamples(): Promise<Example[]> {
   const base = digestOf("manifest of the base");
   const record: BuildRecord = {
     version: 2,
-    absent: [],
     layoutVersions: LAYOUT_VERSIONS,
     definition,
     lock: writeCambiumLock(exampleLock(), { urls: true }),
@@ -87,6 +86,7 @@ export async function recordExamples(): Promise<Example[]> {
         listings: [],
       },
     ],
+    absent: [],
   };
   const [recorded] = record.images;
   const inStages: StagesRecord = {

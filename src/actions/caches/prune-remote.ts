@@ -1,0 +1,126 @@
+import { pruneFolder } from "../../cache/folder-export.ts";
+import { openRemote } from "../../cache/open-remote.ts";
+import { parsePlace, placeName } from "../../cache/place.ts";
+import { recordFrom, recordRow, stagesRecordFrom } from "../../cache/record-artifact.ts";
+import type { Remote } from "../../cache/remote.ts";
+import {
+  dayOf,
+  keptImages,
+  type RemoteRow,
+  remoteRow,
+  removableRows,
+  subjectOf,
+} from "../../cache/remote-choice.ts";
+import { CambiumError } from "../../errors.ts";
+import { createGate } from "../../fetch/gate.ts";
+import { manifestSchema } from "../../image/documents.ts";
+import type { Digest } from "../../layer/digest.ts";
+import type { RemotePruneResult } from "../results.ts";
+import { withImages } from "../session.ts";
+import type { RemotePruneSettings } from "../settings.ts";
+
+const CONCURRENCY = 8;
+/** Images of which builds told last that stay unless it is said otherwise. */
+const DEFAULT_LAST = 10;
+
+/**
+ * Removes from a place what no image that stays needs: its record says what that is.
+ * @throws CambiumError `CACHE_UNDELETABLE` where a registry deletes nothing; as `Remote`.
+ */
+export async function pruneRemote(settings: RemotePruneSettings): Promise<RemotePruneResult> {
+  const { isDryRun, keepLast, keepUsedWithinMs } = settings;
+  const place = parsePlace(settings.place, "--remote");
+  return withImages(settings, async ({ registries, signal }) => {
+    const where = placeName(place);
+    if (place.kind === "folder") {
+      const counts = await pruneFolder(place.path, keepLast ?? DEFAULT_LAST, isDryRun, signal);
+      return { where, isDryRun, ...counts };
+    }
+    const remote = openRemote(place, registries, "delete");
+    const rows = await tagsOf(remote);
+    const choice = {
+      ...(keepUsedWithinMs === undefined && { keepLast: keepLast ?? DEFAULT_LAST }),
+      ...(keepLast !== undefined && { keepLast }),
+      ...(keepUsedWithinMs !== undefined && { sinceDay: dayOf(Date.now() - keepUsedWithinMs) }),
+    };
+    const kept = keptImages(rows, choice);
+    const going = removableRows(rows, kept, await factsOf(rows, kept, remote));
+    if (!isDryRun) await remove(going, remote);
+    const removed = new Map<string, number>();
+    for (const { kind } of going) removed.set(kind, (removed.get(kind) ?? 0) + 1);
+    return { where, isDryRun, removed: Object.fromEntries(removed), keptTags: rows.length - going.length };
+  });
+}
+
+async function tagsOf(remote: Remote): Promise<RemoteRow[]> {
+  const gate = createGate(CONCURRENCY);
+  const rows = await Promise.all(
+    (await remote.tags()).map((tag) =>
+      gate(async () => {
+        const digest = await remote.manifestDigest(tag);
+        return digest === undefined ? [] : [remoteRow(tag, digest as Digest)];
+      }),
+    ),
+  );
+  return rows.flat();
+}
+
+async function factsOf(rows: readonly RemoteRow[], kept: ReadonlySet<Digest>, remote: Remote) {
+  const gate = createGate(CONCURRENCY);
+  const recorded = new Map<Digest, Set<Digest>>();
+  const entries = new Map<Digest, Set<Digest>>();
+  const look = rows.map((row) =>
+    gate(async () => {
+      const subject = row.kind === "record" ? subjectOf(row.tag) : undefined;
+      if (subject !== undefined && kept.has(subject))
+        recorded.set(subject, await blobsOfRecord(row.tag, remote));
+      if (row.kind === "step" || row.kind === "packages") {
+        entries.set(row.digest, new Set(await layersOf(row.digest, remote)));
+      }
+    }),
+  );
+  await Promise.all(look);
+  return { recorded, entries };
+}
+
+async function blobsOfRecord(tag: string, remote: Remote): Promise<Set<Digest>> {
+  const index = await remote.manifest(tag);
+  const row = index && recordRow(index.bytes);
+  const manifest = row && (row.manifest ?? (await remote.manifest(row.digest))?.bytes);
+  if (manifest === undefined) return new Set();
+  const staged = stagesRecordFrom(manifest);
+  const layers = staged
+    ? [...staged.layers, ...staged.steps.flatMap(({ layer }) => layer ?? [])]
+    : (recordFrom(manifest)?.images ?? []).flatMap((image) => image.layers);
+  return new Set(layers.map(({ descriptor }) => descriptor.digest));
+}
+
+/** None for what is no manifest: such a thing is of no use either. */
+async function layersOf(digest: Digest, remote: Remote): Promise<Digest[]> {
+  const manifest = await remote.manifest(digest);
+  try {
+    const document =
+      manifest && manifestSchema.parse(JSON.parse(Buffer.from(manifest.bytes).toString("utf8")));
+    return (document?.layers ?? []).map((layer) => layer.digest);
+  } catch {
+    return [];
+  }
+}
+
+/** Entries first, then records, then images: whoever reads meanwhile finds what it leads to, or nothing. */
+async function remove(going: readonly RemoteRow[], remote: Remote): Promise<void> {
+  const rank = ({ kind }: RemoteRow) =>
+    kind === "step" || kind === "packages" ? 0 : kind === "record" ? 1 : 2;
+  const order = [...going].sort((a, b) => rank(a) - rank(b));
+  for (const digest of new Set(order.map((row) => row.digest))) {
+    try {
+      await remote.deleteManifest(digest);
+    } catch (error) {
+      if (!(error instanceof CambiumError) || error.code !== "UNSUPPORTED") throw error;
+      throw new CambiumError("CACHE_UNDELETABLE", `${remote.name}: the registry deletes nothing`, {
+        hint: "Allow deletes in its settings, or let its own rules remove tags that begin with cambium-.",
+        cause: error,
+      });
+    }
+  }
+}
