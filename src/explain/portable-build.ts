@@ -49,7 +49,7 @@ export function saltedDocument<Document extends KeyDocument>(document: Document,
 
 /** @param salt that nobody can know before the build is there, such as the digest of what it made */
 export function portableBuild(witness: Witness, salt: string): PortableBuild {
-  const { build } = witness;
+  const build = finishedSteps(witness.build);
   const salted = (text: string) => saltedText(salt, text);
   const steps = build.images.flatMap(({ stages }) => stages.flatMap((stage) => stage.steps));
   const documents: Record<string, KeyDocument> = {};
@@ -77,6 +77,16 @@ export function portableBuild(witness: Witness, salt: string): PortableBuild {
     }
   }
   return { version: 1, salt, build: saltedBuild(build, salted), documents, listings, bounds };
+}
+
+/** A step that did not finish is nothing to anyone else. */
+function finishedSteps(build: LoggedBuild): LoggedBuild {
+  const isFinished = ({ outcome }: LoggedStep) => outcome === "hit" || outcome === "miss";
+  const images = build.images.map((image) => ({
+    ...image,
+    stages: image.stages.map((stage) => ({ ...stage, steps: stage.steps.filter(isFinished) })),
+  }));
+  return { ...build, images };
 }
 
 /** The key of a copy has stamps of files in it, which are the machine's. */
