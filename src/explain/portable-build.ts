@@ -49,7 +49,7 @@ export function saltedDocument<Document extends KeyDocument>(document: Document,
 
 /** @param salt that nobody can know before the build is there, such as the digest of what it made */
 export function portableBuild(witness: Witness, salt: string): PortableBuild {
-  const { build } = witness;
+  const build = finishedSteps(witness.build);
   const salted = (text: string) => saltedText(salt, text);
   const steps = build.images.flatMap(({ stages }) => stages.flatMap((stage) => stage.steps));
   const documents: Record<string, KeyDocument> = {};
@@ -77,6 +77,16 @@ export function portableBuild(witness: Witness, salt: string): PortableBuild {
     }
   }
   return { version: 1, salt, build: saltedBuild(build, salted), documents, listings, bounds };
+}
+
+/** A step that did not finish is nothing to anyone else. */
+function finishedSteps(build: LoggedBuild): LoggedBuild {
+  const isFinished = ({ outcome }: LoggedStep) => outcome === "hit" || outcome === "miss";
+  const images = build.images.map((image) => ({
+    ...image,
+    stages: image.stages.map((stage) => ({ ...stage, steps: stage.steps.filter(isFinished) })),
+  }));
+  return { ...build, images };
 }
 
 /** The key of a copy has stamps of files in it, which are the machine's. */
@@ -109,14 +119,15 @@ function saltedPath(entry: ListedPath, salted: (text: string) => string): Listed
 }
 
 function saltedBuild(build: LoggedBuild, salted: (text: string) => string): LoggedBuild {
-  const { target, project, images, source } = build;
+  const { target, images, source } = build;
   const keys = images.flatMap(({ stages }) => stages.flatMap(({ steps }) => steps.map(toldKey)));
   return {
     version: 1,
     id: salted(keys.join(" ")).slice(1),
     source,
     ...({ startedMs: 0, tookMs: 0, outcome: "built" } as const),
-    project: salted(project),
+    // Who asks for it knows of which project it is; and a folder would be the machine's.
+    project: "",
     ...(target !== undefined && { target: salted(target) }),
     images: images.map(({ platform, stages }) => ({
       platform,

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readStagesRecord } from "../../src/cache/read-record.ts";
 import { openRemote } from "../../src/cache/open-remote.ts";
+import { readStagesRecord } from "../../src/cache/read-record.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import { createRegistryAccess } from "../../src/registry/access.ts";
 import { type StepWorld, startStepWorld } from "../dockerfile/step-world.ts";

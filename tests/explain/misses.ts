@@ -431,6 +431,7 @@ const otherCases: readonly MissCase[] = [
     dockerfile: run("", "exit 1"),
     step: "RUN exit",
     cause: "it did not finish in the build before",
+    elsewhere: "never built before",
   },
   {
     name: "a step that nobody ever had",

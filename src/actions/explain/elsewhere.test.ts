@@ -37,8 +37,8 @@ test("a build that is told elsewhere is compared with there, if it is of the sam
   withStore((store) => {
     const told = buildToTell({ store, trace: traceAt(5) }, "salt");
     const read = readPortableBuild(JSON.parse(JSON.stringify(told)));
-    keepBuildOfElsewhere(read!, "registry.example/app", store);
-    keepBuildOfElsewhere(read!, "registry.example/app", store);
+    keepBuildOfElsewhere(read!, "registry.example/app", { store, trace: traceAt(7) });
+    keepBuildOfElsewhere(read!, "registry.example/app", { store, trace: traceAt(7) });
     const [found, ...others] = buildsOfElsewhere(ours("p", Date.now()), store);
     expect(others).toEqual([]);
     expect(found?.build).toMatchObject({ outcome: "built", where: "registry.example/app" });
@@ -47,6 +47,14 @@ test("a build that is told elsewhere is compared with there, if it is of the sam
     expect(JSON.stringify(found!.build)).not.toContain('"key":"key"');
     expect(buildsOfElsewhere(ours("other", Date.now()), store)).toEqual([]);
     expect(buildsOfElsewhere(ours("p", 5), store)).toEqual([]);
+  });
+});
+
+test("nothing is kept for what is no build", () => {
+  withStore((store) => {
+    const told = buildToTell({ store, trace: traceAt(5) }, "salt");
+    keepBuildOfElsewhere(told!, "registry.example/app", { store, trace: new BuildTrace() });
+    expect(store.records.list("build-elsewhere")).toEqual([]);
   });
 });
 

@@ -1,5 +1,4 @@
 import type { Witness } from "../../explain/evidence.ts";
-import { saltedText } from "../../explain/lens.ts";
 import type { LoggedBuild } from "../../explain/logged-build.ts";
 import { type PortableBuild, portableBuild, portableWitness } from "../../explain/portable-build.ts";
 import type { Workbench } from "../../solve/workbench.ts";
@@ -11,7 +10,12 @@ const KIND = "build-elsewhere";
 /** They are whole, with their documents; a machine meets a new one at most once a build. */
 const KEPT_BUILDS = 20;
 
+/** What is told of a large project has less than 1 MB. */
+const MAX_CHARACTERS = 8 << 20;
+
 type Kept = {
+  /** Of ours, whose build it was told to. */
+  readonly project: string;
   readonly where: string;
   readonly build: PortableBuild;
   /** Since the epoch. */
@@ -27,26 +31,30 @@ export function buildToTell(
   salt: string,
 ): PortableBuild | undefined {
   const build = tracedBuild(trace);
+  const isWhole = build?.images.some(({ stages }) => stages.length === 0) === true;
+  // Known as a whole by a record: what that told.
+  if (isWhole) return keptIn(store).find((kept) => kept.build.salt === salt)?.build;
   if (build === undefined) return undefined;
   return portableBuild(storeWitness({ ...build, outcome: "built" }, store, trace?.documents()), salt);
 }
 
 /**
- * Keeps what another machine told, to compare with.
+ * Keeps what another machine told, for builds of the project that is being built.
  * @param where the record that said it, as people name it
  */
 export function keepBuildOfElsewhere(
   build: PortableBuild,
   where: string,
-  { records }: Pick<Store, "records">,
+  { store: { records }, trace }: Pick<Workbench, "store" | "trace">,
 ): void {
-  const isKept = records.list(KIND).some(({ value }) => {
-    const kept = value as Kept;
-    return kept.where === where && kept.build.build.id === build.build.id;
+  const project = trace?.about?.().project;
+  if (project === undefined || JSON.stringify(build).length > MAX_CHARACTERS) return;
+  const isKept = keptIn({ records }).some((kept) => {
+    return kept.project === project && kept.where === where && kept.build.build.id === build.build.id;
   });
   if (isKept) return;
   const toldMs = Date.now();
-  const kept: Kept = { where, build, toldMs };
+  const kept: Kept = { project, where, build, toldMs };
   // So that those that were told last are those that stay.
   records.put(KIND, `${new Date(toldMs).toISOString()} ${build.build.id}`, kept);
   records.keepLast(KIND, KEPT_BUILDS);
@@ -57,9 +65,11 @@ export function buildsOfElsewhere(
   { project, startedMs, tookMs }: LoggedBuild,
   { records }: Pick<Store, "records">,
 ): Witness[] {
-  return records.list(KIND).flatMap(({ value }) => {
-    const { where, build, toldMs } = value as Kept;
-    const isSame = build.build.project === saltedText(build.salt, project);
-    return isSame && toldMs <= startedMs + tookMs ? [portableWitness(build, where, toldMs)] : [];
+  return keptIn({ records }).flatMap(({ where, build, toldMs, project: of }) => {
+    return of === project && toldMs <= startedMs + tookMs ? [portableWitness(build, where, toldMs)] : [];
   });
+}
+
+function keptIn({ records }: Pick<Store, "records">): Kept[] {
+  return records.list(KIND).map(({ value }) => value as Kept);
 }

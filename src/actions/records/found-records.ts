@@ -28,7 +28,7 @@ export async function foundRecords<Kind extends { readonly layoutVersions: objec
   const usable = usableRecords(found.flat(), bench);
   for (const { record, remote } of usable) {
     const told = readPortableBuild(record.told);
-    if (told !== undefined) keepBuildOfElsewhere(told, remote.name, bench.store);
+    if (told !== undefined) keepBuildOfElsewhere(told, remote.name, bench);
   }
   return usable;
 }
