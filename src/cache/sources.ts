@@ -109,7 +109,9 @@ export class Sources {
   #drop(source: Rated, problem: string): void {
     if (source.isDropped) return;
     source.isDropped = true;
-    this.#options.brokenPlaces.add(homeOf(source.remote.place));
+    // A folder that cannot be read is mended by the export.
+    const { place } = source.remote;
+    if (place.kind === "registry") this.#options.brokenPlaces.add(homeOf(place));
     const message = `the cache ${source.remote.name} is not used: ${problem}`;
     this.#options.emit({ type: "warning", code: "CACHE_UNREADABLE", message });
   }
