@@ -45,7 +45,7 @@ export type TarEntry = {
 
 /** Bounds against archives that are small outside and endless inside. */
 export type TarLimits = {
-  /** 1,000,000 by default: a large distribution image has some 200,000. */
+  /** 2,000,000 by default: a large distribution image has some 200,000, and a step may write a million files. */
   readonly maxEntries?: number;
   /** Bytes of the tar with its headers, 64 GiB by default. */
   readonly maxTotalBytes?: number;
@@ -86,7 +86,7 @@ export async function* readTar(
   limits: TarLimits = {},
 ): AsyncGenerator<TarEntry> {
   const bytes = new ByteSource(source, where, limits.maxTotalBytes ?? 64 * 2 ** 30);
-  const maxEntries = limits.maxEntries ?? 1_000_000;
+  const maxEntries = limits.maxEntries ?? 2_000_000;
   const seen = limits.refuseDuplicates === true ? new Set<string>() : undefined;
   const decode = limits.hasRawNames === true ? textFromBytes : utf8;
   const headers = new HeaderReader(bytes, where, limits.maxHeaderBytes ?? 2 ** 20, decode);

@@ -12,7 +12,7 @@ import type { EngineHost } from "./check.ts";
 import { insideId } from "./id-mappings.ts";
 import { type Compress, MemberFile } from "./member-file.ts";
 import { readFolder } from "./read-folder.ts";
-import { lstatInside, MAX_MEMBERS } from "./trees.ts";
+import { lstatInside } from "./trees.ts";
 import { type UpperForm, upperMembers } from "./upper-members.ts";
 import { whiteoutsLast } from "./whiteouts-last.ts";
 
@@ -66,7 +66,7 @@ export async function capture(
   let tarBytes = 0;
   let count = 0;
   try {
-    const entries = readTar(source.bytes, where, { hasRawNames: true, maxEntries: MAX_MEMBERS });
+    const entries = readTar(source.bytes, where, { hasRawNames: true });
     const form = formOf(host, lowers, options.latestSec);
     const members = layerMembers(whiteoutsLast(upperMembers(entries, where, form)));
     for await (const bytes of writeTar(members)) {

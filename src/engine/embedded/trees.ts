@@ -55,8 +55,6 @@ const FOLDER = "trees-v1";
 const FACTS = /^[0-9a-f]{24}\.json$/;
 /** 96 bits: nobody finds a layer whose name is that of another. 127 such names and what stands between fit a page. */
 const NAME_LENGTH = 24;
-/** Twice what a pulled layer may have: directories that no layer states come to it. */
-export const MAX_MEMBERS = 2_000_000;
 const USUAL: ImpliedDirectory = { mode: 0o755, uid: 0, gid: 0, mtimeSec: 0 };
 
 /** Layers as folders for overlayfs, each unpacked once: `trees-v1/<24 hex>/`. Safe for several processes. */
@@ -210,7 +208,7 @@ export class Trees {
     const compression = layerCompression(layer.descriptor.mediaType) ?? "gzip";
     const guard = new Expansion(where);
     const tar = guard.outgoing(decompressed(guard.incoming(layer.compressed()), compression, where));
-    const entries = readTar(tar, where, { hasRawNames: true, maxEntries: MAX_MEMBERS });
+    const entries = readTar(tar, where, { hasRawNames: true });
     const folder = createRunFolder(this.#store, this.path, host);
     const unpacked = join(folder.path, "u");
     mkdirSync(unpacked);

@@ -20,7 +20,6 @@ import type { MountChanges } from "./mount-changes.ts";
 
 type Bench = Pick<Workbench, "store" | "lease" | "signal">;
 
-const MAX_MEMBERS = 2_000_000;
 /** Attributes that speak to overlayfs may stand in no layer. */
 const OVERLAY_ATTRIBUTE = /^(?:trusted|user)\.overlay\./;
 
@@ -40,7 +39,7 @@ export async function packLayer(
   const temporary = store.blobs.temporary();
   const diff = new Hasher();
   let tarBytes = 0;
-  const entries = readTar(source.bytes, where, { hasRawNames: true, maxEntries: MAX_MEMBERS });
+  const entries = readTar(source.bytes, where, { hasRawNames: true });
   const tar = async function* () {
     for await (const bytes of writeTar(members(stated, gone, entries, where))) {
       signal.throwIfAborted();
