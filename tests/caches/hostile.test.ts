@@ -3,6 +3,7 @@ import { CACHE_ARTIFACT_TYPE } from "../../src/cache/entry.ts";
 import { canonicalJson } from "../../src/canonical-json.ts";
 import { blobOf } from "../../src/image/manifest.ts";
 import { MANIFEST_MEDIA_TYPE } from "../../src/image/media-types.ts";
+import { onceBytes } from "../../src/image/outputs/atomic-file.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import { digestOf } from "../../src/layer/digest.ts";
 import { createRegistryAccess } from "../../src/registry/access.ts";
@@ -97,6 +98,20 @@ describe.runIf(needs("docker-registry", "runc", "root"))("a hostile entry", () =
     return { place, repository, tag, manifest };
   }
 
+  /** Puts another document into the entry. */
+  async function forge(
+    { repository, tag, manifest }: Awaited<ReturnType<typeof newPlace>>,
+    change: (document: Document) => unknown,
+  ): Promise<void> {
+    const read = (document: unknown) => document as Document;
+    const document = decodeDocument(Buffer.from(manifest.config.data, "base64"), 1 << 20, read)!;
+    const bytes = encodeDocument(change(document));
+    const config = { ...manifest.config, digest: digestOf(bytes), size: bytes.byteLength };
+    await repository.uploadBlob({ descriptor: config, bytes: () => onceBytes(bytes) });
+    const data = Buffer.from(bytes).toString("base64");
+    await put(repository, tag, { ...manifest, config: { ...config, data } });
+  }
+
   async function put(repository: Repository, tag: string, manifest: object): Promise<void> {
     const bytes = Buffer.from(canonicalJson(manifest), "utf8");
     await repository.putManifest(blobOf(bytes, MANIFEST_MEDIA_TYPE), tag);
@@ -115,20 +130,9 @@ describe.runIf(needs("docker-registry", "runc", "root"))("a hostile entry", () =
   });
 
   test.for(forged)("%s is a warning, and the image is right", async ([, change]) => {
-    const { place, repository, tag, manifest } = await newPlace();
-    const read = (document: unknown) => document as Document;
-    const document = decodeDocument(Buffer.from(manifest.config.data, "base64"), 1 << 20, read)!;
-    const bytes = encodeDocument(change(document));
-    const config = { ...manifest.config, digest: digestOf(bytes), size: bytes.byteLength };
-    await repository.uploadBlob({
-      descriptor: config,
-      bytes: async function* () {
-        yield bytes;
-      },
-    });
-    const data = Buffer.from(bytes).toString("base64");
-    await put(repository, tag, { ...manifest, config: { ...config, data } });
-    await expectRight(place, ["CACHE_ENTRY_INVALID"]);
+    const at = await newPlace();
+    await forge(at, change);
+    await expectRight(at.place, ["CACHE_ENTRY_INVALID"]);
   });
 
   test.for(broken)("that is %s is no cause to fail", async ([name, change]) => {
@@ -140,21 +144,12 @@ describe.runIf(needs("docker-registry", "runc", "root"))("a hostile entry", () =
   });
 
   test("whose layer the registry has not is told of when it is read, and not before", async () => {
-    const { place, repository, tag, manifest } = await newPlace();
-    const read = (document: unknown) => document as Document;
-    const document = decodeDocument(Buffer.from(manifest.config.data, "base64"), 1 << 20, read)!;
-    const { descriptor } = document.result.layer;
-    const bytes = encodeDocument(withLayer(document, { descriptor: { ...descriptor, digest: other } }));
-    const config = { ...manifest.config, digest: digestOf(bytes), size: bytes.byteLength };
-    await repository.uploadBlob({
-      descriptor: config,
-      bytes: async function* () {
-        yield bytes;
-      },
+    const at = await newPlace();
+    await forge(at, (document) => {
+      const { descriptor } = document.result.layer;
+      return withLayer(document, { descriptor: { ...descriptor, digest: other } });
     });
-    const data = Buffer.from(bytes).toString("base64");
-    await put(repository, tag, { ...manifest, config: { ...config, data } });
-    const built = await build(["--cache-from", place], "RUN cat /made > /seen\n");
+    const built = await build(["--cache-from", at.place], "RUN cat /made > /seen\n");
     const expected = await build([], "RUN cat /made > /seen\n");
     expect({ digest: built.digest, warnings: built.warnings }).toEqual({
       digest: expected.digest,

@@ -104,7 +104,7 @@ copy: { from: /a.txt, to: /b.txt, stage: one }
     const ran = await steps.run(["plan", project]);
     expect(ran.exitCode, ran.stderr).toBe(0);
     expect(ran.stdout).toMatch(
-      /one from scratch\n.*COPY a.txt \/a.txt\n +image from scratch\n.*COPY \/a.txt \/b.txt/,
+      /one from scratch\n.*COPY a.txt \/a.txt +\(never built before\)\n +image from scratch\n.*COPY \/a.txt \/b.txt/,
     );
     expect(ran.stdout).not.toContain("none");
   });
