@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { openRemote } from "../cache/open-remote.ts";
 import { placeName } from "../cache/place.ts";
 import { CambiumError } from "../errors.ts";
 import type { ImageSet } from "../image/image.ts";
@@ -137,6 +136,8 @@ async function fetchCached(descriptor: Descriptor, bench: LayerBench): Promise<C
     const name = placeName(place);
     try {
       const options = { name: `${name} ${descriptor.digest.slice(7, 19)}`, emit, signal };
+      // Most builds fetch nothing, and need none of its schemas.
+      const { openRemote } = await import("../cache/open-remote.ts");
       await fetchBlob(store, openRemote(place, registries), descriptor, options);
       return undefined;
     } catch (error) {

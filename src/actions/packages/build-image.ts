@@ -1,6 +1,6 @@
 import type { LoggedOutcome } from "../../explain/logged-build.ts";
 import { formatPlatform } from "../../platform.ts";
-import { isHad } from "../../solve/steps/step-memory.ts";
+import { isHad } from "../../solve/is-had.ts";
 import type { Workbench } from "../../solve/workbench.ts";
 import type { ImageResult } from "../results.ts";
 import type { ImageRequest } from "./image-request.ts";

@@ -5,8 +5,8 @@ import { type Digest, digestOf } from "../../layer/digest.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
 import type { LayerListing } from "../../layer/listing.ts";
 import type { Store } from "../../store/store.ts";
-import { isComposable, layerUnknown } from "../../store/stored-layer.ts";
-import { hasOrigin } from "../lazy-layers.ts";
+import { layerUnknown } from "../../store/stored-layer.ts";
+import { isHad } from "../is-had.ts";
 import type { MergeWarning } from "./merge-warnings.ts";
 
 /** What a step came to; without a layer where it changed nothing. */
@@ -99,9 +99,4 @@ export function rememberCaptured(store: Store, content: string, layer: LayerReco
 export function assertHad(store: Store, layers: readonly LayerRecord[]): void {
   const lost = layers.find((layer) => !isHad(store, layer.descriptor.digest));
   if (lost !== undefined) throw layerUnknown(lost.descriptor.digest, "only its listing is known");
-}
-
-/** Whether the bytes of a layer are here, can be composed, or are known to be elsewhere. */
-export function isHad(store: Store, digest: Digest): boolean {
-  return store.blobs.has(digest) || hasOrigin(store, digest) || isComposable(store, digest);
 }
