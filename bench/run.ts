@@ -21,6 +21,7 @@ import { pipVersion, python } from "./python.ts";
 import { benches as registry } from "./registry.ts";
 import { storeResult, writeReport } from "./report.ts";
 import type { Bench } from "./result.ts";
+import { bench as timeline } from "./timeline.ts";
 import { bench as transcode } from "./transcode.ts";
 
 const benches: readonly Bench[] = [
@@ -32,6 +33,7 @@ const benches: readonly Bench[] = [
   heavy,
   ...dockerfile,
   ...caches,
+  timeline,
   ...registry,
 ];
 const tools = ["uv", "runc", "docker-registry", "skopeo", "umoci"];

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { usageError } from "../errors.ts";
@@ -12,7 +12,7 @@ import { blobPath, readSmallFile } from "../image/sources/layout-folder.ts";
 import { verified } from "../image/verified.ts";
 import { type Digest, isDigest } from "../layer/digest.ts";
 import { waitForLock } from "../store/lock.ts";
-import { type FolderRow, isDamaged, noteMended, openFolder, readRows, tagOf } from "./folder.ts";
+import { type FolderRow, isWhole, noteMended, openFolder, readRows, tagOf } from "./folder.ts";
 import type { Remote } from "./remote.ts";
 
 /** A folder while one build writes into it; others wait. */
@@ -63,7 +63,6 @@ export async function openFolderExport(
       manifest: (reference) => reader.manifest(reference).catch(() => undefined),
       manifestDigest: async (reference) =>
         put.get(reference)?.digest ?? (await reader.manifestDigest(reference).catch(() => undefined)),
-      hasBlob: (digest) => isWhole(path, digest),
       uploadBlob: async (blob) => ((await writeBlob(path, blob)) ? "sent" : "present"),
       putManifest: async (manifest, tag) => {
         const { descriptor, bytes } = manifest;
@@ -200,16 +199,9 @@ async function removeUnneeded(path: string, needed: ReadonlySet<Digest>): Promis
   }
 }
 
-/** As far as a look at its size tells. */
-async function isWhole(path: string, digest: Digest, size?: number): Promise<boolean> {
-  const found = await stat(blobPath(path, digest)).catch(() => undefined);
-  if (found?.isFile() !== true || isDamaged(path, digest)) return false;
-  return size === undefined || found.size === size;
-}
-
 async function writeBlob(path: string, { descriptor, bytes }: BlobSource): Promise<boolean> {
-  const { digest, size } = descriptor;
-  if (await isWhole(path, digest, size)) return false;
+  const { digest } = descriptor;
+  if (await isWhole(path, descriptor)) return false;
   await writeAtomically(blobPath(path, digest), verified(bytes(), descriptor, digest));
   noteMended(path, digest);
   return true;

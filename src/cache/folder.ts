@@ -57,7 +57,7 @@ export function openFolder(path: string): Remote {
     },
     manifestDigest: find,
     blob: (blob) => checked(path, blob),
-    hasBlob: async (digest) => (await stat(blobPath(path, digest)).catch(() => undefined))?.isFile() === true,
+    hasBlob: (blob) => isWhole(path, blob),
     tags: async () => (await rows()).flatMap((one) => tagOf(one) ?? []),
     uploadBlob: refused,
     putManifest: refused,
@@ -146,4 +146,13 @@ function mediaTypeOf(bytes: Buffer): string {
   } catch {
     return MANIFEST_MEDIA_TYPE;
   }
+}
+
+/** Whether a folder has a blob, as far as a look at its size tells. */
+export async function isWhole(
+  path: string,
+  { digest, size }: Pick<Descriptor, "digest" | "size">,
+): Promise<boolean> {
+  const found = await stat(blobPath(path, digest)).catch(() => undefined);
+  return found?.isFile() === true && found.size === size && !isDamaged(path, digest);
 }

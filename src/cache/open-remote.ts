@@ -20,5 +20,6 @@ function registryRemote(reference: Reference, access: RegistryAccess, action: Ac
     // Not the host: the same registry has several names, inside a cluster and outside.
     salt: reference.repository,
     heads: async () => [head],
+    hasBlob: ({ digest }) => repository.hasBlob(digest),
   };
 }

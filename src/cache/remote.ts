@@ -1,4 +1,5 @@
 import type { Blob } from "../image/manifest.ts";
+import type { Descriptor } from "../layer/digest.ts";
 import type { Repository } from "../registry/repository.ts";
 import type { CachePlace } from "./place.ts";
 
@@ -8,12 +9,14 @@ import type { CachePlace } from "./place.ts";
  */
 export type Remote = Pick<
   Repository,
-  "name" | "manifest" | "blob" | "manifestDigest" | "hasBlob" | "uploadBlob" | "deleteManifest" | "tags"
+  "name" | "manifest" | "blob" | "manifestDigest" | "uploadBlob" | "deleteManifest" | "tags"
 > & {
   readonly place: CachePlace;
   /** Makes keys that this place is told worthless elsewhere: nobody can prepare for all repositories. */
   readonly salt: string;
   /** Tags of images to begin with: what builds like this one left, the likeliest first. */
   heads(build: string): Promise<readonly string[]>;
+  /** As far as it tells without the bytes being read. */
+  hasBlob(blob: Pick<Descriptor, "digest" | "size">): Promise<boolean>;
   putManifest(manifest: Blob, tag: string): Promise<unknown>;
 };

@@ -2,7 +2,7 @@ import { CambiumError } from "../errors.ts";
 import type { BlobSource } from "../image/image.ts";
 import type { Digest } from "../layer/digest.ts";
 import { referrersTag } from "../registry/read-listings.ts";
-import { type RecordArtifact, withRecord } from "./record-artifact.ts";
+import { type RecordArtifact, recordBlobs, recordRow, withRecord } from "./record-artifact.ts";
 import type { Remote } from "./remote.ts";
 
 /**
@@ -37,6 +37,26 @@ export async function uploadRecord(
     ]);
     await remote.putManifest(withRecord(before?.bytes, artifact), tag);
   };
+}
+
+/**
+ * Whether an image still has a record beside it with all that it needs. Then its index is put again, which keeps it in a
+ * folder that is written anew.
+ * @throws CambiumError as `Remote`.
+ */
+export async function keepRecord(
+  remote: Pick<Remote, "manifest" | "hasBlob" | "putManifest">,
+  root: Digest,
+  record: Digest,
+): Promise<boolean> {
+  const tag = referrersTag(root);
+  const index = await remote.manifest(tag);
+  const row = index && recordRow(index.bytes);
+  const blobs = row?.digest === record && row.manifest !== undefined ? recordBlobs(row.manifest) : undefined;
+  if (index === undefined || blobs === undefined) return false;
+  if (!(await Promise.all(blobs.map((blob) => remote.hasBlob(blob)))).every(Boolean)) return false;
+  await remote.putManifest(index, tag);
+  return true;
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

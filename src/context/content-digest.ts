@@ -2,6 +2,7 @@ import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync }
 import { join } from "node:path";
 import { CambiumError, messageOf } from "../errors.ts";
 import { type Digest, Hasher } from "../layer/digest.ts";
+import { isRacy } from "./context-stamp.ts";
 import type { ContextFile } from "./walk.ts";
 
 /** Digests of contents that were read before, kept by the caller between builds. A cache can only help. */
@@ -10,11 +11,6 @@ export interface DigestCache {
   put(key: string, digest: Digest): void;
 }
 
-/**
- * A file that changed less than this before it was read may change again within the same tick of the clock that
- * stamps it (4 ms on Linux, 2 s on FAT), unseen; its digest is used but not kept. Git calls such files racy.
- */
-const RACY_MS = 2_000;
 const CHUNK_BYTES = 1 << 20;
 /** What became a link or a pipe since the walk must neither be followed nor waited for. */
 export const READ_PLAIN_FILE = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
@@ -34,8 +30,7 @@ export async function contentDigest(root: string, file: ContextFile, cache: Dige
   if (known !== undefined) return known;
   const startedMs = Date.now();
   const digest = await readDigest(root, file);
-  const changedMs = Math.max(Number(file.ctimeNs / 1_000_000n), Number(file.mtimeNs / 1_000_000n));
-  if (changedMs + RACY_MS < startedMs) cache.put(key, digest);
+  if (!isRacy(file, startedMs)) cache.put(key, digest);
   return digest;
 }
 

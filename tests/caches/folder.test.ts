@@ -120,6 +120,23 @@ ${last}
     expect(again.flatMap(({ warnings }) => warnings)).toEqual([]);
   });
 
+  test("an export of what it has already brings back whatever blob is not there any more", async () => {
+    const folder = newFolder();
+    const machine = world.newMachine();
+    const context = text();
+    const built = await build(machine, context, "--cache-to", folder);
+    const before = blobs(folder).sort();
+    const index = readFileSync(join(folder, "index.json"), "utf8");
+    for (const name of before) {
+      rmSync(join(folder, "blobs/sha256", name));
+      await build(machine, context, "--cache-to", folder);
+      expect(blobs(folder).sort()).toEqual(before);
+      expect(readFileSync(join(folder, "index.json"), "utf8")).toBe(index);
+    }
+    const again = await build(world.newMachine(), context, "--cache-from", folder);
+    expect(again).toMatchObject({ digest: built.digest, warnings: [], steps: [] });
+  });
+
   test.for([
     ["its index is damaged", (folder: string) => writeFileSync(join(folder, "index.json"), "{")],
     ["its blobs are gone", (folder: string) => rmSync(join(folder, "blobs"), { recursive: true })],

@@ -22,8 +22,11 @@ export type TestBuildKit = AsyncDisposable & {
   buildFolder(context: string, args: readonly string[]): Promise<string>;
 };
 
-/** A real buildkitd of its own, with overlayfs and runc: needs root. Its state goes with it. */
-export async function startBuildKit(): Promise<TestBuildKit> {
+/**
+ * A real buildkitd of its own, with overlayfs and runc: needs root.
+ * @param root for its state, which then stays; without, it goes with it
+ */
+export async function startBuildKit(root?: string): Promise<TestBuildKit> {
   const folder = temporaryFolder();
   const address = `unix://${folder.at("socket")}`;
   const log = folder.at("log");
@@ -31,7 +34,7 @@ export async function startBuildKit(): Promise<TestBuildKit> {
   // Its collector would take cache away as soon as the disk is rather full.
   writeFileSync(config, "[worker.containerd]\nenabled = false\n[worker.oci]\ngc = false\n");
   const script = 'exec "$0" "$@" >"$LOG" 2>&1';
-  const options = ["--config", config, "--root", folder.at("root"), "--addr", address];
+  const options = ["--config", config, "--root", root ?? folder.at("root"), "--addr", address];
   const child = spawn("/bin/sh", ["-c", script, toolOf("buildkitd"), ...options], {
     env: { ...process.env, LOG: log, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
   });

@@ -15,7 +15,7 @@ import { startDockerRegistry, type TestRegistry } from "./docker-registry.ts";
 import { type ElfFields, elfOf } from "./elf.ts";
 import { AMD64, imageOf } from "./images.ts";
 import { digestIn, writeProject } from "./project.ts";
-import { type PythonIndex, startPythonIndex } from "./python-index.ts";
+import { type PythonIndex, type PythonIndexOptions, startPythonIndex } from "./python-index.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 import { wheel, wheelFilename } from "./wheel.ts";
 
@@ -68,11 +68,14 @@ export type BaseWorld = AsyncDisposable & {
 };
 
 /** A real registry and a package index, and any number of machines that know nothing yet. */
-export async function startBaseWorld(wheels: readonly DistributionFile[]): Promise<BaseWorld> {
+export async function startBaseWorld(
+  wheels: readonly DistributionFile[],
+  options?: PythonIndexOptions,
+): Promise<BaseWorld> {
   const folder = temporaryFolder();
   mkdirSync(folder.at("home"));
   const registry = await startDockerRegistry();
-  const index = await startPythonIndex(wheels);
+  const index = await startPythonIndex(wheels, options);
   const access = createRegistryAccess({ env: {}, emit: () => undefined });
   let debian: Promise<DebianImage> | undefined;
   const run: (store: string) => Machine["run"] = (store) => (args, options) =>

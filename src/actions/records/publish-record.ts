@@ -1,10 +1,13 @@
 import { homeOf } from "../../cache/place.ts";
 import type { Remote } from "../../cache/remote.ts";
-import { uploadRecord } from "../../cache/write-record.ts";
+import { keepRecord, uploadRecord } from "../../cache/write-record.ts";
 import { messageOf } from "../../errors.ts";
 import type { Descriptor, Digest } from "../../layer/digest.ts";
 import type { Workbench } from "../../solve/workbench.ts";
 import { type Built, keysOf, type RecordFor, recordOfBuild } from "./record-of-build.ts";
+
+/** What a record was made of, and its manifest. */
+type Published = { readonly keys: string; readonly record: Digest };
 
 /**
  * As `writeRecord`, where the image is what matters: a place that refuses the record, as a registry may that takes images
@@ -42,11 +45,12 @@ export async function writeRecord(
 ): Promise<void> {
   const { store } = bench;
   const home = homeOf(remote.place);
-  // A folder may have become another one since.
   const isKnowing = remote.place.kind === "registry";
   const name = `${home}@${root.digest}${place.isCache ? " cache" : ""}`;
   const keys = keysOf(built, bench);
-  if (isKnowing && store.records.get("published", name) === keys) return;
+  const before = store.records.get("published", name) as Published | undefined;
+  // A folder may have become another one since.
+  if (before?.keys === keys && (isKnowing || (await keepRecord(remote, root.digest, before.record)))) return;
   const made = recordOfBuild(built, root, place, bench);
   if (made === undefined) return;
   const known = new Set(isKnowing ? ((store.records.get("record-blobs", home) ?? []) as Digest[]) : []);
@@ -54,7 +58,7 @@ export async function writeRecord(
   const publish = await uploadRecord(remote, root.digest, artifact, [...blobs.values()], known);
   if (!(await isPushed)) return;
   await publish();
-  if (!isKnowing) return;
-  store.records.put("record-blobs", home, [...blobs.keys()]);
-  store.records.put("published", name, keys);
+  if (isKnowing) store.records.put("record-blobs", home, [...blobs.keys()]);
+  const published: Published = { keys, record: artifact.manifest.descriptor.digest };
+  store.records.put("published", name, published);
 }

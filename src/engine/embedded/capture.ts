@@ -21,7 +21,7 @@ export type CaptureOptions = {
   readonly latestSec?: number;
   /** Which files' content the listing keeps. */
   readonly wanted: WantedFiles;
-  /** The pinned compressor of `deflatePinned`, somewhere else; by default here. `parallel` calls run at a time. */
+  /** The pinned compressor of `deflatePinned`, somewhere else; by default here. `parallel` calls can run at a time. */
   readonly compress?: Compress;
   readonly parallel?: number;
   readonly signal?: AbortSignal;

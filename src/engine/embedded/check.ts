@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, mkdirSync, readFileSync, statfsSync } from "node:fs";
+import { accessSync, constants, mkdirSync, readFileSync, statfsSync, statSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import { arch } from "node:process";
@@ -65,7 +65,7 @@ export async function checkEngine(
   trees: { readonly path: string; readonly empty: string },
   settings: CheckSettings,
 ): Promise<EngineHost> {
-  const found = findParts(settings);
+  const found = findParts(settings, store);
   makePrivate(trees.path);
   mkdirSync(join(trees.path, trees.empty), { recursive: true });
   const overlay = await findOverlay(store, trees, found, settings.overlay);
@@ -73,7 +73,7 @@ export async function checkEngine(
 }
 
 /** The part that changes nothing. @throws CambiumError `ENGINE_MISSING`. */
-function findParts({ searchPath, runtime: wanted }: CheckSettings): Found {
+function findParts({ searchPath, runtime: wanted }: CheckSettings, store: Store): Found {
   const isRoot = process.geteuid?.() === 0;
   const missing: string[] = [];
   const packages = new Set<string>();
@@ -91,7 +91,7 @@ function findParts({ searchPath, runtime: wanted }: CheckSettings): Found {
   }
   for (const [name, maker] of Object.entries(MAKERS)) {
     const path = programs[name];
-    if (path !== undefined && !isOf(maker, path))
+    if (path !== undefined && !isOf(maker, path, store))
       lack(`${name} of ${maker} instead of ${path}`, NEEDED[name as "tar"]);
   }
   for (const name of ["fuse-overlayfs", "find"]) {
@@ -129,9 +129,15 @@ function runtimeOrMissing(
   }
 }
 
-function isOf(maker: string, path: string): boolean {
+/** Asking takes 4 ms each, so a program that said it is asked again only when it is another one. */
+function isOf(maker: string, path: string, { records }: Store): boolean {
+  const { ino, size, mtimeMs, ctimeMs } = statSync(path);
+  const file = [path, ino, size, mtimeMs, ctimeMs].join(" ");
+  if (records.get("program", file) === maker) return true;
   const { stdout } = spawnSync(path, ["--version"], { encoding: "utf8", timeout: 10_000 });
-  return stdout?.includes(maker) === true;
+  const isIt = stdout?.includes(maker) === true;
+  if (isIt) records.put("program", file, maker);
+  return isIt;
 }
 
 function mayMount(): boolean {

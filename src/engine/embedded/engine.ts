@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { DiffId } from "../../layer/digest.ts";
 import type { Layer } from "../../layer/layer.ts";
 import type { FoundPath } from "../../store/found-paths.ts";
 import type { RemoveTrees } from "../../store/prune.ts";
@@ -34,6 +35,8 @@ export interface Engine {
   check(): Promise<void>;
   /** The layer as a folder, unpacked at first use, for `runStep`; `below` are the trees under it, bottom up. */
   treeOf(layer: Layer, below: readonly TreeName[], signal?: AbortSignal): Promise<TreeName>;
+  /** Whether `treeOf` will probably do without the layer's bytes. */
+  hasTree(diffId: DiffId): Promise<boolean>;
   /** @throws CambiumError, see `runStep`. */
   runStep(request: StepRequest, onLine: OnLine, signal?: AbortSignal): Promise<FinishedStep>;
   /** What is kept unpacked, for `cambium cache du`. */
@@ -75,6 +78,7 @@ export function createEngine(settings: EngineSettings): Engine {
       await host();
     },
     treeOf: async (layer, below, signal) => trees.treeOf(await host(), layer, below, signal),
+    hasTree: async (diffId) => trees.has(await host(), diffId),
     async runStep(request, onLine, signal) {
       const machine = await host();
       const folder = createRunFolder(store, trees.path, machine);

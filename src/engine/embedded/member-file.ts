@@ -10,6 +10,8 @@ export type Compress = (bytes: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 
 /** Bytes of each gzip member before compression, whatever the machine: part of what decides the digest. */
 const MEMBER_BYTES = 1 << 20;
+/** Blocks that wait for a compressor: without any, each of them waits for the next block to be read. */
+const AHEAD = 2;
 
 /**
  * Writes bytes as a gzip file of members of 1 MiB, several of which are compressed at a time.
@@ -21,7 +23,9 @@ export class MemberFile {
   readonly #compress: Compress;
   readonly #parallel: number;
   readonly #hasher = new Hasher();
-  #block = Buffer.allocUnsafe(MEMBER_BYTES);
+  /** Blocks that nobody reads any more; see `sharedBlock`. */
+  readonly #free: Uint8Array[] = [];
+  #block = sharedBlock();
   #used = 0;
   #sizeBytes = 0;
   /** In order; each ends when its member is written. */
@@ -73,20 +77,22 @@ export class MemberFile {
 
   async #flush(): Promise<void> {
     const block = this.#block.subarray(0, this.#used);
-    this.#block = Buffer.allocUnsafe(MEMBER_BYTES);
+    const used = this.#block;
+    this.#block = this.#free.pop() ?? sharedBlock();
     this.#used = 0;
     const deflated = Promise.resolve(this.#compress(block));
     const trailer = memberTrailer(crc32(block), block.length);
     const before = this.#last;
     this.#last = (async () => {
       const body = await deflated;
+      this.#free.push(used);
       await before;
       await this.#append(Buffer.concat([memberHeader(), body, trailer]));
     })();
     // Whoever awaits hears of a failure; nobody may be waiting yet.
     this.#last.catch(() => undefined);
     this.#waiting.push(this.#last);
-    if (this.#waiting.length >= this.#parallel) await this.#waiting.shift();
+    if (this.#waiting.length >= this.#parallel + AHEAD) await this.#waiting.shift();
   }
 
   async #append(bytes: Uint8Array): Promise<void> {
@@ -98,4 +104,9 @@ export class MemberFile {
       throw storeError(error, this.#path);
     }
   }
+}
+
+/** Of memory that threads share: what is compressed elsewhere goes there without being copied. */
+function sharedBlock(): Uint8Array {
+  return new Uint8Array(new SharedArrayBuffer(MEMBER_BYTES));
 }

@@ -90,6 +90,12 @@ export class Trees {
     return this.#store.exclusive(`tree ${name}`, work, { signal });
   }
 
+  /** Whether a layer was unpacked in this boot: above other trees than now, perhaps. */
+  has(host: EngineHost, diffId: DiffId): boolean {
+    const facts = readFacts(join(this.path, `${nameOf(diffId, host, undefined)}.json`));
+    return facts !== undefined && isOfNow(facts, diffId);
+  }
+
   /** Makes the changes in a run's folder the tree of the layer that they were captured as; they are gone from there. */
   async adopt(host: EngineHost, folder: RunFolder, diffId: DiffId, sizeBytes: number): Promise<TreeName> {
     this.#lease.protect([diffId as string as Digest]);
@@ -179,7 +185,7 @@ export class Trees {
     const base = nameOf(diffId, host, undefined);
     const path = join(this.path, `${base}.json`);
     const facts = readFacts(path);
-    if (facts?.diffId !== diffId || facts.bootId !== bootId()) return undefined;
+    if (facts === undefined || !isOfNow(facts, diffId)) return undefined;
     const name = nameOf(diffId, host, this.#directories(host, facts.implied, below));
     if (!existsSync(join(this.path, name))) return undefined;
     const now = new Date();
@@ -349,6 +355,10 @@ function readFacts(path: string): Facts | undefined {
   } catch {
     return undefined;
   }
+}
+
+function isOfNow(facts: Facts, diffId: DiffId): boolean {
+  return facts.diffId === diffId && facts.bootId === bootId();
 }
 
 function bootId(): string {

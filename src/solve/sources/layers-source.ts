@@ -32,10 +32,14 @@ export async function layersSource(
 ): Promise<LayersSource> {
   const listings = await layerListings(layers, BASE_FILES, where, bench);
   const tree = mergeListings(listings, where);
-  const digests = new Map<string, Digest>();
-  const entries = contentEntries(tree, digests);
+  let content: Contents | undefined;
+  // Who only copies onto these layers asks for their tree alone: half of the time, of 12,000 files 40 ms.
+  const contents = () => {
+    content ??= contentsOf(tree);
+    return content;
+  };
   const digestAt = (path: string): Digest => {
-    const digest = digests.get(path);
+    const digest = contents().digests.get(path);
     if (digest === undefined) throw new TypeError(`not of ${where}: ${path}`);
     return digest;
   };
@@ -47,7 +51,9 @@ export async function layersSource(
   return {
     where,
     tree,
-    entries,
+    get entries() {
+      return contents().entries;
+    },
     digest: async ({ path }) => digestAt(path),
     payload: ({ path }) => composed().pinned.get(digestAt(path)),
     read: (files) => {
@@ -57,7 +63,10 @@ export async function layersSource(
   };
 }
 
-function contentEntries(tree: ImageTree, digests: Map<string, Digest>): ContentEntry[] {
+type Contents = { readonly entries: readonly ContentEntry[]; readonly digests: ReadonlyMap<string, Digest> };
+
+function contentsOf(tree: ImageTree): Contents {
+  const digests = new Map<string, Digest>();
   const inodes = tree.inodes();
   const numbers = new Map<object, string>();
   const entries: ContentEntry[] = [];
@@ -73,7 +82,7 @@ function contentEntries(tree: ImageTree, digests: Map<string, Digest>): ContentE
     const number = inode === undefined ? undefined : numbers.get(inode);
     entries.push(number === undefined ? file : { ...file, inode: number });
   }
-  return entries.sort((a, b) => comparePaths(a.path, b.path));
+  return { entries: entries.sort((a, b) => comparePaths(a.path, b.path)), digests };
 }
 
 /** Contents that are in segments of this store, and those among them that a pack has as we would make them. */

@@ -110,7 +110,9 @@ export class FileSteps {
     for (const source of one.sources) {
       if (source.kind === "inline" || source.kind === "generated") continue;
       const identity =
-        source.kind === "files" ? await this.#files.identity(source.from) : pinnedIdentity(source);
+        source.kind === "files"
+          ? await this.#files.identity(source.from, one.keepsParents ? ["/"] : source.paths)
+          : pinnedIdentity(source);
       if (identity === undefined) return undefined;
       found.push(identity);
     }

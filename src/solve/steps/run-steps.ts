@@ -15,7 +15,6 @@ import { keyOf, type RunKeyDocument, runKeyDocument } from "../../graph/step-key
 import { type Digest, digestOf } from "../../layer/digest.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
 import { deflateEach } from "../deflate-each.ts";
-import { lazyLayer } from "../lazy-layers.ts";
 import { type FetchedSnapshot, type MountRemotes, MountSnapshots } from "../mounts/mount-snapshots.ts";
 import { step, type Workbench } from "../workbench.ts";
 import {
@@ -27,6 +26,7 @@ import {
   seedOf,
 } from "./cache-mounts.ts";
 import type { FileSteps } from "./file-steps.ts";
+import { layerTrees } from "./layer-trees.ts";
 import { boundContent, type Lent, type MountedTree, runMounts } from "./run-mounts.ts";
 import type { StageFiles } from "./stage-files.ts";
 import {
@@ -117,23 +117,39 @@ export class RunSteps {
         const from = found === undefined ? {} : { detail: `from ${found.place}` };
         return { value: layerFrom(one, before, true), outcome: "hit", ...from };
       }
-      const contents = await this.#mountContents(one, stage);
-      // Two builds of the same step wait for one another: the second finds what the first made.
-      return store.exclusive(
-        `step ${key}`,
-        async () => {
-          const meanwhile = this.#known(key);
-          const startedMs = performance.now();
-          const result =
-            meanwhile ?? (await this.#made(startedMs, this.#execute(one, at, bound, contents, name)));
-          note(meanwhile === undefined ? "miss" : "hit", result.made);
-          records?.note(key, stage, result);
-          if (meanwhile !== undefined) return { value: layerFrom(one, meanwhile, true), outcome: "hit" };
-          rememberStep(store, key, document, result);
-          return { value: layerFrom(one, result, false), outcome: "done" };
-        },
-        { signal },
-      );
+      this.#assertAllowed(one);
+      // Besides the layers, the mounts are brought and filled.
+      const trees = layerTrees(recordsOf(at), this.#engine, this.#bench);
+      const ended = trees.catch(() => undefined);
+      try {
+        const contents = await this.#mountContents(one, stage);
+        // Two builds of the same step wait for one another: the second finds what the first made.
+        return await store.exclusive(
+          `step ${key}`,
+          async () => {
+            const meanwhile = this.#known(key);
+            const startedMs = performance.now();
+            const result =
+              meanwhile ?? (await this.#made(startedMs, this.#execute(one, trees, bound, contents, name)));
+            note(meanwhile === undefined ? "miss" : "hit", result.made);
+            records?.note(key, stage, result);
+            if (meanwhile !== undefined) return { value: layerFrom(one, meanwhile, true), outcome: "hit" };
+            rememberStep(store, key, document, result);
+            return { value: layerFrom(one, result, false), outcome: "done" };
+          },
+          { signal },
+        );
+      } finally {
+        await ended;
+      }
+    });
+  }
+
+  #assertAllowed(one: Run): void {
+    if (one.security !== "insecure" || this.#settings.allowsInsecure) return;
+    throw new CambiumError("STEP_INSECURE", `${whereOf(one)}: --security=insecure is not allowed here`, {
+      hint: "Allow it for this build: --allow security.insecure",
+      exitCode: 2,
     });
   }
 
@@ -205,24 +221,17 @@ export class RunSteps {
 
   async #execute(
     one: Run,
-    at: StageLayers,
+    trees: Promise<readonly string[]>,
     bound: ReadonlyMap<string, Bound>,
     contents: MountContents,
     name: string,
   ): Promise<KnownStep> {
-    const { allowsInsecure, lent } = this.#settings;
-    if (one.security === "insecure" && !allowsInsecure) {
-      throw new CambiumError("STEP_INSECURE", `${whereOf(one)}: --security=insecure is not allowed here`, {
-        hint: "Allow it for this build: --allow security.insecure",
-        exitCode: 2,
-      });
-    }
-    const trees = await this.#foldersOf(recordsOf(at));
     const shown = new Map<string, MountedTree>();
     for (const [target, { mounted }] of bound) shown.set(target, await mounted());
-    const held = await holdCacheMounts(one, contents, lent.project, this.#engine, this.#bench);
+    const { project } = this.#settings.lent;
+    const held = await holdCacheMounts(one, contents, project, this.#engine, this.#bench);
     try {
-      return await this.#executeWith(one, trees, shown, held, name);
+      return await this.#executeWith(one, await trees, shown, held, name);
     } finally {
       held.release();
     }
@@ -237,7 +246,7 @@ export class RunSteps {
   ): Promise<KnownStep> {
     const { emit, signal } = this.#bench;
     const { lent, network, shell } = this.#settings;
-    const treesOf = (records: readonly LayerRecord[]) => this.#foldersOf(records);
+    const treesOf = (records: readonly LayerRecord[]) => layerTrees(records, this.#engine, this.#bench);
     const prepared = await runMounts(one, shown, treesOf, folders, lent, emit);
     const own = new Set(one.env.map(([variable]) => variable));
     const proxies = this.#proxies.filter(([variable]) => !own.has(variable));
@@ -319,18 +328,6 @@ export class RunSteps {
   }
 
   /**
-   * Layers as folders, bottom up. One that comes again above, as merged stages of one base have it, is left out below,
-   * where all of it is covered: an overlay takes no folder twice.
-   */
-  async #foldersOf(records: readonly LayerRecord[]): Promise<string[]> {
-    const trees: string[] = [];
-    for (const record of records) {
-      trees.push(await this.#engine.treeOf(lazyLayer(record, this.#bench), trees, this.#bench.signal));
-    }
-    return trees.filter((tree, i) => trees.lastIndexOf(tree) === i);
-  }
-
-  /**
    * What cache mounts without content begin with: before any lock is held, since it may take its time, and a seed's stage
    * might wait for that lock. A seed is not asked for where there is a snapshot.
    */
@@ -344,7 +341,7 @@ export class RunSteps {
         fetched.set(mount, found);
       } else if (from !== undefined) {
         const mounted = await this.#fileSteps.mounted(from, mount.source ?? "", stage);
-        const trees = await this.#foldersOf(mounted.records);
+        const trees = await layerTrees(mounted.records, this.#engine, this.#bench);
         seeds.set(mount, seedOf(mount, mounted.tree, trees, whereOf(one)));
       }
     }
@@ -359,7 +356,7 @@ export class RunSteps {
       if (mount.type !== "bind") continue;
       const { from, source, target } = mount;
       const mounted = () => this.#fileSteps.mounted(from, source, stage);
-      const identity = await this.#files.identity(from);
+      const identity = await this.#files.identity(from, [source]);
       const key = identity && digestOf(JSON.stringify([identity, source]));
       let content = key === undefined ? undefined : (store.records.get("bound", key) as string | undefined);
       if (content === undefined) {

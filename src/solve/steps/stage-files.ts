@@ -1,5 +1,6 @@
 import type { ContentSource } from "../../context/content-source.ts";
-import type { ContextTree, WalkOptions } from "../../context/walk.ts";
+import { contextStamp } from "../../context/context-stamp.ts";
+import type { WalkOptions } from "../../context/walk.ts";
 import type { FileSource, StageGraph } from "../../graph/stages.ts";
 import { digestOf, parseDigest } from "../../layer/digest.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
@@ -24,9 +25,6 @@ export type ContextFolders = {
   readonly context: ContextFolder;
   readonly contexts: ReadonlyMap<string, ContextFolder>;
 };
-
-/** A file that changed less than this before the walk may change again unseen; see `contentDigest`. */
-const RACY_MS = 2_000;
 
 /** What steps take files from, each opened once: contexts, other stages, images. */
 export class StageFiles {
@@ -76,13 +74,13 @@ export class StageFiles {
   }
 
   /**
-   * Changes whenever a file of the source may have, without a file being read. Undefined: one changed just now, and could
-   * again without its stamps showing it.
+   * Changes whenever what is copied from `paths` may have, without a file being read. Undefined: a file changed just now,
+   * and could again without its stamps showing it.
    */
-  async identity(from: FileSource): Promise<string | undefined> {
+  async identity(from: FileSource, paths: readonly string[]): Promise<string | undefined> {
     if (from.kind === "context") {
       const { tree, openedMs } = await this.#context(from.name);
-      return stampOf(tree, openedMs);
+      return contextStamp(tree.files, paths, openedMs);
     }
     const contents = contentsOf(await this.stack(from, this.#platform));
     return digestOf(JSON.stringify(contents));
@@ -126,13 +124,4 @@ export class StageFiles {
   #nameOf(stage: number): string {
     return `stage ${this.#graph.stages[stage]!.name}`;
   }
-}
-
-function stampOf({ files }: ContextTree, openedMs: number): string | undefined {
-  const lines: string[] = [];
-  for (const { path, type, mode, size, mtimeNs, ctimeNs, inode, target } of files) {
-    if (Number(ctimeNs / 1_000_000n) + RACY_MS >= openedMs) return undefined;
-    lines.push([path, type, mode, size, mtimeNs, ctimeNs, inode, target].join("\0"));
-  }
-  return digestOf(lines.join("\n"));
 }
