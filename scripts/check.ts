@@ -16,7 +16,13 @@ const resultFolder = join(root, ".cache", "check");
 const isCi = Boolean(process.env.CI);
 // Vitest colours its output even into a pipe.
 const color = process.stdout.isTTY ? {} : { NO_COLOR: "1" };
-const env = { ...process.env, ...color, PATH: toolPath(process.env.PATH) };
+const env = {
+  ...process.env,
+  ...color,
+  PATH: toolPath(process.env.PATH),
+  // Thousands of commands run: each starts 0.1 s sooner.
+  CAMBIUM_TEST_BUNDLE: "1",
+};
 
 const stages: readonly Stage[] = [
   { name: "tools", run: checkTools },
@@ -24,6 +30,7 @@ const stages: readonly Stage[] = [
   { name: "types", run: () => command("tsc", ["-p", "."]) },
   { name: "dead code", run: () => command("knip", []) },
   { name: "generated files", run: () => command("node", ["scripts/generate.ts", "--check"]) },
+  { name: "bundle", run: () => command("node", ["scripts/build.ts"]) },
   { name: "unit tests", run: () => tests("unit") },
   { name: "system tests", run: () => tests("system") },
   ...(process.argv.includes("--soak") ? [{ name: "soak tests", run: () => tests("soak") }] : []),
@@ -117,5 +124,6 @@ function isWanted(stage: Stage): boolean {
     .find((word) => word.startsWith("--only="))
     ?.slice("--only=".length)
     .split(",");
-  return only === undefined || only.includes(stage.name);
+  if (only === undefined || only.includes(stage.name)) return true;
+  return stage.name === "bundle" && only.some((name) => /^(system|soak) tests$/.test(name));
 }

@@ -86,7 +86,7 @@ const worlds: readonly { readonly name: string; readonly world: () => WorldOptio
   { name: "in another store and place", world: () => ({}) },
   {
     name: "with another umask",
-    world: () => ({ command: ["sh", "-c", 'umask 077; exec "$0" "$@"', cambiumCommand] }),
+    world: () => ({ command: ["sh", "-c", 'umask 077; exec "$0" "$@"', ...cambiumCommand] }),
   },
   {
     name: "in another language and zone",

@@ -3,7 +3,14 @@ import { dirname, join } from "node:path";
 import { root } from "../../scripts/paths.ts";
 import { realUv } from "./uv.ts";
 
-export const cambiumCommand = join(root, "bin", "cambium");
+/**
+ * The command under test: the source, or with `CAMBIUM_TEST_BUNDLE=1`, as the check sets it, the bundle that it made just
+ * before, which is what people install and starts in half the time.
+ */
+export const cambiumCommand: readonly string[] =
+  process.env.CAMBIUM_TEST_BUNDLE === "1"
+    ? [join(root, "node_modules", ".bin", "node"), join(root, "bin", "cambium.js")]
+    : [join(root, "bin", "cambium")];
 
 /**
  * Of all tests: a store of a test's own has no compiled code yet, and each process at it would strip and compile the
@@ -49,7 +56,7 @@ export async function cambium(args: readonly string[], options: RunOptions): Pro
     ...options.env,
   };
   for (const [name, value] of Object.entries(given)) if (value !== undefined) env[name] = value;
-  const [file, ...rest] = [...(options.wrapper ?? []), ...(options.command ?? [cambiumCommand]), ...args] as [
+  const [file, ...rest] = [...(options.wrapper ?? []), ...(options.command ?? cambiumCommand), ...args] as [
     string,
     ...string[],
   ];
