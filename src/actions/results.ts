@@ -194,6 +194,13 @@ export type RemotePruneResult = {
   readonly keptTags: number;
 };
 
+export type RemoteUsage = {
+  readonly where: string;
+  readonly totalBytes: number;
+  /** By what tags are for; `count` of tags. */
+  readonly kinds: readonly StoredKind[];
+};
+
 export type PruneResult = {
   /** Kinds of which something went. */
   readonly removed: readonly StoredKind[];

@@ -217,6 +217,8 @@ export type RemotePruneSettings = SessionSettings & {
   readonly isDryRun: boolean;
 };
 
+export type RemoteUsageSettings = SessionSettings & { readonly place: CachePlaceSpec };
+
 export type DiskUsageSettings = SessionSettings;
 
 export type ExplainSettings = SessionSettings & {

@@ -1,6 +1,5 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
 import { usageError } from "../errors.ts";
 import type { BlobSource } from "../image/image.ts";
 import type { Blob } from "../image/manifest.ts";
@@ -13,6 +12,7 @@ import { verified } from "../image/verified.ts";
 import { type Digest, isDigest } from "../layer/digest.ts";
 import { waitForLock } from "../store/lock.ts";
 import { type FolderRow, isWhole, noteMended, openFolder, readRows, tagOf } from "./folder.ts";
+import { type Linked, linkedBy } from "./linked.ts";
 import type { Remote } from "./remote.ts";
 
 /** A folder while one build writes into it; others wait. */
@@ -147,42 +147,18 @@ function rowOf({ descriptor }: Blob, tag: string, owner: string): FolderRow {
   return { mediaType, digest, size, annotations: { [REF_NAME]: tag, [OWNER]: owner } };
 }
 
-const link = z.looseObject({
-  digest: z
-    .string()
-    .regex(/^sha256:[0-9a-f]{64}$/)
-    .transform((text) => text as Digest),
-  mediaType: z.string().optional(),
-});
-const links = z.looseObject({
-  config: link.optional(),
-  layers: z.array(link).optional(),
-  manifests: z.array(link).optional(),
-});
-
 /** All that rows lead to, as far as it is there. */
 async function neededBlobs(path: string, rows: readonly FolderRow[]): Promise<Set<Digest>> {
   const needed = new Set<Digest>();
-  const queue: z.infer<typeof link>[] = [...rows];
+  const queue: Linked[] = [...rows];
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
     if (needed.has(next.digest)) continue;
     needed.add(next.digest);
     if (!isManifestType(next.mediaType ?? "") && !isIndexType(next.mediaType ?? "")) continue;
     const bytes = await readSmallFile(blobPath(path, next.digest)).catch(() => undefined);
-    const document = bytes && links.safeParse(parsed(bytes));
-    if (document?.success !== true) continue;
-    const { config, layers = [], manifests = [] } = document.data;
-    queue.push(...(config === undefined ? [] : [config]), ...layers, ...manifests);
+    queue.push(...(bytes === undefined ? [] : linkedBy(bytes)));
   }
   return needed;
-}
-
-function parsed(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString("utf8"));
-  } catch {
-    return undefined;
-  }
 }
 
 async function removeUnneeded(path: string, needed: ReadonlySet<Digest>): Promise<void> {

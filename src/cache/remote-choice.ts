@@ -1,7 +1,8 @@
 import { type Digest, isDigest } from "../layer/digest.ts";
 
 /** What a tag of a place is for. */
-export type RemoteKind = "image" | "record" | "step" | "packages" | "mount" | "found-by-key" | "used";
+export const REMOTE_KINDS = ["image", "found-by-key", "used", "record", "packages", "step", "mount"] as const;
+export type RemoteKind = (typeof REMOTE_KINDS)[number];
 
 /** A tag of a place. */
 export type RemoteRow = {

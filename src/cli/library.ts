@@ -12,6 +12,7 @@ import type {
   PlanResult,
   PruneResult,
   RemotePruneResult,
+  RemoteUsage,
   ValidationReport,
 } from "../actions/results.ts";
 import type {
@@ -29,6 +30,7 @@ import type {
   PruneSettings,
   RebaseSettings,
   RemotePruneSettings,
+  RemoteUsageSettings,
   RunSettings,
   ValidateSettings,
 } from "../actions/settings.ts";
@@ -48,6 +50,7 @@ export type Library = {
   readonly prune: (settings: PruneSettings) => Promise<PruneResult>;
   readonly diskUsage: (settings: DiskUsageSettings) => Promise<DiskUsage>;
   readonly listMounts: (settings: MountListSettings) => Promise<MountList>;
+  readonly remoteUsage: (settings: RemoteUsageSettings) => Promise<RemoteUsage>;
   readonly pruneRemote: (settings: RemotePruneSettings) => Promise<RemotePruneResult>;
   readonly pruneMounts: (settings: MountPruneSettings) => Promise<MountPruneResult>;
   readonly snapshotMount: (settings: MountSnapshotSettings) => Promise<MountSnapshotResult>;
@@ -68,6 +71,7 @@ export const library: Library = {
   prune: async (settings) => (await import("../actions/prune.ts")).prune(settings),
   diskUsage: async (settings) => (await import("../actions/disk-usage.ts")).diskUsage(settings),
   listMounts: async (settings) => (await import("../actions/mounts.ts")).listMounts(settings),
+  remoteUsage: async (settings) => (await import("../actions/caches/remote-usage.ts")).remoteUsage(settings),
   pruneRemote: async (settings) => (await import("../actions/caches/prune-remote.ts")).pruneRemote(settings),
   pruneMounts: async (settings) => (await import("../actions/mounts.ts")).pruneMounts(settings),
   snapshotMount: async (settings) =>

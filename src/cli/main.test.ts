@@ -49,6 +49,7 @@ async function cambium(
     inspect: unasked,
     validate: unasked,
     prune: unasked,
+    remoteUsage: unasked,
     pruneRemote: unasked,
     diskUsage: unasked,
     listMounts: unasked,

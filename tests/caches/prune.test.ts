@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type StepWorld, startStepWorld } from "../dockerfile/step-world.ts";
@@ -25,6 +25,8 @@ describe.runIf(needs("docker-registry", "runc", "root"))("cambium cache prune --
   test("of a registry keeps what named images need", async () => {
     const repository = `${world.world.registry.address}/pruned`;
     const maker = world.newMachine();
+    const usage = async () =>
+      JSON.parse((await maker.run(["cache", "du", "--remote", repository, "--json"])).stdout);
     const kept = await build(maker, "kept", "--cache-to", `${repository}:kept`);
     const lost = await build(maker, "lost", "--cache-to", `${repository}:moves`);
     await build(maker, "other", "--cache-to", `${repository}:moves`);
@@ -38,8 +40,13 @@ describe.runIf(needs("docker-registry", "runc", "root"))("cambium cache prune --
       removed: { "found-by-key": 1, record: 1, step: 1, used: 1 },
     });
     expect(runs(await found("lost"))).toEqual([]);
+    const full = await usage();
+    const counts = full.kinds.map(({ name, count }: { name: string; count: number }) => [name, count]);
+    expect(full.where).toBe(repository);
+    expect(Object.fromEntries(counts)).toMatchObject({ image: 2, "found-by-key": 3, used: 3, record: 3 });
     const { isDryRun: _, ...told } = JSON.parse((await prune("--keep-last", "0")).stdout);
     expect(dry).toMatchObject(told);
+    expect((await usage()).totalBytes).toBeLessThan(full.totalBytes);
     const again = await found("lost");
     expect(runs(again)).toEqual(["hit", "done"]);
     expect(again.digest).not.toBe(lost.digest);
@@ -56,6 +63,13 @@ describe.runIf(needs("docker-registry", "runc", "root"))("cambium cache prune --
     const maker = world.newMachine();
     for (const name of ["one", "two"]) await build(maker, name, "--cache-to", folder);
     const before = readdirSync(join(folder, "blobs/sha256")).length;
+    const usage = await maker.run(["cache", "du", "--remote", folder]);
+    const files = readdirSync(join(folder, "blobs/sha256"));
+    const bytes = files.reduce((sum, name) => sum + statSync(join(folder, "blobs/sha256", name)).size, 0);
+    expect(usage.stdout).toMatch(/^ {2}record +2 /m);
+    expect(
+      JSON.parse((await maker.run(["cache", "du", "--remote", folder, "--json"])).stdout).totalBytes,
+    ).toBe(bytes);
     const ran = await maker.run(["cache", "prune", "--remote", folder, "--keep-last", "1"]);
     expect(ran.stdout).toMatch(/removed \d+ tags; \d+ kept/);
     expect(readdirSync(join(folder, "blobs/sha256")).length).toBeLessThan(before);

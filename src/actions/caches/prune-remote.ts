@@ -1,23 +1,17 @@
 import { pruneFolder } from "../../cache/folder-export.ts";
+import { linkedBy } from "../../cache/linked.ts";
 import { openRemote } from "../../cache/open-remote.ts";
 import { parsePlace, placeName } from "../../cache/place.ts";
 import { recordFrom, recordRow, stagesRecordFrom } from "../../cache/record-artifact.ts";
 import type { Remote } from "../../cache/remote.ts";
-import {
-  dayOf,
-  keptImages,
-  type RemoteRow,
-  remoteRow,
-  removableRows,
-  subjectOf,
-} from "../../cache/remote-choice.ts";
+import { dayOf, keptImages, type RemoteRow, removableRows, subjectOf } from "../../cache/remote-choice.ts";
 import { CambiumError } from "../../errors.ts";
 import { createGate } from "../../fetch/gate.ts";
-import { manifestSchema } from "../../image/documents.ts";
 import type { Digest } from "../../layer/digest.ts";
 import type { RemotePruneResult } from "../results.ts";
 import { withImages } from "../session.ts";
 import type { RemotePruneSettings } from "../settings.ts";
+import { remoteRows } from "./remote-rows.ts";
 
 const CONCURRENCY = 8;
 /** Images of which builds told last that stay unless it is said otherwise. */
@@ -31,13 +25,12 @@ export async function pruneRemote(settings: RemotePruneSettings): Promise<Remote
   const { isDryRun, keepLast, keepUsedWithinMs } = settings;
   const place = parsePlace(settings.place, "--remote");
   return withImages(settings, async ({ registries, signal }) => {
-    const where = placeName(place);
     if (place.kind === "folder") {
       const counts = await pruneFolder(place.path, keepLast ?? DEFAULT_LAST, isDryRun, signal);
-      return { where, isDryRun, ...counts };
+      return { where: placeName(place), isDryRun, ...counts };
     }
     const remote = openRemote(place, registries, "delete");
-    const rows = await tagsOf(remote);
+    const rows = await remoteRows(remote);
     const choice = {
       ...(keepUsedWithinMs === undefined && { keepLast: keepLast ?? DEFAULT_LAST }),
       ...(keepLast !== undefined && { keepLast }),
@@ -48,21 +41,13 @@ export async function pruneRemote(settings: RemotePruneSettings): Promise<Remote
     if (!isDryRun) await remove(going, remote);
     const removed = new Map<string, number>();
     for (const { kind } of going) removed.set(kind, (removed.get(kind) ?? 0) + 1);
-    return { where, isDryRun, removed: Object.fromEntries(removed), keptTags: rows.length - going.length };
+    return {
+      where: remote.name,
+      isDryRun,
+      removed: Object.fromEntries(removed),
+      keptTags: rows.length - going.length,
+    };
   });
-}
-
-async function tagsOf(remote: Remote): Promise<RemoteRow[]> {
-  const gate = createGate(CONCURRENCY);
-  const rows = await Promise.all(
-    (await remote.tags()).map((tag) =>
-      gate(async () => {
-        const digest = await remote.manifestDigest(tag);
-        return digest === undefined ? [] : [remoteRow(tag, digest as Digest)];
-      }),
-    ),
-  );
-  return rows.flat();
 }
 
 async function factsOf(rows: readonly RemoteRow[], kept: ReadonlySet<Digest>, remote: Remote) {
@@ -75,7 +60,10 @@ async function factsOf(rows: readonly RemoteRow[], kept: ReadonlySet<Digest>, re
       if (subject !== undefined && kept.has(subject))
         recorded.set(subject, await blobsOfRecord(row.tag, remote));
       if (row.kind === "step" || row.kind === "packages") {
-        entries.set(row.digest, new Set(await layersOf(row.digest, remote)));
+        const manifest = await remote.manifest(row.digest);
+        // None of what is no manifest: such a thing is of no use either.
+        const linked = manifest === undefined ? [] : linkedBy(manifest.bytes);
+        entries.set(row.digest, new Set(linked.map(({ digest }) => digest)));
       }
     }),
   );
@@ -93,18 +81,6 @@ async function blobsOfRecord(tag: string, remote: Remote): Promise<Set<Digest>> 
     ? [...staged.layers, ...staged.steps.flatMap(({ layer }) => layer ?? [])]
     : (recordFrom(manifest)?.images ?? []).flatMap((image) => image.layers);
   return new Set(layers.map(({ descriptor }) => descriptor.digest));
-}
-
-/** None for what is no manifest: such a thing is of no use either. */
-async function layersOf(digest: Digest, remote: Remote): Promise<Digest[]> {
-  const manifest = await remote.manifest(digest);
-  try {
-    const document =
-      manifest && manifestSchema.parse(JSON.parse(Buffer.from(manifest.bytes).toString("utf8")));
-    return (document?.layers ?? []).map((layer) => layer.digest);
-  } catch {
-    return [];
-  }
 }
 
 /** Entries first, then records, then images: whoever reads meanwhile finds what it leads to, or nothing. */

@@ -1,11 +1,13 @@
 import type { Command } from "commander";
-import type { KindUsage, RemotePruneResult } from "../../actions/results.ts";
+import type { KindUsage, RemotePruneResult, RemoteUsage } from "../../actions/results.ts";
 import { usageError } from "../../errors.ts";
 import { formatBytes, formatCount } from "../../report/format.ts";
 import type { Act } from "../action.ts";
 import { cacheFrom } from "../cache-flags.ts";
 import { printJson, printLines, withSession } from "../session.ts";
 import { parseAge, parseCount, parseSize } from "../values.ts";
+
+type UsageOptions = { readonly remote?: string; readonly json?: true };
 
 type PruneOptions = {
   readonly unusedFor?: string;
@@ -26,11 +28,22 @@ export function defineCache(command: Command, act: Act): void {
       "Shows what each kind of content takes, and of that what tagged images need (tagged), what running builds may\n" +
         "need (in use), and the rest (free), which cambium cache prune --unused-for 0m would take.",
     )
+    .option("--remote <place>", "show what a registry's repository, or a ./folder, holds")
     .option("--json", "print JSON")
-    .addHelpText("after", "\nExamples:\n  $ cambium cache du\n  $ cambium cache du --json\n")
-    .action((options: { readonly json?: true }) =>
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ cambium cache du\n  $ cambium cache du --json\n  $ cambium cache du --remote registry.example/app\n",
+    )
+    .action((options: UsageOptions) =>
       act((world) =>
         withSession(world, { progress: "plain" }, async (session) => {
+          if (options.remote !== undefined) {
+            const { place } = cacheFrom(options.remote, world.cwd);
+            const usage = await world.library.remoteUsage({ ...session, place });
+            if (options.json === true) printJson(world, usage);
+            else printLines(world, usageLines(usage));
+            return 0;
+          }
           const usage = await world.library.diskUsage(session);
           if (options.json === true) printJson(world, usage);
           else {
@@ -125,6 +138,13 @@ function remoteLines({ where, isDryRun, removed, keptTags }: RemotePruneResult):
   const kinds = Object.entries(removed).map(([kind, of]) => `  ${kind.padEnd(14)} ${String(of).padStart(6)}`);
   const verb = isDryRun ? "would remove" : "removed";
   return [where, ...kinds, `${verb} ${formatCount(count, "tag")}; ${keptTags} kept`];
+}
+
+function usageLines({ where, totalBytes, kinds }: RemoteUsage): string[] {
+  const count = kinds.reduce((sum, kind) => sum + kind.count, 0);
+  const rows = [...kinds, { name: "total", count, sizeBytes: totalBytes }];
+  const head = `  ${"".padEnd(22)} ${"tags".padStart(7)}${"size".padStart(11)}`;
+  return [where, head, ...rows.map(({ name, count: of, sizeBytes }) => cells(name, of, [sizeBytes]))];
 }
 
 const COLUMNS = ["size", "tagged", "in use", "free"] as const;
