@@ -53,3 +53,8 @@ function inStage(step: LoggedStep, stage: LoggedStage, its: LoggedStage, lens: L
   const free = its.steps.filter((one) => one.op === step.op && !isOthers(one));
   return free[left.indexOf(step)];
 }
+
+/** All steps of an image with their places, bottom up. */
+export function allSteps(image: LoggedImage): PlacedStep[] {
+  return image.stages.flatMap((stage) => stage.steps.map((step) => ({ image, stage, step })));
+}

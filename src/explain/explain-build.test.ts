@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import type { RunKeyDocument } from "../graph/step-key.ts";
 import { causeText } from "./cause-text.ts";
+import { allSteps } from "./counterpart.ts";
 import type { KeyDocument, PackagesDocument } from "./documents.ts";
 import type { Witness } from "./evidence.ts";
-import { allSteps, BuildExplainer, type Cause } from "./explain-build.ts";
+import { BuildExplainer, type Cause } from "./explain-build.ts";
 import type { LoggedBuild, LoggedStep } from "./logged-build.ts";
 import { portableBuild, portableWitness } from "./portable-build.ts";
 

@@ -1,4 +1,5 @@
 import { digestOf } from "../layer/digest.ts";
+import type { Witness } from "./evidence.ts";
 
 /** Marks a value of which only the salted hash is told. */
 const MARK = "~";
@@ -31,4 +32,9 @@ export function saltedLens(salt: string): Lens {
 
 export function saltedText(salt: string, text: string): string {
   return `${MARK}${digestOf(`${salt} ${text}`).slice("sha256:".length, "sha256:".length + HEX_DIGITS)}`;
+}
+
+/** What another machine tells is hashed with its salt. */
+export function lensOf({ salt }: Witness): Lens {
+  return salt === undefined ? plainLens : saltedLens(salt);
 }

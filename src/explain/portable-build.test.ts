@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { RunKeyDocument } from "../graph/step-key.ts";
+import { allSteps } from "./counterpart.ts";
 import type { FileKeyDocument, KeyDocument } from "./documents.ts";
 import type { Witness } from "./evidence.ts";
-import { allSteps, BuildExplainer } from "./explain-build.ts";
+import { BuildExplainer } from "./explain-build.ts";
 import { portableBuild, portableWitness } from "./portable-build.ts";
 import { readPortableBuild } from "./read-portable.ts";
 

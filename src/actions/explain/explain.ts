@@ -1,9 +1,10 @@
 import { usageError } from "../../errors.ts";
 import { causeText, rootText } from "../../explain/cause-text.ts";
 import type { PlacedStep } from "../../explain/counterpart.ts";
+import { allSteps } from "../../explain/counterpart.ts";
 import type { KeyDocument } from "../../explain/documents.ts";
 import type { Witness } from "../../explain/evidence.ts";
-import { allSteps, BuildExplainer } from "../../explain/explain-build.ts";
+import { BuildExplainer } from "../../explain/explain-build.ts";
 import type { LoggedBuild } from "../../explain/logged-build.ts";
 import type { Workbench } from "../../solve/workbench.ts";
 import type { Store } from "../../store/store.ts";
