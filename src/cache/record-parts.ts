@@ -25,6 +25,8 @@ export type RecordedResult = {
     /** Blob with its listing. */
     readonly listing: Descriptor;
   };
+  /** When it ran, in milliseconds since the epoch, and how long, for who is spared that. */
+  readonly made?: { readonly atMs: number; readonly tookMs: number };
 };
 
 /** Blob with the listing of a layer. */
@@ -58,6 +60,7 @@ export const recordedLayer = z.object({ key: digest, ...layerRecord.shape, listi
 export const recordedGenerated = z.object({ key: digest, ids: z.array(segmentId) });
 export const recordedResult = z.object({
   layer: layerRecord.extend({ content: digest, listing: descriptor }).exactOptional(),
+  made: z.object({ atMs: z.int().min(0), tookMs: z.int().min(0) }).exactOptional(),
 });
 export const recordedListing = z.object({ diffId, descriptor });
 

@@ -46,7 +46,7 @@ RUN cat /out
     const { stdout } = await other.run(["explain"], { cwd: folder });
     const place = tag.replace(":1", "").replace(/^.*\//, "");
     expect(stdout).toMatch(new RegExp(`\ncompared with \\S+ of \\S+/${place}, \\d+s ago\n`));
-    expect(stdout).toMatch(/hit +RUN echo tools > \/tools {2}from \S+\/app\n/);
+    expect(stdout).toMatch(/hit +RUN echo tools > \/tools {2}from \S+\/app, \S+ old, saved [\d.]+ s\n/);
     expect(stdout).toMatch(/miss +[\d.]+ s COPY src \/src\n +src\/a changed\n/);
     expect(stdout).toMatch(/miss +[\d.]+ s COPY \/out \/out\n +src\/a changed \(COPY src \/src, line 3\)\n/);
 

@@ -12,6 +12,15 @@ import { needs } from "../support/needs.ts";
 import { type BaseWorld, type Built, builtBy, type Machine, moduleWheel } from "../support/registry-bases.ts";
 import { remoteAt } from "../support/remotes.ts";
 
+/** Of `explain --json`. */
+type Explained = {
+  readonly images: readonly {
+    readonly stages: readonly {
+      readonly steps: readonly { readonly op: string; readonly outcome: string }[];
+    }[];
+  }[];
+};
+
 const SMALL = ["one", "two", "three", "four"];
 const WHEELS = [
   moduleWheel("heavy", { content: noise(20_000_000) }),
@@ -142,6 +151,23 @@ cmd: [cat, /second]
     expect(digests(built).slice(0, -1)).toEqual(digests(first).slice(0, -1));
     expect(digests(built).at(-1)).not.toBe(digests(first).at(-1));
     expect((await layersRead(first)).length).toBeGreaterThan(0);
+
+    // What is known from elsewhere is a hit, with where and when it was made and what that took.
+    const ran = await world.machine("other-fresh").run(["explain", "--json"], {
+      cwd: world.at("other-fresh-project"),
+    });
+    const where = expect.stringContaining(world.registry.address);
+    const { images } = JSON.parse(ran.stdout) as Explained;
+    const hits = images.flatMap(({ stages }) => stages).flatMap(({ steps }) => steps);
+    expect(hits.filter(({ op }) => op === "packages")).toEqual([
+      // Nobody has the layers of a stage that is in no image.
+      expect.objectContaining({ outcome: "hit" }),
+      expect.objectContaining({ outcome: "hit", made: { where } }),
+    ]);
+    expect(hits.filter(({ op, outcome }) => op === "run" && outcome === "hit")).toEqual([
+      expect.objectContaining({ made: { where, atMs: expect.any(Number), tookMs: expect.any(Number) } }),
+      expect.objectContaining({ made: { where, atMs: expect.any(Number), tookMs: expect.any(Number) } }),
+    ]);
   });
 
   test("on computed Debian no package of Debian comes down, changed or not", async () => {

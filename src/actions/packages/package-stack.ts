@@ -1,3 +1,4 @@
+import { homeOf } from "../../cache/place.ts";
 import type { StepFacts } from "../../explain/build-trace.ts";
 import type { ConfigDocument } from "../../image/documents.ts";
 import { configSchema } from "../../image/documents.ts";
@@ -7,11 +8,13 @@ import type { Segment } from "../../layer/segment.ts";
 import type { Platform } from "../../platform.ts";
 import { baseDocuments } from "../../solve/base-documents.ts";
 import { isBytecode } from "../../solve/bytecode/kinds.ts";
+import { cachedPlaces } from "../../solve/cached-places.ts";
 import { isHad } from "../../solve/is-had.ts";
 import { packageContents, type StackBase } from "../../solve/steps/stage-layers.ts";
 import type { Workbench } from "../../solve/workbench.ts";
+import type { Store } from "../../store/store.ts";
 import { loadImageSet } from "../../store/stored-image.ts";
-import { compositionIds } from "../../store/stored-layer.ts";
+import { compositionIds, isComposable } from "../../store/stored-layer.ts";
 import type { ImageResult, LayerResult } from "../results.ts";
 import type { LockedSet } from "../stages/prepare-stages.ts";
 import { imageKey } from "./image-key.ts";
@@ -74,7 +77,11 @@ export async function packageStack(
   const parts = { baseCount, hasBytecode };
   const known = bench.isForgetful ? undefined : knownStack(key, parts, acceptsListed, bench);
   const facts = stackFacts(key, locked, platform, created);
-  note?.({ ...facts, outcome: known === undefined ? "stopped" : "hit" });
+  note?.(
+    known === undefined
+      ? { ...facts, outcome: "stopped" }
+      : { ...facts, outcome: "hit", ...madeAt(known.results, bench.store) },
+  );
   if (known !== undefined) return known;
   const startedMs = performance.now();
   const { composeImage } = await import("./compose-image.ts");
@@ -82,9 +89,19 @@ export async function packageStack(
   const result = await composeImage({ ...request, choose: () => choose(platform) }, quiet);
   const stack = stackOf(result, parts, bench);
   const cause = bench.isForgetful ? ({ cause: "no-cache" } as const) : {};
-  note?.({ ...facts, ...cause, outcome: "miss", tookMs: performance.now() - startedMs });
+  const isHit = !bench.isForgetful && result.layers.every(({ isReused }) => isReused);
+  if (isHit) note?.({ ...facts, outcome: "hit", ...madeAt(result.layers, bench.store) });
+  else note?.({ ...facts, ...cause, outcome: "miss", tookMs: performance.now() - startedMs });
   if (stack === undefined) throw new TypeError("the store lost the packages that were just composed");
   return stack;
+}
+
+/** All its layers were known; where they are not here, it was made where they are. */
+function madeAt(layers: readonly LayerResult[], store: Store): Pick<StepFacts, "made"> {
+  const [place] = layers.flatMap(({ digest }) =>
+    isComposable(store, digest) ? [] : cachedPlaces(store, digest),
+  );
+  return place === undefined ? {} : { made: { where: homeOf(place) } };
 }
 
 /** As `packageStack`, where it was made before. Nothing is made. */

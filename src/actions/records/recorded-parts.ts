@@ -27,11 +27,15 @@ import { type ImageRecord, imageRecord } from "../packages/image-record.ts";
 export type Means = Pick<Workbench, "store" | "imagePlaces"> & { readonly blobs: Map<Digest, BlobSource> };
 
 /** What a RUN left; undefined where the listing of its layer is lost. */
-export function stepResult({ layer, content }: KnownStep, means: Means): RecordedResult | undefined {
-  if (layer === undefined) return {};
+export function stepResult(
+  { layer, content, made: { atMs, tookMs } = {} }: KnownStep,
+  means: Means,
+): RecordedResult | undefined {
+  const facts = atMs === undefined || tookMs === undefined ? {} : { made: { atMs, tookMs } };
+  if (layer === undefined) return facts;
   const listing = layerListing(layer, means);
   if (listing === undefined || content === undefined) return undefined;
-  return { layer: { ...plain(layer), content, listing } };
+  return { ...facts, layer: { ...plain(layer), content, listing } };
 }
 
 /** The packages of a stage by themselves; undefined where they are not whole. @param digest of their manifest */

@@ -139,20 +139,21 @@ function isOfEntry(error: unknown): error is Error {
 
 /** @throws Error for a listing that is damaged, or of other content. */
 async function adoptStep(
-  { layer }: RecordedResult,
+  { layer, made }: RecordedResult,
   absent: ReadonlySet<Digest>,
   readListing: (blob: Descriptor) => Promise<Uint8Array>,
   remote: Remote,
   { store }: Workbench,
 ): Promise<KnownStep> {
-  if (layer === undefined) return {};
+  const facts = made === undefined ? {} : { made };
+  if (layer === undefined) return facts;
   const { descriptor, diffId, content, listing } = layer;
   await adoptListing({ diffId, descriptor: listing }, readListing, store);
   const known = store.listings.get(diffId, BASE_FILES.id);
   if (known === undefined || contentOf(known) !== content)
     throw new Error(`${listing.digest} is another layer's`);
   if (!absent.has(descriptor.digest)) noteCached(store, descriptor.digest, remote.place);
-  return { layer: { descriptor, diffId }, content };
+  return { ...facts, layer: { descriptor, diffId }, content };
 }
 
 async function recordedImage(

@@ -183,7 +183,7 @@ export class RunSteps {
     const found = isForgetful ? undefined : await this.#settings.records?.find(key, stage);
     if (found === undefined) return undefined;
     const { result, place } = found;
-    rememberStep(store, key, document, { ...result, made: { where: place } });
+    rememberStep(store, key, document, { ...result, made: { ...result.made, where: place } });
     if (result.layer !== undefined) rememberCaptured(store, result.content!, result.layer);
     const known = this.#known(key);
     return known && { known, place };
