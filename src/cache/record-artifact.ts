@@ -89,16 +89,6 @@ export function withRecord(before: Uint8Array | undefined, { manifest }: RecordA
   return blobOf(Buffer.from(canonicalJson(document), "utf8"), INDEX_MEDIA_TYPE);
 }
 
-/** What a record needs besides its manifest. */
-export function recordBlobs(
-  manifest: Uint8Array,
-): readonly Pick<Descriptor, "digest" | "size">[] | undefined {
-  const parsed = listedSchema.safeParse(parsedJson(manifest));
-  return parsed.success
-    ? parsed.data.layers.map(({ digest, size }) => ({ digest: digest as Digest, size }))
-    : undefined;
-}
-
 /** The record's row of an index of referrers, with the manifest if the index has that in it. */
 export function recordRow(
   index: Uint8Array,
@@ -121,7 +111,6 @@ const manifestSchema = z.looseObject({
   artifactType: z.literal(RECORD_ARTIFACT_TYPE),
   config: descriptorSchema,
 });
-const listedSchema = manifestSchema.extend({ layers: z.array(descriptorSchema) });
 const indexSchema = z.looseObject({ manifests: z.array(descriptorSchema) });
 
 /** Embedded content counts only when it is what the descriptor names. */

@@ -2,7 +2,8 @@ import { CambiumError } from "../errors.ts";
 import type { BlobSource } from "../image/image.ts";
 import type { Digest } from "../layer/digest.ts";
 import { referrersTag } from "../registry/read-listings.ts";
-import { type RecordArtifact, recordBlobs, recordRow, withRecord } from "./record-artifact.ts";
+import { linkedBy } from "./linked.ts";
+import { type RecordArtifact, recordRow, withRecord } from "./record-artifact.ts";
 import type { Remote } from "./remote.ts";
 
 /**
@@ -50,11 +51,12 @@ export async function keepRecord(
   record: Digest,
 ): Promise<boolean> {
   const tag = referrersTag(root);
-  const index = await remote.manifest(tag);
-  const row = index && recordRow(index.bytes);
-  const blobs = row?.digest === record && row.manifest !== undefined ? recordBlobs(row.manifest) : undefined;
-  if (index === undefined || blobs === undefined) return false;
-  if (!(await Promise.all(blobs.map((blob) => remote.hasBlob(blob)))).every(Boolean)) return false;
+  const [index, manifest] = await Promise.all([remote.manifest(tag), remote.manifest(record)]);
+  if (index === undefined || manifest === undefined || recordRow(index.bytes)?.digest !== record)
+    return false;
+  const linked = linkedBy(manifest.bytes);
+  const are = linked.map(({ digest, size }) => size !== undefined && remote.hasBlob({ digest, size }));
+  if (!(await Promise.all(are)).every(Boolean)) return false;
   await remote.putManifest(index, tag);
   return true;
 }
