@@ -18,6 +18,7 @@ import { bench as memory } from "./memory.ts";
 import { bringNeeded } from "./needs.ts";
 import { bench as noOp } from "./no-op.ts";
 import { pipVersion, python } from "./python.ts";
+import { bench as referenceOnly } from "./reference-only.ts";
 import { benches as registry } from "./registry.ts";
 import { storeResult, writeReport } from "./report.ts";
 import type { Bench } from "./result.ts";
@@ -33,6 +34,7 @@ const benches: readonly Bench[] = [
   heavy,
   ...dockerfile,
   ...caches,
+  referenceOnly,
   timeline,
   ...registry,
 ];
