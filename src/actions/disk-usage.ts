@@ -7,11 +7,10 @@ import { amongRunning } from "../store/running.ts";
 import { type Stored, survey } from "../store/survey.ts";
 import { taggedDigests } from "../store/tags.ts";
 import { listMounts } from "./mounts.ts";
-import { sumOf } from "./prune.ts";
 import type { DiskUsage, KindUsage } from "./results.ts";
 import { openedStore } from "./session.ts";
 import type { DiskUsageSettings } from "./settings.ts";
-import { KINDS, kindOf } from "./store-kinds.ts";
+import { KINDS, kindOf, sumOf } from "./store-kinds.ts";
 
 /** Folders that no prune of blobs looks into. */
 const FOLDERS = [

@@ -7,6 +7,7 @@ import { Mounts, type StoredMount } from "../store/mounts.ts";
 import type { MountList, MountPruneResult, MountResult } from "./results.ts";
 import { openedStore } from "./session.ts";
 import type { MountListSettings, MountPruneSettings } from "./settings.ts";
+import { sumOf } from "./store-kinds.ts";
 
 /** What all cache mounts may take together unless `CAMBIUM_MOUNTS_MAX` says otherwise: 20 GB. */
 const DEFAULT_MAX_BYTES = 20e9;
@@ -119,8 +120,4 @@ function mountResult(
       },
     }),
   };
-}
-
-function sumOf(mounts: readonly MountResult[]): number {
-  return mounts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }

@@ -1,6 +1,6 @@
 import { findForm } from "../frontend/project/detect.ts";
 import { assertFlagsFit, formOf } from "../frontend/project/flags.ts";
-import { sourceName } from "./explain/build-log.ts";
+import { sourceName } from "./explain/traced-build.ts";
 import { imagePlacesOf } from "./image-places.ts";
 import { baseName, planPackages } from "./packages/plan-packages.ts";
 import { projectSegments } from "./packages/project-segments.ts";

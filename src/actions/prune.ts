@@ -1,16 +1,15 @@
 import { createEngine, type Engine } from "../engine/embedded/engine.ts";
-import { CambiumError } from "../errors.ts";
 import { hexOf } from "../layer/digest.ts";
-import { prune as pruneStore, tidy, whilePruning, wouldRemove } from "../store/prune.ts";
-import type { Limits } from "../store/retention.ts";
+import { tidy, whilePruning, wouldRemove } from "../store/prune.ts";
 import type { Store } from "../store/store.ts";
-import { type Stored, survey } from "../store/survey.ts";
+import { survey } from "../store/survey.ts";
 import { taggedDigests } from "../store/tags.ts";
 import { lastDigests } from "./last-builds.ts";
+import { removedFrom } from "./removed-from.ts";
 import type { PruneResult } from "./results.ts";
 import { openedStore } from "./session.ts";
 import type { PruneSettings, SessionSettings } from "./settings.ts";
-import { byKind } from "./store-kinds.ts";
+import { byKind, sumOf } from "./store-kinds.ts";
 import { noteSize } from "./store-size.ts";
 
 /** What was used within this time stays unless something else is said. */
@@ -45,25 +44,6 @@ export async function prune(settings: PruneSettings): Promise<PruneResult> {
   });
 }
 
-/** Removes what the limits allow; unpacked layers as far as the engine works here. */
-export async function removedFrom(
-  store: Store,
-  found: { readonly all: readonly Stored[]; readonly surveyedMs: number; readonly limits: Limits },
-  engine: Engine,
-  { emit }: Pick<SessionSettings, "emit">,
-): Promise<Stored[]> {
-  return pruneStore(store, found, async (usedMs) => {
-    try {
-      return await engine.removeTrees(usedMs);
-    } catch (error) {
-      if (!(error instanceof CambiumError)) throw error;
-      const { code, message, hint } = error;
-      emit({ type: "warning", code, message, ...(hint !== undefined && { hint }) });
-      return new Set();
-    }
-  });
-}
-
 async function withStore<T>(
   settings: SessionSettings,
   work: (store: Store, engine: Engine) => Promise<T>,
@@ -76,8 +56,4 @@ async function withStore<T>(
     engine.close();
     store.close();
   }
-}
-
-export function sumOf(items: readonly { readonly sizeBytes: number }[]): number {
-  return items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }

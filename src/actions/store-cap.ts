@@ -7,8 +7,9 @@ import { whilePruning } from "../store/prune.ts";
 import type { Store } from "../store/store.ts";
 import { survey } from "../store/survey.ts";
 import { taggedDigests } from "../store/tags.ts";
-import { removedFrom, sumOf } from "./prune.ts";
+import { removedFrom } from "./removed-from.ts";
 import type { SessionSettings } from "./settings.ts";
+import { sumOf } from "./store-kinds.ts";
 import { grownBy, noteSize } from "./store-size.ts";
 
 /** What the store may take unless `CAMBIUM_STORE_MAX` says otherwise: 50 GB, and never more than half of its disk. */

@@ -45,3 +45,7 @@ export function byKind(items: readonly Stored[]): StoredKind[] {
   }
   return [...counted.values()].filter(({ count }) => count > 0);
 }
+
+export function sumOf(items: readonly { readonly sizeBytes: number }[]): number {
+  return items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+}

@@ -1,5 +1,4 @@
 import { digestOf } from "../layer/digest.ts";
-import type { Witness } from "./evidence.ts";
 
 /** Marks a value of which only the salted hash is told. */
 const MARK = "~";
@@ -35,6 +34,6 @@ export function saltedText(salt: string, text: string): string {
 }
 
 /** What another machine tells is hashed with its salt. */
-export function lensOf({ salt }: Witness): Lens {
+export function lensOf({ salt }: { readonly salt?: string }): Lens {
   return salt === undefined ? plainLens : saltedLens(salt);
 }

@@ -1,8 +1,8 @@
 import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { loggedBuilds } from "../../src/actions/explain/build-log.ts";
 import { explain } from "../../src/actions/explain/explain.ts";
+import { loggedBuilds } from "../../src/actions/explain/kept-builds.ts";
 import { storeWitness } from "../../src/actions/explain/store-witness.ts";
 import type { ExplainedStep, ExplainResult } from "../../src/actions/results.ts";
 import { causeText } from "../../src/explain/cause-text.ts";

@@ -3,8 +3,8 @@ import type { LoggedBuild } from "../../explain/logged-build.ts";
 import { type PortableBuild, portableBuild, portableWitness } from "../../explain/portable-build.ts";
 import type { Workbench } from "../../solve/workbench.ts";
 import type { Store } from "../../store/store.ts";
-import { tracedBuild } from "./build-log.ts";
 import { storeWitness } from "./store-witness.ts";
+import { tracedBuild } from "./traced-build.ts";
 
 const KIND = "build-elsewhere";
 /** They are whole, with their documents; a machine meets a new one at most once a build. */

@@ -11,8 +11,8 @@ import type { Store } from "../../store/store.ts";
 import type { BuildList, ExplainedStep, ExplainResult, MissResult, StepCause } from "../results.ts";
 import { openedStore } from "../session.ts";
 import type { BuildListSettings, ExplainSettings } from "../settings.ts";
-import { loggedBuilds } from "./build-log.ts";
 import { buildsOfElsewhere } from "./elsewhere.ts";
+import { loggedBuilds } from "./kept-builds.ts";
 import { storeWitness } from "./store-witness.ts";
 
 const LIST_HINT = "See which there are: cambium explain --list";

@@ -8,8 +8,8 @@ import { packagesDocument } from "../packages/packages-document.ts";
 import { installedLock, type Prepared } from "../prepare.ts";
 import type { StagesSettings } from "../settings.ts";
 import type { CausesOf } from "../stages/planned-stages.ts";
-import { buildFacts, type LoggedSettings, tracedBuild } from "./build-log.ts";
 import { stepCauses } from "./explain.ts";
+import { buildFacts, type LoggedSettings, tracedBuild } from "./traced-build.ts";
 
 /** Causes of what a plan does not find known, in the words of `explain`. */
 export function plannedCauses(settings: LoggedSettings, source: string): CausesOf {

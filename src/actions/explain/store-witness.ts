@@ -9,7 +9,7 @@ import type { ListedEntry } from "../../layer/listing.ts";
 import type { SegmentEntry, SegmentId } from "../../layer/segment.ts";
 import { composedListing } from "../../solve/composed-listing.ts";
 import type { Store } from "../../store/store.ts";
-import { DOCUMENT_KIND } from "./build-log.ts";
+import { DOCUMENT_KIND } from "./kept-builds.ts";
 
 /**
  * A build of this machine, with what its store still knows.
