@@ -105,18 +105,22 @@ function startPruner(store: string, stopFile: string, waitMs: number) {
   const script = join(root, "tests", "support", "prune-in-process.ts");
   const started = sleep(waitMs).then(() => {
     const child = spawn(process.execPath, [script, store, stopFile], {
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["ignore", "pipe", "pipe"],
     });
-    let text = "";
-    child.stdout.setEncoding("utf8").on("data", (part: string) => {
-      text += part;
-    });
+    const text = { stdout: "", stderr: "" };
+    for (const name of ["stdout", "stderr"] as const) {
+      child[name].setEncoding("utf8").on("data", (part: string) => {
+        text[name] += part;
+      });
+    }
     return { child, ended: once(child, "close").then(() => text) };
   });
   const stop = async () => {
     writeFileSync(stopFile, "");
-    const text = await (await started).ended;
-    return JSON.parse(text) as { rounds: number; removed: number };
+    const { child, ended } = await started;
+    const { stdout, stderr } = await ended;
+    if (child.exitCode !== 0) throw new Error(`the prune: exit code ${child.exitCode}\n${stderr}`);
+    return JSON.parse(stdout) as { rounds: number; removed: number };
   };
   return {
     stop,
