@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type StepWorld, startStepWorld } from "../dockerfile/step-world.ts";
 import { needs } from "../support/needs.ts";
@@ -60,6 +62,25 @@ describe.runIf(needs("docker-registry", "runc", "root")).each(["folder", "regist
       const built = await build(world.newMachine(), text("third"), "--cache-from", place);
       expect(runs(built)).toEqual(["hit", "done"]);
       expect(shown(built)).toEqual(["second", "third"]);
+    });
+
+    test("what was restored since goes along, though no step used it", async () => {
+      const place = newPlace();
+      const machine = world.newMachine();
+      const first = counting("one");
+      await build(machine, first, "--cache-to", place);
+      // Unchanged and not used: it is not looked through, and stays.
+      await build(machine, first, "--cache-to", place);
+      const other = world.world.at(`restored-${count++}`);
+      mkdirSync(other);
+      writeFileSync(join(other, "words"), "other\n");
+      const restored = await machine.run(["mount", "restore", "/m", other, "--project", "p"], {
+        env: { CAMBIUM_PROJECT: "p" },
+      });
+      expect(restored.exitCode, restored.stderr).toBe(0);
+      await build(machine, first, "--cache-to", place);
+      const built = await build(world.newMachine(), counting("two"), "--cache-from", place);
+      expect(shown(built)).toEqual(["other", "two"]);
     });
 
     test("an empty first seed does not poison the second build", async () => {

@@ -1,7 +1,7 @@
 import type { MountSnapshot } from "../../cache/mount-snapshot.ts";
 import type { Engine } from "../../engine/embedded/engine.ts";
 import { CambiumError, messageOf } from "../../errors.ts";
-import { Mounts, type MountUse, mountName, type StoredMount } from "../../store/mounts.ts";
+import { type MountName, Mounts, type MountUse, mountName, type StoredMount } from "../../store/mounts.ts";
 import type { Workbench } from "../workbench.ts";
 import { isWorth } from "./mount-costs.ts";
 import { type SnapshotOptions, type SnapshotResult, snapshotMount } from "./snapshot-mount.ts";
@@ -33,13 +33,21 @@ export async function snapshotMounts(
   bench: Bench,
   options: SnapshotOptions,
 ): Promise<ExportedMount[]> {
-  const byName = new Map(uses.map((use) => [mountName(use), use]));
   const exported: ExportedMount[] = [];
-  for (const [name, use] of [...byName].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    if (selection === "none" || (selection !== "all" && !selection.includes(use.id))) continue;
+  for (const [name, use] of selectedMounts(uses, selection))
     exported.push({ use, ...(await exportedMount(name, use, engine, bench, options)) });
-  }
   return exported;
+}
+
+/** Each once, in the order of their names. */
+export function selectedMounts(
+  uses: readonly MountUse[],
+  selection: MountSelection,
+): readonly (readonly [MountName, MountUse])[] {
+  if (selection === "none") return [];
+  const byName = new Map(uses.map((use) => [mountName(use), use] as const));
+  const chosen = [...byName].filter(([, { id }]) => selection === "all" || selection.includes(id));
+  return chosen.sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 async function exportedMount(
