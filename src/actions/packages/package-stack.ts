@@ -96,12 +96,14 @@ export async function packageStack(
   return stack;
 }
 
-/** All its layers were known; where they are not here, it was made where they are. */
+/** All its layers were known; where one is not here, it was made where that is. */
 function madeAt(layers: readonly LayerResult[], store: Store): Pick<StepFacts, "made"> {
-  const [place] = layers.flatMap(({ digest }) =>
-    isComposable(store, digest) ? [] : cachedPlaces(store, digest),
-  );
-  return place === undefined ? {} : { made: { where: homeOf(place) } };
+  for (const { digest } of layers) {
+    // Most layers were made here and are in no cache: whether they can be composed is a look at each of their packages.
+    const [place] = cachedPlaces(store, digest);
+    if (place !== undefined && !isComposable(store, digest)) return { made: { where: homeOf(place) } };
+  }
+  return {};
 }
 
 /** As `packageStack`, where it was made before. Nothing is made. */
