@@ -48,10 +48,16 @@ export async function withSession<T>(
   try {
     const isForgetful = settings.noCache === true;
     const describedLayers = new Set<Digest>();
-    const openBases = new Map();
+    const [openBases, openContexts] = [new Map(), new Map()];
     const bench = {
       ...{ store, client, registries, pool, lease, emit, signal, env, isForgetful },
-      ...{ describedLayers, openBases, brokenPlaces: new Set<string>(), trace: new BuildTrace() },
+      ...{
+        describedLayers,
+        openBases,
+        openContexts,
+        brokenPlaces: new Set<string>(),
+        trace: new BuildTrace(),
+      },
       ...(settings.imagePlaces !== undefined && { imagePlaces: settings.imagePlaces }),
     };
     return await work({ bench, http });

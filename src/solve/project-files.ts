@@ -1,6 +1,7 @@
 import { canonicalJson } from "../canonical-json.ts";
 import type { ContentSource } from "../context/content-source.ts";
 import { type CopyEntry, copyEntries } from "../context/copy.ts";
+import type { OpenContext } from "../context/opened-context.ts";
 import type { WalkOptions } from "../context/walk.ts";
 import type { Definition, GeneratedFile } from "../graph/definition.ts";
 import { digestOf } from "../layer/digest.ts";
@@ -9,7 +10,7 @@ import { type SourceEntry, segmentFromFiles } from "../layer/files.ts";
 import type { Segment } from "../layer/segment.ts";
 import { LAYOUT_VERSIONS } from "../layout-versions.ts";
 import { filesSegment, type SourcedEntry } from "./files.ts";
-import { type OpenContext, openContext } from "./open-context.ts";
+import { openContext } from "./open-context.ts";
 import { type Accounts, resolveOwner } from "./owners.ts";
 import { step, type Workbench } from "./workbench.ts";
 

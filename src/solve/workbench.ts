@@ -1,3 +1,4 @@
+import type { OpenContext } from "../context/opened-context.ts";
 import type { Emit, StepOutcome } from "../events.ts";
 import type { BuildTrace } from "../explain/build-trace.ts";
 import type { HttpClient } from "../fetch/client.ts";
@@ -30,6 +31,8 @@ export type Workbench = {
   readonly imagePlaces?: ImagePlaces;
   /** Images of registries that were opened in this build, by reference and manifest digest: their listings are merged once. */
   readonly openBases: Map<string, Promise<BaseImage>>;
+  /** Folders that files are taken from, by folder and what is left out: each is walked once in a build. */
+  readonly openContexts: Map<string, Promise<OpenContext>>;
   /** What is noted for `explain`; absent: nobody asks. */
   readonly trace?: BuildTrace;
 };

@@ -56,7 +56,12 @@ describe.runIf(needs("docker-registry", "runc", "root"))("a command above packag
     bench = {
       ...({ store, pool: new WorkerPool(store, 2), lease: store.lease(), emit: () => undefined } as const),
       ...{ signal: new AbortController().signal, env: {}, isForgetful: false },
-      ...{ describedLayers: new Set<Digest>(), openBases: new Map(), brokenPlaces: new Set<string>() },
+      ...{
+        describedLayers: new Set<Digest>(),
+        openBases: new Map(),
+        openContexts: new Map(),
+        brokenPlaces: new Set<string>(),
+      },
     } as unknown as Workbench;
   });
   afterAll(async () => {

@@ -51,6 +51,7 @@ export function stageBench(registries?: RegistryAccess): StageBench {
       isForgetful: false,
       describedLayers: new Set<Digest>(),
       openBases: new Map(),
+      openContexts: new Map(),
       brokenPlaces: new Set<string>(),
     },
     ...(registries !== undefined && { registries }),

@@ -1,4 +1,9 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { copyBench } from "../../../tests/support/copy-bench.ts";
+import { temporaryFolder } from "../../../tests/support/temporary-folder.ts";
 import type { Stage, StageGraph, Step } from "../../graph/stages.ts";
 import { digestOf } from "../../layer/digest.ts";
 import type { Workbench } from "../../solve/workbench.ts";
@@ -53,4 +58,43 @@ test.for<[what: string, changes: Partial<Stage>, others: Partial<StageGraph>]>([
   ["what is to be done again", {}, { forgotten: [0] }],
 ])("%s is not in the key", async ([, changes, others]) => {
   expect(await keyOf(changes, others)).toBe(await keyOf({}));
+});
+
+test("what a COPY takes is in the key, and only that; its times are not", async () => {
+  using folder = temporaryFolder();
+  await using bench = copyBench();
+  const copy: Step = {
+    ...({ op: "copy" } as const),
+    ...{
+      line: 3,
+      text: "COPY app .",
+      destination: "/app/",
+      exclude: [],
+      isLinked: false,
+      keepsParents: false,
+    },
+    sources: [{ kind: "files", from: { kind: "context" }, paths: ["app"], isUnpacked: false }],
+  };
+  const graph: StageGraph = { stages: [{ ...stage, steps: [copy] }], target: 0, proxies: [] };
+  const settings: Settings = { context: { root: folder.path }, contexts: new Map(), network: "host" };
+  const key = async () => {
+    // Only of files that are older something is remembered.
+    await setTimeout(150);
+    const its = { ...bench, openContexts: new Map() } as unknown as Workbench;
+    return stagesKey(graph, settings, "1980-01-02T00:00:00Z", its);
+  };
+  mkdirSync(join(folder.path, "app"));
+  const write = (name: string, text: string) => writeFileSync(join(folder.path, name), text);
+  write("app/main.py", "print(1)\n");
+  const first = await key();
+  expect(first).toBeDefined();
+  expect(bench.store.records.list("taken")).toHaveLength(1);
+  write("beside", "x");
+  expect(await key()).toBe(first);
+  expect(bench.store.records.list("taken")).toHaveLength(1);
+  write("app/main.py", "print(2)\n");
+  expect(await key()).not.toBe(first);
+  write("app/main.py", "print(1)\n");
+  expect(await key()).toBe(first);
+  expect(bench.store.records.list("taken")).toHaveLength(3);
 });

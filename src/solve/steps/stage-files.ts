@@ -1,12 +1,12 @@
 import type { ContentSource } from "../../context/content-source.ts";
-import { contextStamp } from "../../context/context-stamp.ts";
+import type { OpenContext } from "../../context/opened-context.ts";
 import type { WalkOptions } from "../../context/walk.ts";
 import type { FileSource, StageGraph } from "../../graph/stages.ts";
 import { digestOf, parseDigest } from "../../layer/digest.ts";
 import type { LayerRecord } from "../../layer/layer.ts";
 import type { Platform } from "../../platform.ts";
 import { baseDocuments } from "../base-documents.ts";
-import { type OpenContext, openContext } from "../open-context.ts";
+import { openContext } from "../open-context.ts";
 import { type LayersSource, layersSource } from "../sources/layers-source.ts";
 import type { Workbench } from "../workbench.ts";
 import { contentsOf, recordsOf, type StageLayers } from "./stage-layers.ts";
@@ -78,10 +78,7 @@ export class StageFiles {
    * and could again without its stamps showing it.
    */
   async identity(from: FileSource, paths: readonly string[]): Promise<string | undefined> {
-    if (from.kind === "context") {
-      const { tree, openedMs } = await this.#context(from.name);
-      return contextStamp(tree.files, paths, openedMs);
-    }
+    if (from.kind === "context") return (await this.#context(from.name)).stamp(paths);
     const contents = contentsOf(await this.stack(from, this.#platform));
     return digestOf(JSON.stringify(contents));
   }
