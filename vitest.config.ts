@@ -11,8 +11,8 @@ export default defineConfig({
           exclude: ["tests/soak/**"],
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          // Real processes share two cores: more than two files at once only adds noise.
-          maxWorkers: 2,
+          // On two cores: the third works while others wait for disks, servers and processes that they killed.
+          maxWorkers: 3,
         },
       },
       {
