@@ -4,6 +4,7 @@
  * `--only=lint,types` runs just these. The last line counts tests and stages: `N passed, N failed`, and `, N skipped` if there are any.
  */
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { freemem } from "node:os";
 import { join } from "node:path";
 import { root, toolPath } from "./paths.ts";
 import { runProcess } from "./process.ts";
@@ -13,6 +14,8 @@ type Counts = { readonly passed: number; readonly failed: number; readonly skipp
 type Stage = { readonly name: string; readonly run: () => Promise<Counts> };
 
 const resultFolder = join(root, ".cache", "check");
+/** In bytes: what the tests that write to memory had at most, 5 GB, twice; and what must be left for their processes. */
+const MEMORY_BYTES = { mounted: 10 * 2 ** 30, left: 4 * 2 ** 30 };
 const isCi = Boolean(process.env.CI);
 // Vitest colours its output even into a pipe.
 const color = process.stdout.isTTY ? {} : { NO_COLOR: "1" };
@@ -32,7 +35,7 @@ const stages: readonly Stage[] = [
   { name: "generated files", run: () => command("node", ["scripts/generate.ts", "--check"]) },
   { name: "bundle", run: () => command("node", ["scripts/build.ts"]) },
   { name: "unit tests", run: () => tests("unit") },
-  { name: "system tests", run: () => tests("system") },
+  { name: "system tests", run: () => inMemory((memory) => tests("system", memory)) },
   ...(process.argv.includes("--soak") ? [{ name: "soak tests", run: () => tests("soak") }] : []),
 ];
 
@@ -51,13 +54,36 @@ async function command(name: string, args: readonly string[]): Promise<Counts> {
   return exitCode === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
 }
 
-async function tests(project: string): Promise<Counts> {
+/**
+ * Mounts memory for tests that ask for it, where that is possible: as root, with enough of it. Else they write to the disk,
+ * and take longer.
+ */
+async function inMemory<T>(work: (memory: Readonly<Record<string, string>>) => Promise<T>): Promise<T> {
+  const path = join(resultFolder, "memory");
+  mkdirSync(path, { recursive: true });
+  // Of a run that was killed.
+  await runProcess("umount", ["--lazy", path]);
+  const isEnough = freemem() > MEMORY_BYTES.mounted + MEMORY_BYTES.left;
+  const options = ["-t", "tmpfs", "-o", `size=${MEMORY_BYTES.mounted},mode=1777`, "tmpfs", path];
+  const isMounted = isEnough && (await runProcess("mount", options)).exitCode === 0;
+  if (!isMounted) {
+    console.log("  no memory could be mounted: all tests write to the disk");
+    return work({});
+  }
+  try {
+    return await work({ CAMBIUM_TEST_MEMORY: path });
+  } finally {
+    await runProcess("umount", ["--lazy", path]);
+  }
+}
+
+async function tests(project: string, settings: Readonly<Record<string, string>> = {}): Promise<Counts> {
   const file = join(resultFolder, `${project}.json`);
   rmSync(file, { force: true });
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
   const { exitCode } = await runProcess("vitest", ["run", "--project", project, ...reporters], {
     cwd: root,
-    env,
+    env: { ...env, ...settings },
     show: true,
   });
   const counts = countTests(file);

@@ -7,6 +7,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 import { type Tree, treeOf } from "../support/tree.ts";
 import { lendTools } from "./lent.ts";
 import { done, fresh, run, tool, validated } from "./workplace.ts";
+import "../support/in-memory.ts";
 
 const isReady = needs("runc", "skopeo");
 const folder = temporaryFolder();

@@ -9,6 +9,7 @@ import { registryTests } from "./registry-tests.ts";
 import { buildSet, project, type SetImages, suites } from "./set-images.ts";
 import { difference, treeOf } from "./trees.ts";
 import { done, tool, validated } from "./workplace.ts";
+import "../support/in-memory.ts";
 
 const hasTools = needs("runc", "skopeo", "umoci", "docker-registry", "buildkitd", "buildctl", "root");
 

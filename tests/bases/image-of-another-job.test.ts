@@ -8,6 +8,7 @@ import type { Ran } from "../support/command.ts";
 import { needs } from "../support/needs.ts";
 import { digestIn } from "../support/project.ts";
 import { type BaseWorld, builtBy, type Machine, moduleWheel } from "../support/registry-bases.ts";
+import "../support/in-memory.ts";
 
 const NO_REGISTRY = { HTTP_PROXY: "http://127.0.0.1:9", HTTPS_PROXY: "http://127.0.0.1:9" };
 

@@ -55,6 +55,8 @@ os.mkdir("/usr/share/doc", 0o700)
 write("/usr/share/doc/theirs", "theirs", 0o604, 65534, 65534)
 `;
 
+import "../support/in-memory.ts";
+
 /** What of that must have come as far as the base's tree. */
 const changed = [
   /^\["opt", "l 777", "0:0", "\/srv\/opt"/,

@@ -20,6 +20,7 @@ import { listingBlob, type PushedBlob } from "../support/listing-blob.ts";
 import { needs } from "../support/needs.ts";
 import { type BaseWorld, moduleWheel, startBaseWorld } from "../support/registry-bases.ts";
 import { remoteAt } from "../support/remotes.ts";
+import "../support/in-memory.ts";
 
 const UNREADABLE = ["RECORD_UNREADABLE"];
 const NAMES = ["one", "two", "three"];

@@ -35,7 +35,7 @@ test.skipIf(!isRoot).for([
 ])("a store on a disk that $leaves: named; with space again the same digests", async ({ leaveBytes }) => {
   using place = await workplace();
   using _disk = smallDisk(place.at("disk"), 96);
-  const store = await copyOfBaseStore(place.at("disk", "store"), { isOtherDisk: true });
+  const store = await copyOfBaseStore(place.at("disk", "store"));
   const url = reference.server.serve(`/${leaveBytes}/${filename}`, large);
   const project = place.project("app", await pylockFiles([lockedWheel("large", url, large)]));
   const wanted = digestIn(await place.build(project));

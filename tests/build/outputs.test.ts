@@ -42,7 +42,7 @@ test.for([
 test.skipIf(!isRoot)("an output that the user may not write: named, and nothing of it left", async () => {
   using place = await workplace();
   const project = place.project("app", await pylockFiles([]));
-  const store = await copyOfBaseStore(place.at("own", "store"), { isOtherDisk: true });
+  const store = await copyOfBaseStore(place.at("own", "store"));
   chmodSync(place.path, 0o755);
   execFileSync("chown", ["-R", "65534:65534", place.at("own")]);
   mkdirSync(place.at("closed"));

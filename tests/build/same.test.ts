@@ -15,6 +15,7 @@ import {
   workplace,
 } from "../support/project.ts";
 import { wheel } from "../support/wheel.ts";
+import "../support/in-memory.ts";
 
 const wheels = Array.from({ length: 8 }, (_, n) => {
   const name = `part${n}`;

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { writePipProject } from "../../bench/pip-project.ts";
 import { needs } from "../support/needs.ts";
 import { type BaseWorld, builtBy, moduleWheel, startBaseWorld } from "../support/registry-bases.ts";
+import "../support/in-memory.ts";
 
 const WHEEL_BYTES = 1_200_000;
 

@@ -5,6 +5,7 @@ import { LUA, unpackSource } from "../support/debian-source.ts";
 import { needs } from "../support/needs.ts";
 import { type BaseWorld, type Built, startBaseWorld } from "../support/registry-bases.ts";
 import { writeTree } from "../support/tree.ts";
+import "../support/in-memory.ts";
 
 /** Upstream's own makefile; what it is given on the command line is what people write. */
 const PROJECT = `

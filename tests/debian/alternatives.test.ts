@@ -7,6 +7,7 @@ import { buildBase, type DebianWorkshop, lockFor, openWorkshop, writeRootfs } fr
 import { dpkgFacts, packageOfInfo } from "../support/dpkg-database.ts";
 import { needs } from "../support/needs.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import "../support/in-memory.ts";
 
 /** Packages of which we say that their alternatives are known, and util-linux, which has `more`. */
 const PACKAGES = [

@@ -18,6 +18,7 @@ import { debootstrapTree } from "../support/debootstrap.ts";
 import { type DpkgFacts, dpkgFacts, packageOfInfo } from "../support/dpkg-database.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { differences } from "./differences.ts";
+import "../support/in-memory.ts";
 
 /** What stands at a path, as one line that can be compared; `content` is the sha256 of a file. */
 type Node = { readonly meta: string; readonly content: string };

@@ -13,6 +13,7 @@ import {
   openWorkshop,
 } from "../support/debian.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import "../support/in-memory.ts";
 
 const folder = temporaryFolder();
 let workshop: DebianWorkshop & AsyncDisposable;

@@ -4,6 +4,7 @@ import { type AptBase, filesNamingMirrors, pushAptBase, runInside } from "../sup
 import { copyOfBaseStore } from "../support/base-store.ts";
 import { needs } from "../support/needs.ts";
 import { type BaseWorld, type Machine, startBaseWorld } from "../support/registry-bases.ts";
+import "../support/in-memory.ts";
 
 const STEPS = [
   `echo == before; dpkg-query -W -f '\${Package} \${Version}\\n'; echo == lines; dpkg -l | grep -c '^ii'`,

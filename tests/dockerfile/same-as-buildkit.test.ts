@@ -7,6 +7,7 @@ import { type FoundImage, type SeenLayers, treeOfImage } from "../support/image-
 import { needs } from "../support/needs.ts";
 import { cases, type DockerfileCase } from "./build-cases.ts";
 import { type DebianWorld, startDebianWorld } from "./debian-world.ts";
+import "../support/in-memory.ts";
 
 /**
  * Paths that differ on purpose, each with its reason: BuildKit leaves mount points of its own where nothing was; we take

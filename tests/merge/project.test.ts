@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type StepsWorld, startStepsWorld } from "../steps/steps-world.ts";
 import { needs } from "../support/needs.ts";
+import "../support/in-memory.ts";
 
 /** The image has users and packages of its own; the difference brings an account and a package that dpkg installed. */
 const PROJECT = `

@@ -14,6 +14,7 @@ import { digestIn, pylockFiles, sha256Of, type Workplace, workplace } from "../s
 import { type BaseWorld, type Built, moduleWheel, startBaseWorld } from "../support/registry-bases.ts";
 import { wheel, wheelFilename } from "../support/wheel.ts";
 import { fetchPip, pipWheel, wheelPath } from "./corpus.ts";
+import "../support/in-memory.ts";
 
 const SITE = "/opt/venv/lib/python3.13/site-packages";
 const LIBRARY = "/usr/lib/python3.13";

@@ -5,6 +5,7 @@ import type { PlanResult } from "../../src/actions/results.ts";
 import { errorIn } from "../support/command.ts";
 import { needs } from "../support/needs.ts";
 import { NO_NETWORK, type StepsWorld, startStepsWorld } from "./steps-world.ts";
+import "../support/in-memory.ts";
 
 const NOT_HERE = "packages below it are not here yet";
 

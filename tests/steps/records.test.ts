@@ -11,6 +11,7 @@ import { noise } from "../support/given-registry.ts";
 import { needs } from "../support/needs.ts";
 import { type BaseWorld, type Built, builtBy, type Machine, moduleWheel } from "../support/registry-bases.ts";
 import { remoteAt } from "../support/remotes.ts";
+import "../support/in-memory.ts";
 
 /** Of `explain --json`. */
 type Explained = {

@@ -6,6 +6,7 @@ import { root } from "../../scripts/paths.ts";
 import { errorIn } from "../support/command.ts";
 import { needs } from "../support/needs.ts";
 import { NO_NETWORK, type StepsWorld, startStepsWorld } from "./steps-world.ts";
+import "../support/in-memory.ts";
 
 const C_PROGRAM = '#include <stdio.h>\nint main(void) { puts("hello from C"); return 0; }\n';
 /** An example of the guide by its name. */

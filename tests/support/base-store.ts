@@ -132,13 +132,11 @@ function sourceDigest(): string {
 }
 
 export type CopyOptions = {
-  /** Copies instead of links. */
-  readonly isOtherDisk?: boolean;
   /** Only the blobs, the debs among them: nothing is known, all is to be computed, and nothing to be fetched. */
   readonly isForgetful?: boolean;
 };
 
-/** A store of the test's own that has the base already. Blobs and segments are links: nothing writes into one. */
+/** A store of the test's own that has the base already. Blobs and segments are links on the same disk: nothing writes into one. */
 export async function copyOfBaseStore(target: string, options: CopyOptions = {}): Promise<string> {
   copyStore((await baseStore()).root, target, options);
   return target;
@@ -146,6 +144,8 @@ export async function copyOfBaseStore(target: string, options: CopyOptions = {})
 
 export function copyStore(source: string, target: string, options: CopyOptions = {}): void {
   const wanted = options.isForgetful === true ? /^blobs-v1/ : /^(blobs-v1|segments-v1|records-v1)/;
+  mkdirSync(target, { recursive: true });
+  const isOtherDisk = statSync(target).dev !== statSync(source).dev;
   for (const entry of readdirSync(source, { recursive: true, withFileTypes: true })) {
     const from = join(entry.parentPath, entry.name);
     const part = from.slice(source.length + 1);
@@ -154,7 +154,7 @@ export function copyStore(source: string, target: string, options: CopyOptions =
     if (entry.isDirectory()) mkdirSync(to, { recursive: true });
     else {
       mkdirSync(join(to, ".."), { recursive: true });
-      if (part.startsWith("records-v1") || options.isOtherDisk === true) copyFileSync(from, to);
+      if (part.startsWith("records-v1") || isOtherDisk) copyFileSync(from, to);
       else linkSync(from, to);
     }
   }
