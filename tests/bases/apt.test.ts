@@ -9,6 +9,7 @@ import { layerOf } from "../support/layers.ts";
 import { needs, toolOf } from "../support/needs.ts";
 import { expectFailure } from "../support/reference.ts";
 import { type BaseWorld, type Built, type Machine, startBaseWorld } from "../support/registry-bases.ts";
+import "../support/in-memory.ts";
 
 /** What jq depends on besides libc6, which the base has. */
 const ADDED = ["jq", "libjq1", "libonig5"];

@@ -10,6 +10,7 @@ import {
   moduleWheel,
   startBaseWorld,
 } from "../support/registry-bases.ts";
+import "../support/in-memory.ts";
 
 const SMALL = ["one", "two", "three", "four", "five", "six"];
 const heavy = moduleWheel("heavy", { content: noise(40_000_000) });

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { needs } from "../support/needs.ts";
 import { type BaseWorld, moduleWheel, startBaseWorld } from "../support/registry-bases.ts";
+import "../support/in-memory.ts";
 
 const app = { "requirements.txt": "light==1.0\n", "app.py": "import light\n" };
 /** A machine whose apt knows nothing: its folder is covered, for this process alone. */

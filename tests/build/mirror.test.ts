@@ -9,6 +9,7 @@ import { type Behaviour, startFaultyServer } from "../support/faulty-server.ts";
 import { digestIn, requirementsFiles, sha256Of, type Workplace, workplace } from "../support/project.ts";
 import { expectFailure, type Reference, startReference } from "../support/reference.ts";
 import { illnessesOf } from "../support/store-health.ts";
+import "../support/in-memory.ts";
 
 const nobody = "http://127.0.0.1:9";
 const POCKETS = [

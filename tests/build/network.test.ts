@@ -6,6 +6,7 @@ import { type Behaviour, startFaultyServer } from "../support/faulty-server.ts";
 import { digestIn, lockedWheel, pylockFiles, requirementsFiles, workplace } from "../support/project.ts";
 import { expectFailure, type Reference, startReference } from "../support/reference.ts";
 import { wheel } from "../support/wheel.ts";
+import "../support/in-memory.ts";
 
 const filename = "demo-1.0-py3-none-any.whl";
 /** Does not deflate, so that there is something to cut. */

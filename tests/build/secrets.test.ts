@@ -6,6 +6,7 @@ import { cambium, type Ran } from "../support/command.ts";
 import { tinyWheel } from "../support/distributions.ts";
 import { digestIn, requirementsFiles, type Workplace, workplace } from "../support/project.ts";
 import { type PythonIndex, startPythonIndex } from "../support/python-index.ts";
+import "../support/in-memory.ts";
 
 const credentials = { username: "builder", password: "s3cr3t-T0ken" };
 /** What must not be found: the password, the pair as a header has it, and the password as a URL may escape it. */

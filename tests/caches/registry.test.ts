@@ -3,6 +3,7 @@ import { type StepWorld, startStepWorld } from "../dockerfile/step-world.ts";
 import { type Fault, type ProxyAccess, startHostileProxy } from "../registry/proxy.ts";
 import { needs } from "../support/needs.ts";
 import { type Built, builtBy, type Machine } from "../support/registry-bases.ts";
+import "../support/in-memory.ts";
 
 const FLAGS = ["--progress", "json", "--platform", "linux/amd64"];
 /** Another each time it runs. */

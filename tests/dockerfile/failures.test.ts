@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { needs } from "../support/needs.ts";
 import { type DebianWorld, startDebianWorld } from "./debian-world.ts";
+import "../support/in-memory.ts";
 
 const SECRET = "correct-horse-battery-staple";
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Ran, RunOptions } from "../support/command.ts";
 import { needs } from "../support/needs.ts";
 import { type DebianWorld, startDebianWorld } from "./debian-world.ts";
+import "../support/in-memory.ts";
 
 /** A project that is built twice, and what happens to it between. */
 type HitCase = {

@@ -8,6 +8,7 @@ import { digestIn } from "../support/project.ts";
 import { type PythonIndex, startPythonIndex } from "../support/python-index.ts";
 import { type Machine, moduleWheel } from "../support/registry-bases.ts";
 import { type DebianWorld, startDebianWorld } from "./debian-world.ts";
+import "../support/in-memory.ts";
 
 /** A build backend whose wheels say when they were built, so that a second one would be another. */
 const BACKEND = `import uuid, zipfile

@@ -6,6 +6,7 @@ import { needs } from "../support/needs.ts";
 import { type BaseWorld, type Built, builtBy, type Machine } from "../support/registry-bases.ts";
 import { remoteAt } from "../support/remotes.ts";
 import { type DebianWorld, startDebianWorld } from "./debian-world.ts";
+import "../support/in-memory.ts";
 
 const SAID = "said-in-an-argument";
 

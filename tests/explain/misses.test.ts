@@ -17,6 +17,7 @@ import { type StepWorld, startStepWorld } from "../dockerfile/step-world.ts";
 import { needs } from "../support/needs.ts";
 import type { Machine } from "../support/registry-bases.ts";
 import { type MissCase, missCases } from "./misses.ts";
+import "../support/in-memory.ts";
 
 describe.runIf(needs("docker-registry", "runc", "root"))("explain names the cause of a miss:", () => {
   let steps: StepWorld;

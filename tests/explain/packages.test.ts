@@ -7,6 +7,7 @@ import { type FaultyServer, startFaultyServer } from "../support/faulty-server.t
 import { pylockFiles, sha256Of, type Workplace, workplace } from "../support/project.ts";
 import { wheel, wheelFilename } from "../support/wheel.ts";
 import { explainedBy, toldOf } from "./explained.ts";
+import "../support/in-memory.ts";
 
 describe("explain names the package behind a miss", () => {
   let server: FaultyServer;

@@ -13,6 +13,7 @@ import { listingBlob, type PushedBlob } from "../support/listing-blob.ts";
 import { needs } from "../support/needs.ts";
 import { type BaseWorld, type Built, builtBy, type Machine, moduleWheel } from "../support/registry-bases.ts";
 import { remoteAt } from "../support/remotes.ts";
+import "../support/in-memory.ts";
 
 type Damage = {
   readonly name: string;

@@ -17,6 +17,7 @@ import { compositionSegments } from "../../src/store/stored-layer.ts";
 import { AMD64 } from "../support/images.ts";
 import { needs } from "../support/needs.ts";
 import { type StepsWorld, startStepsWorld } from "./steps-world.ts";
+import "../support/in-memory.ts";
 
 /** Says in a folder of its own how often it ran. */
 const COUNTED = "echo ran >> /count/runs; ls / > /seen";
