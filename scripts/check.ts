@@ -14,7 +14,7 @@ type Counts = { readonly passed: number; readonly failed: number; readonly skipp
 type Stage = { readonly name: string; readonly run: () => Promise<Counts> };
 
 const resultFolder = join(root, ".cache", "check");
-/** In bytes: what the tests that write to memory had at most, 5 GB, twice; and what must be left for their processes. */
+/** In bytes: three times what tests had there at most (3.2 GB, looked at every 5 s); and what must be left for their processes. */
 const MEMORY_BYTES = { mounted: 10 * 2 ** 30, left: 4 * 2 ** 30 };
 const isCi = Boolean(process.env.CI);
 // Vitest colours its output even into a pipe.
@@ -65,9 +65,14 @@ async function inMemory<T>(work: (memory: Readonly<Record<string, string>>) => P
   await runProcess("umount", ["--lazy", path]);
   const isEnough = freemem() > MEMORY_BYTES.mounted + MEMORY_BYTES.left;
   const options = ["-t", "tmpfs", "-o", `size=${MEMORY_BYTES.mounted},mode=1777`, "tmpfs", path];
-  const isMounted = isEnough && (await runProcess("mount", options)).exitCode === 0;
-  if (!isMounted) {
-    console.log("  no memory could be mounted: all tests write to the disk");
+  const { exitCode, stderr } = isEnough
+    ? await runProcess("mount", options)
+    : {
+        exitCode: 1,
+        stderr: `less than ${(MEMORY_BYTES.mounted + MEMORY_BYTES.left) / 2 ** 30} GiB are free`,
+      };
+  if (exitCode !== 0) {
+    console.log(`  all tests write to the disk, no memory was mounted: ${stderr.trim()}`);
     return work({});
   }
   try {

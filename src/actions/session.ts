@@ -47,14 +47,12 @@ export async function withSession<T>(
   const { emit, signal, env } = settings;
   try {
     const isForgetful = settings.noCache === true;
-    const describedLayers = new Set<Digest>();
-    const [openBases, openContexts] = [new Map(), new Map()];
     const bench = {
       ...{ store, client, registries, pool, lease, emit, signal, env, isForgetful },
       ...{
-        describedLayers,
-        openBases,
-        openContexts,
+        describedLayers: new Set<Digest>(),
+        openBases: new Map(),
+        openContexts: new Map(),
         brokenPlaces: new Set<string>(),
         trace: new BuildTrace(),
       },

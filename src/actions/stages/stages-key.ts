@@ -139,7 +139,7 @@ type Selection = {
 
 /**
  * Digest of what a selection has, times aside; null for what the graph says itself. Of files with the stamps of an earlier
- * build it is known: to compute it for 1,100 files takes 25 ms.
+ * build it is known: to compute it means to lay out the tree of every COPY.
  */
 async function filesAt(
   from: FileSource,

@@ -17,7 +17,7 @@ export async function layerTrees(
   const failed = new AbortController();
   const signal = AbortSignal.any([bench.signal, failed.signal]);
   const fetched = records.map(async (record) => {
-    // First what costs one look: segments are read to know that a layer can be composed, 1 ms each for each step.
+    // First what costs one look: to know that layers can be composed their segments are read, 6 ms for each step on 12.
     if ((await engine.hasTree(record.diffId)) || isComposable(bench.store, record.descriptor.digest)) return;
     await fetchLayer(record, { ...bench, signal });
   });
