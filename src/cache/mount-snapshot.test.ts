@@ -18,7 +18,11 @@ const snapshot: MountSnapshot = {
   root: { mode: 0o711, uid: 1, gid: 2, mtime: "1700000000.123456789" },
   layers: [record("a"), record("b")],
   ...{ liveBytes: 4096, createdMs: 1_700_000_000_000 },
-  costs: { restore: { bytes: 14, ms: 3 }, steps: { "0123456789abcdef": { coldMs: 5, warmMs: 1 } } },
+  costs: {
+    restore: { bytes: 14, ms: 3 },
+    losses: 1,
+    steps: { "0123456789abcdef": { coldMs: 5, warmMs: 1 } },
+  },
 };
 const layers = snapshot.layers.map(
   (one): Layer => ({

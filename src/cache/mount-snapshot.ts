@@ -47,6 +47,7 @@ const ids = { mode: z.int().min(0).max(0o7777), uid: bytes.max(2 ** 32 - 1), gid
 const ms = z.number().min(0).max(1e12);
 const costsSchema = z.object({
   restore: z.object({ bytes, ms }).optional(),
+  losses: z.int().min(0).optional(),
   steps: z
     .record(z.string().regex(/^[0-9a-f]{16}$/), z.object({ coldMs: ms.optional(), warmMs: ms.optional() }))
     .refine((steps) => Object.keys(steps).length <= MAX_STEPS, "too many steps"),

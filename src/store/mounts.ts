@@ -44,6 +44,8 @@ export type HeldMount = { readonly name: MountName; readonly folder: string; rel
 export type MountCosts = {
   /** Bringing its content here, the last time: bytes of layers, with their transfer. */
   readonly restore?: { readonly bytes: number; readonly ms: number };
+  /** Builds in a row, before that restore, that lost more by theirs than they saved. */
+  readonly losses?: number;
   /** Steps that use it, by 16 hex digits of their text's digest: how long they ran with it empty, and with content. */
   readonly steps: Readonly<Record<string, { readonly coldMs?: number; readonly warmMs?: number }>>;
 };

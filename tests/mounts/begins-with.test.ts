@@ -110,7 +110,8 @@ describe.runIf(needs("runc", "root"))("a step's cache mount begins with", () => 
     await run({ ms: 500 });
     const { costs } = place.mounts.find(NAME)!;
     expect(Object.values(costs?.steps ?? {})).toEqual([{ coldMs: 5000, warmMs: 500 }]);
-    // They travel with it, and what restoring it took comes to them.
+    place.mounts.noteCosts(NAME, (before) => ({ ...before, restore: { bytes: 1, ms: 60_000 } }));
+    // They travel with it, what restoring it took comes to them, and that the restore before lost time is counted.
     await place.publish((await place.snapshot(NAME)).snapshot, layout);
     using there = mountPlace(folder.at("there"));
     const before = place;
@@ -120,6 +121,7 @@ describe.runIf(needs("runc", "root"))("a step's cache mount begins with", () => 
     const known = there.mounts.find(NAME)?.costs;
     expect(Object.values(known?.steps ?? {})).toEqual([{ coldMs: 5000, warmMs: 500 }, { warmMs: 7 }]);
     expect(known?.restore?.bytes).toBe((await snapshotIn(layout)).layers[0]!.descriptor.size);
+    expect(known?.losses).toBe(1);
   });
 
   test("its snapshot in one folder of a private pool, and the others are on their own", async () => {
@@ -164,7 +166,11 @@ describe.runIf(needs("runc", "root"))("a step's cache mount begins with", () => 
     test("leaves out what costs more than it saves, and says so", async () => {
       const root = await place.write("echo x > x");
       const step = { coldMs: 300, warmMs: 200 };
-      const costs = (ms: number) => ({ restore: { bytes: 1, ms }, steps: { "0123456789abcdef": step } });
+      const costs = (ms: number) => ({
+        restore: { bytes: 1, ms },
+        losses: 2,
+        steps: { "0123456789abcdef": step },
+      });
       place.mounts.noteCosts(NAME, () => costs(60_000));
       expect(await states("all", ["/c"])).toEqual(["/c not-worth"]);
       expect(told("notice")).toEqual([expect.stringContaining("restoring it took longer than it saves")]);

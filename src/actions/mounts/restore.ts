@@ -1,4 +1,5 @@
 import { createEngine, type Engine } from "../../engine/embedded/engine.ts";
+import { withRestore } from "../../solve/mounts/mount-costs.ts";
 import { restoreMount } from "../../solve/mounts/restore-mount.ts";
 import { mountInUse } from "../../solve/mounts/snapshot-mount.ts";
 import { defaultSharing } from "../../solve/steps/mount-sharing.ts";
@@ -85,7 +86,7 @@ async function fill(
   const isOwners = JSON.stringify(snapshot.owner) === JSON.stringify(use.owner);
   const root = isOwners ? snapshot.root : { ...use.owner, mtime: snapshot.root.mtime };
   const restore = await restoreMount(mountName(use), folder, { ...snapshot, root }, engine, bench);
-  return { ...snapshot.costs, restore };
+  return withRestore(snapshot.costs, restore);
 }
 
 async function measured({ name, folder }: HeldMount, mounts: Mounts, engine: Engine): Promise<number> {

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { MountCosts } from "../../store/mounts.ts";
-import { isWorth, savedMs, withStep } from "./mount-costs.ts";
+import { isWorth, savedMs, withRestore, withStep } from "./mount-costs.ts";
 
 const restored = (ms: number, steps: MountCosts["steps"] = {}): MountCosts => ({
   restore: { bytes: 1, ms },
+  losses: 2,
   steps,
 });
 
@@ -23,6 +24,19 @@ describe("a mount is worth its transfer", () => {
   ])("%s", ([, costs, want]) => {
     expect(isWorth(costs)).toBe(want);
   });
+
+  test("until the third build in a row says that it is not", () => {
+    const restore = { bytes: 1, ms: 9000 };
+    let costs = withStep({ steps: {} }, "RUN make", true, 60_000);
+    const wereWorth = (...warm: readonly number[]) =>
+      warm.map((ms) => {
+        costs = withStep(withRestore(costs, restore), "RUN make", false, ms);
+        return isWorth(costs);
+      });
+    expect(wereWorth(60_000, 60_000, 500)).toEqual([true, true, true]);
+    expect(wereWorth(60_000, 60_000, 60_000, 60_000)).toEqual([true, true, false, false]);
+    expect(wereWorth(500)).toEqual([true]);
+  });
 });
 
 test("what steps took is kept by their text, the last that ran, and sums up", () => {
@@ -36,5 +50,5 @@ test("what steps took is kept by their text, the last that ran, and sums up", ()
   for (let i = 0; i < 40; i++) costs = withStep(costs, `RUN ${i}`, true, 1);
   expect(Object.keys(costs.steps)).toHaveLength(32);
   expect(savedMs(costs)).toBeUndefined();
-  expect(costs.restore).toEqual({ bytes: 1, ms: 5 });
+  expect(costs).toMatchObject({ restore: { bytes: 1, ms: 5 }, losses: 2 });
 });

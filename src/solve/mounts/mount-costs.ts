@@ -6,6 +6,11 @@ const MAX_STEPS = 32;
 /** Restoring must cost this much more than it saves before a mount is not worth it: machines and networks differ. */
 const MARGIN = 1.5;
 const MARGIN_MS = 1000;
+/**
+ * One build proves nothing: a machine that is busy for a second, or a change that recompiles everything, would take the
+ * mount from everyone.
+ */
+const EARLIER_LOSSES = 2;
 
 /** Which step a measurement is of. */
 export function stepId(text: string): string {
@@ -30,9 +35,21 @@ export function savedMs({ steps }: MountCosts): number | undefined {
   return both.reduce((sum, { coldMs = 0, warmMs = 0 }) => sum + coldMs - warmMs, 0);
 }
 
-/** False only where it was measured that bringing the content here costs clearly more than it saves. Pure. */
+/** With what it took to bring the content here, which `costs` came with. Pure. */
+export function withRestore(
+  { losses = 0, ...costs }: MountCosts,
+  restore: NonNullable<MountCosts["restore"]>,
+): MountCosts {
+  return { ...costs, restore, ...(isLoss(costs) && { losses: losses + 1 }) };
+}
+
+/** False only where several builds in a row measured that bringing the content costs clearly more than it saves. Pure. */
 export function isWorth(costs: MountCosts): boolean {
+  return (costs.losses ?? 0) < EARLIER_LOSSES || !isLoss(costs);
+}
+
+function isLoss(costs: MountCosts): boolean {
   const saved = savedMs(costs);
-  if (saved === undefined || costs.restore === undefined) return true;
-  return costs.restore.ms <= MARGIN * Math.max(0, saved) + MARGIN_MS;
+  if (saved === undefined || costs.restore === undefined) return false;
+  return costs.restore.ms > MARGIN * Math.max(0, saved) + MARGIN_MS;
 }

@@ -20,7 +20,7 @@ import {
 } from "../../store/mounts.ts";
 import type { Store } from "../../store/store.ts";
 import type { LayerBench } from "../lazy-layers.ts";
-import { withStep } from "../mounts/mount-costs.ts";
+import { withRestore, withStep } from "../mounts/mount-costs.ts";
 import type { FetchedSnapshot, MountSnapshots } from "../mounts/mount-snapshots.ts";
 import { restoreMount } from "../mounts/restore-mount.ts";
 import type { Workbench } from "../workbench.ts";
@@ -170,7 +170,7 @@ async function restored(
 ): Promise<MountCosts> {
   const { bytes, ms } = await restoreMount(name, folder, snapshot, engine, bench);
   bench.emit({ type: "notice", message: `restored the cache mount ${snapshot.id}` });
-  return { ...snapshot.costs, restore: { bytes, ms: fetchMs + ms } };
+  return withRestore(snapshot.costs, { bytes, ms: fetchMs + ms });
 }
 
 /** Says it only when it lasts: steps of one build that begin at once wait for a few milliseconds. */
