@@ -12,7 +12,7 @@ let uncollected = 0;
 /**
  * Counts bytes of buffers that were left behind and that nobody can free, and has V8 collect them every 16 MB. By itself
  * V8 lets them come to twice its young generation: 100 MB in the main thread, for which no smaller one can be set once
- * it runs. Such are the parts that undici joins when several wait in a socket, and what pako works in.
+ * it runs. Such are the parts that undici joins when several wait in a socket.
  */
 export function collectOften(bytes: number): void {
   uncollected += bytes;

@@ -1,7 +1,7 @@
 import { gunzipSync, inflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { deflatePinned, PinnedDeflate } from "./deflate.ts";
+import { deflatePinned } from "./deflate.ts";
 import { digestOf } from "./digest.ts";
 import { headerMember } from "./gzip.ts";
 
@@ -58,32 +58,4 @@ test("layout 1: the pinned compressor's bytes do not move", () => {
       "sha256:106085046c86d2ad48272cda2dd2d4747899fbf875da1a4a5d74b94604eda561",
     ]
   `);
-});
-
-test("streamed content is deflated alike however it is cut, and reads back", () => {
-  fc.assert(
-    fc.property(
-      fc.integer({ min: 0, max: 3 << 20 }),
-      fc.array(fc.integer({ min: 1, max: 1 << 21 }), { minLength: 1, maxLength: 5 }),
-      (size, cuts) => {
-        const content = Buffer.from(Uint8Array.from({ length: size }, (_, i) => (i * i) >> 5));
-        const stream = (sizes: readonly number[]) => {
-          const deflate = new PinnedDeflate();
-          const parts: Uint8Array[] = [];
-          let turn = 0;
-          for (let at = 0; at < content.length; ) {
-            const next = sizes[turn++ % sizes.length] as number;
-            parts.push(...deflate.push(content.subarray(at, at + next)));
-            at += next;
-          }
-          return Buffer.concat([...parts, ...deflate.finish()]);
-        };
-        const whole = stream([size + 1]);
-        expect(whole.equals(stream(cuts))).toBe(true);
-        expect(inflateRawSync(whole).equals(content)).toBe(true);
-        expect(whole.equals(deflatePinned(content))).toBe(true);
-      },
-    ),
-    { numRuns: 12 },
-  );
 });

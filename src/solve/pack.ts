@@ -75,7 +75,7 @@ export class Pack {
     let offset = 0;
     let crc = 0;
     let size = 0;
-    // Pieces of one size, so that the deflate stream does not depend on how a source happens to be cut.
+    // Sources may be cut finely: hashing and deflating have a price per call.
     const chunk = takeChunk();
     let used = 0;
     const deflateHere = async (piece: Uint8Array) => {
@@ -84,7 +84,7 @@ export class Pack {
         deflate = new PinnedDeflate();
         offset = this.#length;
       }
-      for (const part of deflate.push(piece)) await this.#write(part);
+      await this.#write(deflate.push(piece));
     };
     const flush = async () => {
       const piece = chunk.subarray(0, used);
@@ -124,7 +124,7 @@ export class Pack {
           });
           return digest;
         }
-        for (const part of deflate!.finish()) await this.#write(part);
+        await this.#write(deflate!.finish());
         if (!this.#places.has(digest)) {
           this.#places.set(digest, { offset, length: this.#length - offset, crc32: crc });
         }
