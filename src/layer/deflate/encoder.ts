@@ -62,6 +62,10 @@ export class Encoder {
 
   /** A whole stream. */
   encode(bytes: Uint8Array): Uint8Array {
+    if (bytes.length > this.#maxPosition) {
+      this.begin();
+      return Buffer.concat([this.push(bytes), this.finish()]);
+    }
     this.#begin(bytes, bytes.length);
     this.#run(true);
     this.#bytes = new Uint8Array(0);
